@@ -1,0 +1,4 @@
+//! regsweep.
+pub mod config;
+pub mod error;
+pub mod storage;

@@ -1,0 +1,185 @@
+//! Where a registry's data is and how to reach it: a value, made by [`config`](crate::config), opened by
+//! [`open`](super::open).
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A credential. It cannot be printed: `Debug` and `Display` show asterisks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the secret in.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret itself, for the one who signs requests with it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A registry's storage, and the setting that named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The store with its root.
+    pub store: Store,
+    /// Which setting named it, for errors: "`storage.s3.rootdirectory` in /etc/distribution/config.yml".
+    pub named_by: String,
+    /// Whether a configuration file named it: then the registry may run in a container and see another file system.
+    pub from_configuration: bool,
+}
+
+/// The four kinds of storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// A local directory.
+    Directory(DirectoryLocation),
+    /// Amazon S3 and what speaks its protocol.
+    S3(S3Location),
+    /// Google Cloud Storage.
+    Gcs(GcsLocation),
+    /// Azure Blob Storage.
+    Azure(AzureLocation),
+}
+
+/// The filesystem driver's root directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryLocation {
+    /// `rootdirectory`; holds `docker/registry/v2`.
+    pub root: PathBuf,
+}
+
+/// A bucket of Amazon S3 or a compatible store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct S3Location {
+    /// The bucket's name.
+    pub bucket: String,
+    /// What stands before `docker/registry/v2` in every key: empty, or ends with `/`.
+    pub prefix: String,
+    /// The region, where it is configured.
+    pub region: Option<String>,
+    /// A custom endpoint with its scheme (`https://minio.example:9000`); none means AWS.
+    pub endpoint: Option<String>,
+    /// Whether the bucket goes into the path and not into the host name. `None`: path style with a custom endpoint.
+    pub path_style: Option<bool>,
+    /// Whether plain HTTP was asked for (`secure: false`, or an `http://` endpoint).
+    pub plain_http: bool,
+    /// Whether certificates are taken as they are (`skipverify`).
+    pub skip_verify: bool,
+    /// Dual stack (IPv6) endpoints of AWS (`usedualstack`).
+    pub dual_stack: bool,
+    /// FIPS endpoints of AWS (`usefipsendpoint`).
+    pub fips: bool,
+    /// Transfer acceleration endpoints of AWS (`accelerate`).
+    pub accelerate: bool,
+    /// Keys from the registry's configuration; none means the cloud's usual chain.
+    pub keys: Option<S3Keys>,
+    /// The profile of the shared configuration (`--profile`).
+    pub profile: Option<String>,
+}
+
+/// Static keys from the registry's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3Keys {
+    /// `accesskey`.
+    pub access_key: String,
+    /// `secretkey`.
+    pub secret_key: Secret,
+}
+
+/// A bucket of Google Cloud Storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GcsLocation {
+    /// The bucket's name.
+    pub bucket: String,
+    /// What stands before `docker/registry/v2` in every key: empty, or ends with `/`.
+    pub prefix: String,
+    /// A custom endpoint (an emulator), with its scheme.
+    pub endpoint: Option<String>,
+    /// How to sign in.
+    pub credential: GcsCredential,
+}
+
+/// How to sign in to Google Cloud Storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GcsCredential {
+    /// `keyfile`.
+    KeyFile(PathBuf),
+    /// `credentials`: a service account key as JSON.
+    Inline(Secret),
+    /// A bearer token.
+    Token(Secret),
+    /// Application default credentials.
+    Default,
+    /// None: an emulator.
+    Anonymous,
+}
+
+/// A container of Azure Blob Storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AzureLocation {
+    /// The storage account's name.
+    pub account: String,
+    /// The container's name.
+    pub container: String,
+    /// What stands before `docker/registry/v2` in every key: empty, or ends with `/`. Without the leading slash that
+    /// registries before v3 write: which form a container holds is found out when it is opened.
+    pub prefix: String,
+    /// The service's URL, with its scheme; none means `https://<account>.blob.core.windows.net`.
+    pub endpoint: Option<String>,
+    /// Whether certificates are taken as they are (`skipverify`).
+    pub skip_verify: bool,
+    /// How to sign in.
+    pub credential: AzureCredential,
+}
+
+/// How to sign in to Azure Blob Storage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AzureCredential {
+    /// `accountkey`.
+    SharedKey(Secret),
+    /// A shared access signature.
+    Sas(Secret),
+    /// `clientid`, `tenantid`, `secret`.
+    ClientSecret {
+        /// The application's id.
+        client_id: String,
+        /// The directory's id.
+        tenant_id: String,
+        /// The secret.
+        secret: Secret,
+    },
+    /// Environment, workload identity, managed identity, CLI.
+    Default,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, place, prefix) = match &self.store {
+            Store::Directory(directory) => return write!(f, "{}", directory.root.display()),
+            Store::S3(s3) => ("s3", &s3.bucket, &s3.prefix),
+            Store::Gcs(gcs) => ("gs", &gcs.bucket, &gcs.prefix),
+            Store::Azure(azure) => ("az", &azure.container, &azure.prefix),
+        };
+        write!(f, "{scheme}://{place}")?;
+        match prefix.trim_end_matches('/') {
+            "" => Ok(()),
+            prefix => write!(f, "/{prefix}"),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The storage behind a registry.
+pub mod location;

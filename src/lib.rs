@@ -1,4 +1,6 @@
 //! regsweep.
 pub mod config;
 pub mod error;
+pub mod layout;
+pub mod model;
 pub mod storage;

@@ -1,0 +1,362 @@
+//! The registry's storage layout: keys to meaning and back. Pure, and the only place that spells `docker/registry/v2`.
+//!
+//! Source: distribution, `registry/storage/paths.go` (2.8 and v3 have the same layout). All keys are relative to the
+//! registry's root and never begin with a slash.
+//!
+//! What is not understood with certainty is [`StorageKey::Suspect`] where it might keep something alive, and
+//! [`StorageKey::Unrecognized`] elsewhere; neither is ever deleted.
+
+use crate::model::{Digest, RepositoryName, Tag};
+
+/// What stands before every key of the registry's.
+pub const V2: &str = "docker/registry/v2/";
+/// Where all content is.
+pub const BLOBS: &str = "docker/registry/v2/blobs/";
+/// Where all names and links are.
+pub const REPOSITORIES: &str = "docker/registry/v2/repositories/";
+/// Written by GitLab's registry when its metadata database, and not the storage, says what is live.
+pub const DATABASE_LOCK: &str = "docker/registry/lockfiles/database-in-use";
+/// Written at the root by a registry that is a pull-through cache.
+pub const SCHEDULER_STATE: &str = "scheduler-state.json";
+
+/// The length in bytes of a link to a sha256 digest: exactly the digest's text.
+pub const SHA256_LINK_SIZE: u64 = 71;
+
+/// One key, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageKey<'a> {
+    /// `blobs/<alg>/<2 hex>/<hex>/data`: content.
+    Blob(Digest),
+    /// `<name>/_layers/<alg>/<hex>/link`: this repository may serve this blob.
+    LayerLink {
+        /// The repository.
+        repository: &'a str,
+        /// The blob, as the key names it.
+        digest: Digest,
+    },
+    /// `<name>/_manifests/revisions/<alg>/<hex>/link`: this manifest exists in this repository.
+    RevisionLink {
+        /// The repository.
+        repository: &'a str,
+        /// The manifest, as the key names it.
+        digest: Digest,
+    },
+    /// `<name>/_manifests/revisions/<alg>/<hex>/signatures/<alg>/<hex>/link`: written by registries before 2.5.
+    SignatureLink {
+        /// The repository.
+        repository: &'a str,
+        /// The signed manifest.
+        revision: Digest,
+        /// The signature's blob.
+        signature: Digest,
+    },
+    /// `<name>/_manifests/tags/<tag>/current/link`: what the tag names now.
+    TagCurrent {
+        /// The repository.
+        repository: &'a str,
+        /// The tag.
+        tag: &'a str,
+    },
+    /// `<name>/_manifests/tags/<tag>/index/<alg>/<hex>/link`: what the tag has named at some time.
+    TagHistory {
+        /// The repository.
+        repository: &'a str,
+        /// The tag.
+        tag: &'a str,
+        /// The manifest.
+        digest: Digest,
+    },
+    /// `<name>/_uploads/<uuid>/...`: an upload that has not ended.
+    Upload {
+        /// The repository.
+        repository: &'a str,
+        /// The upload's id, a UUID.
+        upload: &'a str,
+        /// Whether this is the file that holds the start time.
+        is_start: bool,
+    },
+    /// A link of no shape we know, or under a name that the registry would not accept. It may keep its digest alive.
+    Suspect {
+        /// The directory before `_layers`, `_manifests` or the like; a repository's name if it is a valid one.
+        place: &'a str,
+        /// The digest that the key ends in, if it does.
+        digest: Option<Digest>,
+    },
+    /// Something else: reported by audits, never deleted.
+    Unrecognized,
+}
+
+impl<'a> StorageKey<'a> {
+    /// Understands a key.
+    #[must_use]
+    pub fn parse(key: &'a str) -> Self {
+        if let Some(rest) = key.strip_prefix(BLOBS) {
+            return blob(rest).map_or(Self::Unrecognized, Self::Blob);
+        }
+        key.strip_prefix(REPOSITORIES).map_or(Self::Unrecognized, in_repositories)
+    }
+}
+
+fn blob(rest: &str) -> Option<Digest> {
+    let mut parts = rest.split('/');
+    let (algorithm, shard, hex) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next() != Some("data") || parts.next().is_some() || hex.get(..2) != Some(shard) {
+        return None;
+    }
+    Digest::from_parts(algorithm, hex).ok()
+}
+
+fn in_repositories(rest: &str) -> StorageKey<'_> {
+    // No component of a repository's name begins with an underscore; the first that does is the registry's own.
+    let Some((place, own)) = split_at_own_directory(rest) else {
+        return suspect_or_unrecognized("", rest);
+    };
+    let known = RepositoryName::new(place).and_then(|_| in_repository(place, own));
+    known.unwrap_or_else(|| suspect_or_unrecognized(place, own))
+}
+
+fn split_at_own_directory(rest: &str) -> Option<(&str, &str)> {
+    if rest.starts_with('_') {
+        return Some(("", rest));
+    }
+    rest.find("/_").map(|slash| (&rest[..slash], &rest[slash + 1..]))
+}
+
+fn in_repository<'a>(repository: &'a str, own: &'a str) -> Option<StorageKey<'a>> {
+    let parts: Vec<&'a str> = own.split('/').collect();
+    let key = match *parts.as_slice() {
+        ["_layers", algorithm, hex, "link"] => {
+            StorageKey::LayerLink { repository, digest: Digest::from_parts(algorithm, hex).ok()? }
+        }
+        ["_manifests", "revisions", algorithm, hex, "link"] => {
+            StorageKey::RevisionLink { repository, digest: Digest::from_parts(algorithm, hex).ok()? }
+        }
+        ["_manifests", "revisions", algorithm, hex, "signatures", of, signature, "link"] => StorageKey::SignatureLink {
+            repository,
+            revision: Digest::from_parts(algorithm, hex).ok()?,
+            signature: Digest::from_parts(of, signature).ok()?,
+        },
+        ["_manifests", "tags", tag, "current", "link"] => {
+            Tag::new(tag)?;
+            StorageKey::TagCurrent { repository, tag }
+        }
+        ["_manifests", "tags", tag, "index", algorithm, hex, "link"] => {
+            Tag::new(tag)?;
+            StorageKey::TagHistory { repository, tag, digest: Digest::from_parts(algorithm, hex).ok()? }
+        }
+        ["_uploads", upload, ref file @ ..] if is_uuid(upload) && !file.is_empty() => {
+            StorageKey::Upload { repository, upload, is_start: *file == ["startedat"] }
+        }
+        _ => return None,
+    };
+    Some(key)
+}
+
+fn suspect_or_unrecognized<'a>(place: &'a str, own: &str) -> StorageKey<'a> {
+    let Some(path) = own.strip_suffix("/link") else {
+        return StorageKey::Unrecognized;
+    };
+    let mut parts = path.rsplit('/');
+    let hex = parts.next().unwrap_or_default();
+    let algorithm = parts.next().unwrap_or_default();
+    StorageKey::Suspect { place, digest: Digest::from_parts(algorithm, hex).ok() }
+}
+
+/// The form that the registry writes: lower-case hex in groups of 8, 4, 4, 4 and 12.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(position, byte)| match position {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+/// The directory of a digest in a link tree: `<alg>/<hex>`.
+fn path(digest: &Digest) -> String {
+    format!("{}/{}", digest.algorithm().name(), digest.hex())
+}
+
+/// The key of a blob's content.
+#[must_use]
+pub fn blob_data(digest: &Digest) -> String {
+    let hex = digest.hex();
+    format!("{BLOBS}{}/{}/{hex}/data", digest.algorithm().name(), &hex[..2])
+}
+
+/// The prefix of everything in a repository. Ends with a slash, so that `images` does not cover `images2`; nested
+/// repositories are covered.
+#[must_use]
+pub fn repository(name: &RepositoryName) -> String {
+    format!("{REPOSITORIES}{name}/")
+}
+
+/// The key of a layer link.
+#[must_use]
+pub fn layer_link(name: &RepositoryName, digest: &Digest) -> String {
+    format!("{REPOSITORIES}{name}/_layers/{}/link", path(digest))
+}
+
+/// The key of a revision link.
+#[must_use]
+pub fn revision_link(name: &RepositoryName, digest: &Digest) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/revisions/{}/link", path(digest))
+}
+
+/// The key of a signature link of registries before 2.5.
+#[must_use]
+pub fn signature_link(name: &RepositoryName, revision: &Digest, signature: &Digest) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/revisions/{}/signatures/{}/link", path(revision), path(signature))
+}
+
+/// The key of what a tag names now.
+#[must_use]
+pub fn tag_current(name: &RepositoryName, tag: &Tag) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/tags/{tag}/current/link")
+}
+
+/// The key of an entry in a tag's history.
+#[must_use]
+pub fn tag_history(name: &RepositoryName, tag: &Tag, digest: &Digest) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/tags/{tag}/index/{}/link", path(digest))
+}
+
+/// The prefix of everything that belongs to an upload. Ends with a slash.
+#[must_use]
+pub fn upload(name: &RepositoryName, upload: &str) -> String {
+    format!("{REPOSITORIES}{name}/_uploads/{upload}/")
+}
+
+/// The directory that a deleted key leaves empty and that belongs to this key alone, on stores that have directories.
+///
+/// Directories that the registry may be filling for somebody else (a shard, `_layers/sha256`, a repository) are nobody's
+/// own: removing one while the registry creates a file in it would fail that push.
+#[must_use]
+pub fn own_directory(key: &str) -> Option<&str> {
+    match StorageKey::parse(key) {
+        StorageKey::Blob(_)
+        | StorageKey::LayerLink { .. }
+        | StorageKey::RevisionLink { .. }
+        | StorageKey::SignatureLink { .. }
+        | StorageKey::TagCurrent { .. }
+        | StorageKey::TagHistory { .. } => key.rsplit_once('/').map(|(directory, _)| directory),
+        StorageKey::Upload { upload, .. } => {
+            let end = key.find(upload)? + upload.len();
+            Some(&key[..end])
+        }
+        StorageKey::Suspect { .. } | StorageKey::Unrecognized => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(rest: &str) -> StorageKey<'_> {
+        in_repositories(rest)
+    }
+
+    fn digest() -> Digest {
+        Digest::of(b"x")
+    }
+
+    proptest! {
+        #[test]
+        fn reads_back_what_it_writes(
+            name in "[a-z0-9]{1,5}(/[a-z0-9]{1,5}){0,3}",
+            tag in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}",
+            content: Vec<u8>,
+            wide: bool,
+        ) {
+            let digest = if wide {
+                Digest::from_parts("sha512", &Digest::of(&content).hex().repeat(2)).unwrap()
+            } else {
+                Digest::of(&content)
+            };
+            let (name, tag) = (RepositoryName::new(&name).unwrap(), Tag::new(&tag).unwrap());
+            let repository = name.as_str();
+            for (key, expected) in [
+                (blob_data(&digest), StorageKey::Blob(digest.clone())),
+                (layer_link(&name, &digest), StorageKey::LayerLink { repository, digest: digest.clone() }),
+                (revision_link(&name, &digest), StorageKey::RevisionLink { repository, digest: digest.clone() }),
+                (signature_link(&name, &digest, &digest), StorageKey::SignatureLink { repository, revision: digest.clone(), signature: digest.clone() }),
+                (tag_current(&name, &tag), StorageKey::TagCurrent { repository, tag: tag.as_str() }),
+                (tag_history(&name, &tag, &digest), StorageKey::TagHistory { repository, tag: tag.as_str(), digest: digest.clone() }),
+            ] {
+                prop_assert_eq!(StorageKey::parse(&key), expected);
+                prop_assert_eq!(own_directory(&key), key.rsplit_once('/').map(|(directory, _)| directory));
+            }
+        }
+
+        #[test]
+        fn never_panics(key: String, rest: String) {
+            let _ = StorageKey::parse(&key);
+            let _ = StorageKey::parse(&format!("{REPOSITORIES}{rest}"));
+            let _ = StorageKey::parse(&format!("{REPOSITORIES}a/_manifests/{rest}/link"));
+            let _ = StorageKey::parse(&format!("{BLOBS}{rest}"));
+            let _ = own_directory(&key);
+        }
+    }
+
+    #[test]
+    fn blob_under_a_foreign_shard_is_not_touched() {
+        let hex = digest().hex();
+        assert!(blob(&format!("sha256/{}/{hex}/data", &hex[..2])).is_some());
+        for rest in [
+            format!("sha256/00/{hex}/data"),
+            format!("sha256/{}/{hex}/data.5c1b1f2e-0000-4000-8000-000000000000.tmp", &hex[..2]),
+            format!("sha256/{}/{hex}/data/x", &hex[..2]),
+            format!("md5/{}/{hex}/data", &hex[..2]),
+            format!("sha256/{}/{}/data", &hex[..2], hex.to_uppercase()),
+            "sha256/é/é/data".to_owned(),
+        ] {
+            assert_eq!(blob(&rest), None, "{rest}");
+        }
+    }
+
+    #[test]
+    fn link_of_unknown_shape_keeps_its_digest() {
+        let hex = digest().hex();
+        for (rest, place) in [
+            (format!("a/_manifests/revisions/sha256/{hex}/_referrers/x/sha256/{hex}/link"), "a"),
+            (format!("a/_referrers/sha256/{hex}/link"), "a"),
+            (format!("a/_manifests/tags/not a tag/index/sha256/{hex}/link"), "a"),
+            (format!("Up/_layers/sha256/{hex}/link"), "Up"),
+            (format!("_layers/sha256/{hex}/link"), ""),
+            (format!("a/b/sha256/{hex}/link"), ""),
+        ] {
+            assert_eq!(parse(&rest), StorageKey::Suspect { place, digest: Some(digest()) }, "{rest}");
+        }
+        assert_eq!(parse("a/_layers/sha256/zz/link"), StorageKey::Suspect { place: "a", digest: None });
+        assert_eq!(parse("a/_manifests/tags/not a tag/current/link"), StorageKey::Suspect { place: "a", digest: None });
+    }
+
+    #[test]
+    fn stray_files_are_unrecognized() {
+        for rest in
+            ["a/.DS_Store", "a/_manifests/tags/.DS_Store", "", "a/_layers/sha256/", "a/_uploads/not-a-uuid/data"]
+        {
+            assert_eq!(parse(rest), StorageKey::Unrecognized, "{rest}");
+        }
+        assert_eq!(StorageKey::parse("scheduler-state.json"), StorageKey::Unrecognized);
+        assert_eq!(StorageKey::parse("docker/registry/v2"), StorageKey::Unrecognized);
+    }
+
+    #[test]
+    fn everything_below_an_upload_belongs_to_it() {
+        let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        for (file, is_start) in [("data", false), ("startedat", true), ("hashstates/sha256/0", false)] {
+            let key = format!("{REPOSITORIES}a/b/_uploads/{id}/{file}");
+            assert_eq!(StorageKey::parse(&key), StorageKey::Upload { repository: "a/b", upload: id, is_start });
+            assert_eq!(own_directory(&key).unwrap(), format!("{REPOSITORIES}a/b/_uploads/{id}"));
+        }
+    }
+
+    #[test]
+    fn repository_prefix_does_not_cover_its_neighbour() {
+        let images = repository(&RepositoryName::new("images").unwrap());
+        let neighbour = layer_link(&RepositoryName::new("images2").unwrap(), &digest());
+        assert!(!neighbour.starts_with(&images));
+    }
+}

@@ -1,0 +1,128 @@
+//! A point in time as a store reports it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Nanoseconds since 1970-01-01 UTC. Good until 2262; anything outside is clamped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From nanoseconds since 1970.
+    #[must_use]
+    pub fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// From seconds and nanoseconds since 1970.
+    #[must_use]
+    pub fn from_parts(seconds: i64, nanos: u32) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(nanos)))
+    }
+
+    /// Nanoseconds since 1970.
+    #[must_use]
+    pub fn as_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Reads RFC 3339, as the registry writes `startedat` and stores write times in listings.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self::from_parts(time.timestamp(), time.timestamp_subsec_nanos()))
+    }
+
+    /// Reads the date of an HTTP header (RFC 9110, RFC 2822 form).
+    #[must_use]
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let time = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+        Some(Self::from_parts(time.timestamp(), 0))
+    }
+
+    /// How long before `now` this was; nothing for a time in the future.
+    #[must_use]
+    pub fn age(self, now: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(now.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+
+    /// Whether this is less than `limit` before `now`. A time in the future is young; with a limit of zero nothing is.
+    #[must_use]
+    pub fn is_younger_than(self, limit: Duration, now: Self) -> bool {
+        !limit.is_zero() && self.age(now) < limit
+    }
+
+    /// This time and `duration` more.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// The difference, whichever is earlier.
+    #[must_use]
+    pub fn distance(self, other: Self) -> Duration {
+        Duration::from_nanos(self.0.abs_diff(other.0))
+    }
+
+    fn to_chrono(self) -> chrono::DateTime<chrono::Utc> {
+        chrono::DateTime::from_timestamp_nanos(self.0)
+    }
+
+    /// RFC 3339 in UTC, with as many digits of a second as there are.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        self.to_chrono().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    }
+
+    /// For people: `2026-11-21 19:10 UTC`.
+    #[must_use]
+    pub fn to_minute(self) -> String {
+        self.to_chrono().format("%Y-%m-%d %H:%M UTC").to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_rfc3339())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn future_is_young_and_no_limit_makes_nothing_young() {
+        let now = Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap();
+        let tomorrow = now.plus(DAY);
+        assert!(tomorrow.is_younger_than(DAY, now));
+        assert!(!tomorrow.is_younger_than(Duration::ZERO, now));
+        assert!(!now.is_younger_than(DAY, now.plus(DAY)), "exactly as old as the limit is old enough");
+        assert!(now.is_younger_than(DAY, now.plus(DAY - Duration::from_nanos(1))));
+    }
+
+    #[test]
+    fn writes_and_reads_times() {
+        let time = Timestamp::parse_rfc3339("2026-11-21T19:10:05.25Z").unwrap();
+        assert_eq!(time.to_rfc3339(), "2026-11-21T19:10:05.250Z");
+        assert_eq!(time.to_minute(), "2026-11-21 19:10 UTC");
+        assert_eq!(
+            Timestamp::parse_http("Sat, 21 Nov 2026 19:10:05 GMT").unwrap().to_rfc3339(),
+            "2026-11-21T19:10:05Z"
+        );
+        assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn far_times_are_clamped_not_wrapped() {
+        assert_eq!(Timestamp::from_parts(i64::MAX, 0), Timestamp::from_nanos(i64::MAX));
+        assert_eq!(Timestamp::from_nanos(i64::MAX).plus(Duration::MAX), Timestamp::from_nanos(i64::MAX));
+        assert_eq!(
+            Timestamp::from_nanos(i64::MIN).age(Timestamp::from_nanos(i64::MAX)),
+            Duration::from_nanos(i64::MAX.cast_unsigned())
+        );
+    }
+}

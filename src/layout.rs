@@ -240,8 +240,9 @@ pub fn own_directory(key: &str) -> Option<&str> {
         | StorageKey::TagCurrent { .. }
         | StorageKey::TagHistory { .. } => key.rsplit_once('/').map(|(directory, _)| directory),
         StorageKey::Upload { upload, .. } => {
-            let end = key.find(upload)? + upload.len();
-            Some(&key[..end])
+            // The id may also be the name of a repository: only its place below `_uploads` tells where it ends.
+            let place = format!("/_uploads/{upload}/");
+            key.find(&place).map(|start| &key[..start + place.len() - 1])
         }
         StorageKey::Suspect { .. } | StorageKey::Unrecognized => None,
     }
@@ -347,9 +348,11 @@ mod tests {
     fn everything_below_an_upload_belongs_to_it() {
         let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
         for (file, is_start) in [("data", false), ("startedat", true), ("hashstates/sha256/0", false)] {
-            let key = format!("{REPOSITORIES}a/b/_uploads/{id}/{file}");
-            assert_eq!(StorageKey::parse(&key), StorageKey::Upload { repository: "a/b", upload: id, is_start });
-            assert_eq!(own_directory(&key).unwrap(), format!("{REPOSITORIES}a/b/_uploads/{id}"));
+            for repository in ["a/b", id] {
+                let key = format!("{REPOSITORIES}{repository}/_uploads/{id}/{file}");
+                assert_eq!(StorageKey::parse(&key), StorageKey::Upload { repository, upload: id, is_start });
+                assert_eq!(own_directory(&key).unwrap(), format!("{REPOSITORIES}{repository}/_uploads/{id}"));
+            }
         }
     }
 

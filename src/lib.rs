@@ -1,4 +1,5 @@
 //! regsweep.
+pub mod collect;
 pub mod config;
 pub mod error;
 pub mod layout;

@@ -14,6 +14,12 @@ impl Timestamp {
         Self(nanos)
     }
 
+    /// From days since 1970.
+    #[must_use]
+    pub const fn from_days(days: i64) -> Self {
+        Self(days.saturating_mul(86_400_000_000_000))
+    }
+
     /// From seconds and nanoseconds since 1970.
     #[must_use]
     pub fn from_parts(seconds: i64, nanos: u32) -> Self {

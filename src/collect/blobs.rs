@@ -1,0 +1,187 @@
+//! Blobs, judged as they stream past the marks. Only what may go is held.
+
+use super::decide::{self, Decision, DeleteReason, KeepReason};
+use super::entry::Entry;
+use super::graph::{Graph, Id, Node};
+use super::mark::Marks;
+use super::options::Options;
+use super::plan::{Deletion, Stage};
+use super::roots::Reason;
+use crate::layout::StorageKey;
+use crate::model::{Digest, Timestamp};
+use std::collections::HashMap;
+
+/// A number of objects and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, bytes: u64) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// Which repository a blob that goes belonged to, as far as the links that go with it tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// One repository, by its index.
+    One(usize),
+    /// Several.
+    Shared,
+}
+
+/// The repositories whose pointers go, by what these name.
+#[derive(Debug, Clone, Default)]
+pub struct Owners(HashMap<Digest, Owner>);
+
+impl Owners {
+    /// Reads them off the pointers that go, and what the manifests among these name.
+    #[must_use]
+    pub fn of(pointers: &[Deletion], graph: &Graph) -> Self {
+        let mut owners = Self::default();
+        for deletion in pointers.iter().filter(|deletion| deletion.stage.is_pointer()) {
+            let Some((repository, _)) = deletion.repository else { continue };
+            for digest in [&deletion.digest, &deletion.alias].into_iter().flatten() {
+                owners.add(digest, repository);
+                if let (Stage::Revision, Node::Manifest { references, .. }) = (deletion.stage, graph.node_of(digest)) {
+                    for id in references {
+                        owners.add(graph.digest(*id), repository);
+                        for alias in graph.aliases(*id) {
+                            owners.add(graph.digest(*alias), repository);
+                        }
+                    }
+                }
+            }
+        }
+        owners
+    }
+
+    fn add(&mut self, digest: &Digest, repository: usize) {
+        let owner = self.0.entry(digest.clone()).or_insert(Owner::One(repository));
+        if *owner != Owner::One(repository) {
+            *owner = Owner::Shared;
+        }
+    }
+
+    /// Whose a blob was.
+    #[must_use]
+    pub fn get(&self, digest: &Digest) -> Option<Owner> {
+        self.0.get(digest).copied()
+    }
+}
+
+/// What the blobs came to.
+#[derive(Debug, Clone, Default)]
+pub struct BlobSurvey {
+    /// All blobs.
+    pub found: Tally,
+    /// Blobs that are needed for a lasting reason.
+    pub marked: Tally,
+    /// Blobs that only their age, or that of a link, keeps.
+    pub too_young: Tally,
+    /// Blobs that only a broken tag keeps.
+    pub broken_tags: Tally,
+    /// When the last of the young blobs is old enough by its own age.
+    pub young_until: Option<Timestamp>,
+    /// What goes.
+    pub deletions: Vec<Deletion>,
+    /// Objects below `blobs/` that are no blobs.
+    pub unrecognized: Tally,
+    /// Digests of the graph that were listed.
+    listed: Vec<bool>,
+}
+
+impl BlobSurvey {
+    /// Whether the listing held a blob that the graph knows.
+    #[must_use]
+    pub fn is_listed(&self, id: Id) -> bool {
+        self.listed.get(id.index()).copied().unwrap_or(false)
+    }
+}
+
+/// Judges blobs, entry by entry, in any order.
+#[derive(Debug)]
+pub struct BlobJudge<'a> {
+    graph: &'a Graph,
+    marks: &'a Marks,
+    options: &'a Options,
+    owners: &'a Owners,
+    now: Timestamp,
+    survey: BlobSurvey,
+}
+
+impl<'a> BlobJudge<'a> {
+    /// Begins.
+    #[must_use]
+    pub fn new(graph: &'a Graph, marks: &'a Marks, options: &'a Options, owners: &'a Owners, now: Timestamp) -> Self {
+        let survey = BlobSurvey { listed: vec![false; graph.len()], ..BlobSurvey::default() };
+        Self { graph, marks, options, owners, now, survey }
+    }
+
+    /// Judges one entry of the listing.
+    pub fn see(&mut self, entry: &Entry<'_>) {
+        let StorageKey::Blob(digest) = StorageKey::parse(entry.key) else {
+            self.survey.unrecognized.add(entry.size);
+            return;
+        };
+        let id = self.graph.id(&digest);
+        if let Some(id) = id {
+            self.survey.listed[id.index()] = true;
+        }
+        self.survey.found.add(entry.size);
+        let needed = self.marks.anywhere(id);
+        let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some();
+        let evidence = entry.evidence();
+        match decide::blob(needed, &evidence, self.options.min_age, self.now, in_scope) {
+            Decision::Keep(reason) => self.keep(reason, entry),
+            Decision::Delete(reason) => self.survey.deletions.push(deletion(entry.key, digest, evidence, reason)),
+        }
+    }
+
+    fn keep(&mut self, reason: KeepReason, entry: &Entry<'_>) {
+        let survey = &mut self.survey;
+        match reason {
+            KeepReason::Needed(Reason::Needed) => survey.marked.add(entry.size),
+            KeepReason::Needed(Reason::BrokenTag) => {
+                survey.marked.add(entry.size);
+                survey.broken_tags.add(entry.size);
+            }
+            KeepReason::Needed(Reason::Young) => survey.too_young.add(entry.size),
+            KeepReason::Young => {
+                survey.too_young.add(entry.size);
+                survey.young_until = survey.young_until.max(Some(entry.modified.plus(self.options.min_age)));
+            }
+            KeepReason::Needed(Reason::PointerStays)
+            | KeepReason::OutOfScope
+            | KeepReason::Current
+            | KeepReason::OutsideRoot
+            | KeepReason::SwitchedOff => {}
+        }
+    }
+
+    /// Ends the listing.
+    #[must_use]
+    pub fn finish(self) -> BlobSurvey {
+        self.survey
+    }
+}
+
+fn deletion(key: &str, digest: Digest, evidence: super::entry::Evidence, reason: DeleteReason) -> Deletion {
+    Deletion {
+        stage: Stage::Blob,
+        key: key.to_owned(),
+        digest: Some(digest),
+        alias: None,
+        repository: None,
+        evidence,
+        reason,
+        level: 0,
+    }
+}

@@ -1,0 +1,79 @@
+//! One object as a listing tells of it.
+
+use crate::model::{Digest, Timestamp};
+use md5::Digest as _;
+use std::fmt::Write as _;
+
+/// One object of a listing. Borrowed from its page: nothing here is kept but what a decision needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The key, relative to the registry's root.
+    pub key: &'a str,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last modified.
+    pub modified: Timestamp,
+    /// The store's ETag, if it has one.
+    pub etag: Option<&'a str>,
+    /// Whether it was reached through a symbolic link that leaves the root. Such an object counts, and is never deleted.
+    pub outside: bool,
+}
+
+/// What a listing said of an object that may be deleted: if it says something else later, the object has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of last modification.
+    pub modified: Timestamp,
+    /// The store's ETag, if it has one.
+    pub etag: Option<Box<str>>,
+    /// See [`Entry::outside`].
+    pub outside: bool,
+}
+
+impl Entry<'_> {
+    /// What is worth keeping of this entry.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence { size: self.size, modified: self.modified, etag: self.etag.map(Into::into), outside: self.outside }
+    }
+
+    /// Whether the ETag is that of a link to `digest`: the MD5 of its text, as S3 and GCS give it for an object that was
+    /// written in one request and is not encrypted with a key of its own.
+    #[must_use]
+    pub fn is_proven_link_to(&self, digest: &Digest) -> bool {
+        self.etag.is_some_and(|etag| is_etag_of_link(etag, digest))
+    }
+}
+
+/// Whether `etag` is the MD5 of the text of `digest`.
+#[must_use]
+pub fn is_etag_of_link(etag: &str, digest: &Digest) -> bool {
+    let etag = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"');
+    if etag.len() != 32 {
+        return false;
+    }
+    let mut expected = String::with_capacity(32);
+    for byte in md5::Md5::digest(digest.to_string()) {
+        // Writing to a String cannot fail.
+        let _ = write!(expected, "{byte:02x}");
+    }
+    etag.eq_ignore_ascii_case(&expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn etag_proves_a_link_only_if_it_is_the_md5_of_its_text() {
+        let digest = Digest::of(b"");
+        let right = "56988e62da0324c7e2efd77b7f10be46";
+        assert!(is_etag_of_link(&format!("\"{right}\""), &digest));
+        assert!(is_etag_of_link(&right.to_uppercase(), &digest));
+        assert!(!is_etag_of_link(&format!("\"{right}-1\""), &digest));
+        assert!(!is_etag_of_link("", &digest));
+        assert!(!is_etag_of_link(&right, &Digest::of(b"x")));
+    }
+}

@@ -1,0 +1,229 @@
+//! What names what: manifests by digest, once for all repositories.
+
+use super::inventory::{Content, Inventory};
+use super::keep_from::KeepFrom;
+use crate::model::{Digest, Manifest};
+use std::collections::HashMap;
+
+/// A digest's number in the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u32);
+
+impl Id {
+    /// As an index.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What is known of a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Node {
+    /// Nothing: a blob, or a manifest that no repository links.
+    #[default]
+    Plain,
+    /// A manifest: what it names, and what it is about.
+    Manifest {
+        /// All it names.
+        references: Box<[Id]>,
+        /// What it is about.
+        subject: Option<Id>,
+    },
+    /// Linked as a manifest, but it cannot tell what it needs.
+    Unreadable(Box<str>),
+    /// Looked for and not there.
+    Missing,
+}
+
+/// Why a manifest is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expectation {
+    /// A revision link or a tag names it: if it cannot be read, its repository is damaged.
+    Manifest,
+    /// An unknown link or the user names it: it may as well be a layer.
+    Perhaps,
+}
+
+/// What reading a manifest gave.
+#[derive(Debug)]
+pub enum Fetched {
+    /// Its bytes.
+    Bytes(bytes::Bytes),
+    /// There is no such object.
+    Missing,
+    /// It is larger than any manifest; its size in bytes.
+    TooLarge(u64),
+}
+
+/// Manifests and their references.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    ids: HashMap<Digest, Id>,
+    digests: Vec<Digest>,
+    nodes: Vec<Node>,
+    /// What a link's key names, to what its content names.
+    aliases: HashMap<Id, Vec<Id>>,
+}
+
+impl Graph {
+    /// Begins with what the links of an inventory say, once they have been read.
+    #[must_use]
+    pub fn new(inventory: &Inventory) -> Self {
+        let mut graph = Self::default();
+        for repository in &inventory.repositories {
+            for link in repository.revisions.iter().chain(&repository.layers) {
+                if let Content::Other(other) = &link.content {
+                    let (named, meant) = (graph.intern(&link.digest), graph.intern(other));
+                    let meant_by = graph.aliases.entry(named).or_default();
+                    if !meant_by.contains(&meant) {
+                        meant_by.push(meant);
+                    }
+                }
+            }
+            for link in &repository.signatures {
+                graph.intern(&link.revision);
+                graph.intern(&link.signature);
+            }
+        }
+        for aliases in graph.aliases.values_mut() {
+            aliases.sort();
+        }
+        graph
+    }
+
+    /// The number of a digest; a new one if it has none.
+    pub fn intern(&mut self, digest: &Digest) -> Id {
+        if let Some(id) = self.ids.get(digest) {
+            return *id;
+        }
+        // A registry of four thousand million digests does not fit into any memory that runs this.
+        let id = Id(u32::try_from(self.digests.len()).unwrap_or(u32::MAX));
+        self.ids.insert(digest.clone(), id);
+        self.digests.push(digest.clone());
+        self.nodes.push(Node::Plain);
+        id
+    }
+
+    /// The number of a digest, if it has one.
+    #[must_use]
+    pub fn id(&self, digest: &Digest) -> Option<Id> {
+        self.ids.get(digest).copied()
+    }
+
+    /// The digest of a number.
+    #[must_use]
+    pub fn digest(&self, id: Id) -> &Digest {
+        &self.digests[id.index()]
+    }
+
+    /// What is known of a digest.
+    #[must_use]
+    pub fn node(&self, id: Id) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// What is known of a digest by its name.
+    #[must_use]
+    pub fn node_of(&self, digest: &Digest) -> &Node {
+        self.id(digest).map_or(&Node::Plain, |id| self.node(id))
+    }
+
+    /// What a digest stands for besides itself.
+    #[must_use]
+    pub fn aliases(&self, id: Id) -> &[Id] {
+        self.aliases.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many digests there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.digests.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.digests.is_empty()
+    }
+
+    /// All digests with what is known of them.
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &Digest, &Node)> {
+        let numbered = (0..).map(Id).zip(&self.digests);
+        numbered.zip(&self.nodes).map(|((id, digest), node)| (id, digest, node))
+    }
+
+    /// Takes in what reading a manifest gave.
+    pub fn learn(&mut self, digest: &Digest, expectation: Expectation, fetched: &Fetched) {
+        let node = match fetched {
+            Fetched::Missing => Node::Missing,
+            Fetched::TooLarge(size) => Node::Unreadable(format!("{size} bytes are too many for a manifest").into()),
+            Fetched::Bytes(bytes) if !digest.matches(bytes) => {
+                Node::Unreadable("its content does not have its digest".into())
+            }
+            Fetched::Bytes(bytes) => match Manifest::parse(bytes) {
+                Ok(manifest) => {
+                    let references = manifest.references.iter().map(|reference| self.intern(&reference.digest));
+                    let references = references.collect();
+                    Node::Manifest { references, subject: manifest.subject.map(|subject| self.intern(&subject)) }
+                }
+                Err(why) => Node::Unreadable(why.to_string().into()),
+            },
+        };
+        let id = self.intern(digest);
+        self.nodes[id.index()] = match (expectation, node) {
+            (Expectation::Perhaps, Node::Unreadable(_)) => Node::Plain,
+            (_, node) => node,
+        };
+    }
+}
+
+/// Every digest that must be read to know what is needed, each once, in order.
+#[must_use]
+pub fn manifests_to_read(inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(Digest, Expectation)> {
+    let mut wanted: HashMap<&Digest, Expectation> = HashMap::new();
+    let suspects = inventory.repositories.iter().flat_map(|repository| &repository.suspects);
+    let named = keep_from.iter().filter_map(|keep| match keep {
+        KeepFrom::Digest(digest) | KeepFrom::Image(_, digest) => Some(digest),
+        KeepFrom::Tag(..) => None,
+    });
+    for digest in suspects.chain(&inventory.strangers).chain(named) {
+        wanted.insert(digest, Expectation::Perhaps);
+    }
+    for repository in &inventory.repositories {
+        let linked = repository.revisions.iter().flat_map(|link| [Some(&link.digest), link.alias()]).flatten();
+        let tagged = repository.current_tags().filter_map(|(_, current)| current.target.digest());
+        for digest in linked.chain(tagged) {
+            wanted.insert(digest, Expectation::Manifest);
+        }
+    }
+    let mut list: Vec<_> = wanted.into_iter().map(|(digest, expectation)| (digest.clone(), expectation)).collect();
+    list.sort_by(|a, b| a.0.cmp(&b.0));
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifest_whose_bytes_do_not_have_its_digest_is_unreadable() {
+        let mut graph = Graph::default();
+        let digest = Digest::of(b"something else");
+        let image = br#"{"schemaVersion":2,"manifests":[]}"#;
+        graph.learn(&digest, Expectation::Manifest, &Fetched::Bytes(bytes::Bytes::from_static(image)));
+        assert_eq!(*graph.node_of(&digest), Node::Unreadable("its content does not have its digest".into()));
+    }
+
+    #[test]
+    fn what_is_only_perhaps_a_manifest_damages_nothing() {
+        let mut graph = Graph::default();
+        let digest = Digest::of(b"a layer");
+        graph.learn(&digest, Expectation::Perhaps, &Fetched::Bytes(bytes::Bytes::from_static(b"a layer")));
+        assert_eq!(*graph.node_of(&digest), Node::Plain);
+        graph.learn(&digest, Expectation::Perhaps, &Fetched::TooLarge(1 << 30));
+        assert_eq!(*graph.node_of(&digest), Node::Plain);
+        graph.learn(&digest, Expectation::Perhaps, &Fetched::Missing);
+        assert_eq!(*graph.node_of(&digest), Node::Missing);
+    }
+}

@@ -1,0 +1,113 @@
+//! `--keep-from`: digests and images that are roots whatever the storage says.
+
+use crate::model::{Digest, RepositoryName, Tag};
+
+/// One line of a keep-from list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeepFrom {
+    /// A digest, wherever it is.
+    Digest(Digest),
+    /// An image by its tag. The repository's name may begin with the host of a registry, which is not stored.
+    Tag(String, Tag),
+    /// An image by its digest; kept wherever it is.
+    Image(String, Digest),
+}
+
+/// A line that is no digest and no image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {text:?} is neither a digest nor an image (REPOSITORY:TAG, REPOSITORY@DIGEST)")]
+pub struct NotAnImage {
+    /// Counted from one.
+    pub line: usize,
+    /// What stands there.
+    pub text: String,
+}
+
+impl KeepFrom {
+    /// Reads a list: one digest or image a line; empty lines and what follows `#` do not count.
+    ///
+    /// # Errors
+    /// If any line is neither: a list that is only half understood would keep only half.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, NotAnImage> {
+        let mut list = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let entry = line.split('#').next().unwrap_or_default().trim();
+            if !entry.is_empty() {
+                let parsed = Self::parse(entry);
+                list.push(parsed.ok_or_else(|| NotAnImage { line: index + 1, text: entry.to_owned() })?);
+            }
+        }
+        Ok(list)
+    }
+
+    fn parse(entry: &str) -> Option<Self> {
+        if let Ok(digest) = entry.parse() {
+            return Some(Self::Digest(digest));
+        }
+        if let Some((image, digest)) = entry.split_once('@') {
+            // `name:tag@digest` is what container runtimes print: the digest decides.
+            let name = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(image, |(name, _)| name);
+            return (!names(name).is_empty())
+                .then_some(())
+                .and_then(|()| digest.parse().ok())
+                .map(|digest| Self::Image(name.to_owned(), digest));
+        }
+        let (name, tag) = match entry.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, tag),
+            _ => (entry, "latest"),
+        };
+        (!names(name).is_empty()).then_some(())?;
+        Tag::new(tag).map(|tag| Self::Tag(name.to_owned(), tag))
+    }
+
+    /// The repositories that this may mean: the name as it stands, and without a leading host.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<RepositoryName> {
+        match self {
+            Self::Digest(_) => Vec::new(),
+            Self::Tag(name, _) | Self::Image(name, _) => names(name),
+        }
+    }
+}
+
+fn names(name: &str) -> Vec<RepositoryName> {
+    let without_host = name.split_once('/').filter(|(host, _)| {
+        host.contains(['.', ':']) || *host == "localhost" || host.chars().any(|letter| letter.is_ascii_uppercase())
+    });
+    [Some(name), without_host.map(|(_, rest)| rest)].into_iter().flatten().filter_map(RepositoryName::new).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn one(line: &str) -> KeepFrom {
+        KeepFrom::parse_list(line).unwrap().remove(0)
+    }
+
+    fn means(line: &str) -> Vec<String> {
+        one(line).repositories().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn reads_what_runtimes_print() {
+        let digest = Digest::of(b"");
+        assert_eq!(one(&digest.to_string()), KeepFrom::Digest(digest.clone()));
+        assert_eq!(one(&format!("team/app:1.0@{digest} # in use")), KeepFrom::Image("team/app".into(), digest));
+        assert_eq!(means("team/app:1.0"), ["team/app"]);
+        assert_eq!(means("registry.example.com:5000/team/app:1.0"), ["team/app"]);
+        assert_eq!(means("registry.example.com/team/app"), ["registry.example.com/team/app", "team/app"]);
+        assert_eq!(one("app"), KeepFrom::Tag("app".into(), Tag::new("latest").unwrap()));
+    }
+
+    #[test]
+    fn half_understood_list_is_no_list() {
+        let error = KeepFrom::parse_list("app:1\n\n# nothing\nnot an image\n").unwrap_err();
+        assert_eq!(error.line, 4);
+        assert!(error.to_string().contains("\"not an image\""));
+        assert!(KeepFrom::parse_list("app@sha256:12").is_err());
+        assert!(KeepFrom::parse_list("UP:1").is_err());
+        assert_eq!(KeepFrom::parse_list("\n# nothing\n").unwrap(), []);
+    }
+}

@@ -1,0 +1,21 @@
+//! Every decision: what is there, what is needed, what goes, in which order, and what came of it.
+//!
+//! Pure and synchronous: no clock, no I/O, no runtime. *Now* is a value that is read once, elsewhere.
+
+pub mod blobs;
+pub mod decide;
+pub mod entry;
+pub mod graph;
+pub mod inventory;
+pub mod keep_from;
+pub mod learn;
+pub mod mark;
+pub mod options;
+pub mod outcome;
+pub mod pattern;
+pub mod plan;
+pub mod problem;
+pub mod refusal;
+pub mod report;
+pub mod roots;
+pub mod sealed;

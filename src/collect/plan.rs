@@ -1,0 +1,296 @@
+//! The plan: what goes, in which order, why, and on what evidence. A value; nothing here can delete.
+
+use super::decide::{self, Decision, DeleteReason};
+use super::entry::Evidence;
+use super::graph::{Graph, Id, Node};
+use super::inventory::{Inventory, Repository};
+use super::mark::Marks;
+use super::options::Options;
+use super::roots::{Reason, names};
+use crate::layout;
+use crate::model::{Digest, RepositoryName, Timestamp};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// The stages of a run, in order: pointers go before what they point to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// A tag's `current/link`.
+    Tag,
+    /// An entry of a tag's history.
+    TagHistory,
+    /// A revision link (and its old signature links).
+    Revision,
+    /// A layer link.
+    LayerLink,
+    /// An object of an upload.
+    Upload,
+    /// Content.
+    Blob,
+}
+
+impl Stage {
+    /// All, in order.
+    pub const ALL: [Self; 6] = [Self::Tag, Self::TagHistory, Self::Revision, Self::LayerLink, Self::Upload, Self::Blob];
+
+    /// The word in plans and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tag => "tag",
+            Self::TagHistory => "tag_history",
+            Self::Revision => "revision",
+            Self::LayerLink => "layer_link",
+            Self::Upload => "upload",
+            Self::Blob => "blob",
+        }
+    }
+
+    /// Whether what this stage deletes is a pointer: if it stays, what it points to stays.
+    #[must_use]
+    pub fn is_pointer(self) -> bool {
+        match self {
+            Self::Tag | Self::TagHistory | Self::Revision | Self::LayerLink => true,
+            Self::Upload | Self::Blob => false,
+        }
+    }
+}
+
+/// One object to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The stage it belongs to.
+    pub stage: Stage,
+    /// Its key, relative to the root.
+    pub key: String,
+    /// The digest it holds or points to.
+    pub digest: Option<Digest>,
+    /// The other digest that its content points to.
+    pub alias: Option<Digest>,
+    /// The repository it is in, by name and by index in the inventory.
+    pub repository: Option<(usize, RepositoryName)>,
+    /// What the listing said of it.
+    pub evidence: Evidence,
+    /// Why it goes.
+    pub reason: DeleteReason,
+    /// Parents before children: a deletion begins when all of lower levels of its stage have ended.
+    pub level: u32,
+}
+
+/// Everything that goes, ordered by stage, level and key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    deletions: Vec<Deletion>,
+}
+
+impl Plan {
+    /// Puts deletions in order.
+    #[must_use]
+    pub fn new(mut deletions: Vec<Deletion>) -> Self {
+        deletions.sort_by(|a, b| (a.stage, a.level, &a.key).cmp(&(b.stage, b.level, &b.key)));
+        deletions.dedup_by(|a, b| a.key == b.key);
+        Self { deletions }
+    }
+
+    /// The deletions, in order.
+    #[must_use]
+    pub fn deletions(&self) -> &[Deletion] {
+        &self.deletions
+    }
+
+    /// Whether nothing goes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.deletions.is_empty()
+    }
+
+    /// All bytes of what goes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.deletions.iter().map(|deletion| deletion.evidence.size).sum()
+    }
+}
+
+/// Decides about every pointer and every upload.
+#[must_use]
+pub fn plan_pointers(
+    inventory: &Inventory,
+    graph: &Graph,
+    marks: &Marks,
+    options: &Options,
+    now: Timestamp,
+) -> Vec<Deletion> {
+    let mut planner = Planner { graph, marks, options, now, deletions: Vec::new() };
+    for (at, repository) in inventory.repositories.iter().enumerate() {
+        planner.history(at, repository);
+        planner.links(at, repository);
+        planner.uploads(at, repository);
+    }
+    let mut deletions = planner.deletions;
+    set_levels(&mut deletions, graph);
+    deletions
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    marks: &'a Marks,
+    options: &'a Options,
+    now: Timestamp,
+    deletions: Vec<Deletion>,
+}
+
+impl Planner<'_> {
+    fn needed(&self, at: usize, digest: &Digest) -> Option<Reason> {
+        self.marks.in_repository(at, self.graph.id(digest))
+    }
+
+    fn history(&mut self, at: usize, repository: &Repository) {
+        for (tag, entry) in &repository.tags {
+            let current = entry.current.as_ref().and_then(|current| current.target.digest());
+            for link in &entry.history {
+                let decision =
+                    decide::history(self.needed(at, &link.digest), current == Some(&link.digest), &link.evidence);
+                let key = || layout::tag_history(&repository.name, tag, &link.digest);
+                self.plan(Stage::TagHistory, decision, (at, repository), key, &link.digest, None, &link.evidence);
+            }
+        }
+    }
+
+    fn links(&mut self, at: usize, repository: &Repository) {
+        for link in &repository.revisions {
+            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
+            let decision = decide::link(needed, &link.evidence, DeleteReason::UntaggedManifest);
+            let key = || layout::revision_link(&repository.name, &link.digest);
+            self.plan(Stage::Revision, decision, (at, repository), key, &link.digest, link.alias(), &link.evidence);
+        }
+        for link in &repository.signatures {
+            let decision =
+                decide::link(self.needed(at, &link.revision), &link.evidence, DeleteReason::UntaggedManifest);
+            let key = || layout::signature_link(&repository.name, &link.revision, &link.signature);
+            self.plan(Stage::Revision, decision, (at, repository), key, &link.signature, None, &link.evidence);
+        }
+        for link in &repository.layers {
+            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
+            let decision = decide::link(needed, &link.evidence, DeleteReason::UnneededLayerLink);
+            let key = || layout::layer_link(&repository.name, &link.digest);
+            self.plan(Stage::LayerLink, decision, (at, repository), key, &link.digest, link.alias(), &link.evidence);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place that makes a deletion of any link")]
+    fn plan(
+        &mut self,
+        stage: Stage,
+        decision: Decision,
+        (at, repository): (usize, &Repository),
+        key: impl FnOnce() -> String,
+        digest: &Digest,
+        alias: Option<&Digest>,
+        evidence: &Evidence,
+    ) {
+        if let Decision::Delete(reason) = decision {
+            self.deletions.push(Deletion {
+                stage,
+                key: key(),
+                digest: Some(digest.clone()),
+                alias: alias.cloned(),
+                repository: Some((at, repository.name.clone())),
+                evidence: evidence.clone(),
+                reason,
+                level: 0,
+            });
+        }
+    }
+
+    fn uploads(&mut self, at: usize, repository: &Repository) {
+        let in_scope = self.options.is_in_scope(repository.name.as_str());
+        for upload in repository.uploads.values() {
+            let outside = upload.files.iter().any(|(_, evidence)| evidence.outside);
+            let limit = self.options.uploads_older_than;
+            let decision = decide::upload(upload.newest(), limit, self.now, in_scope, outside);
+            if let Decision::Delete(reason) = decision {
+                self.deletions.extend(upload.files.iter().map(|(key, evidence)| Deletion {
+                    stage: Stage::Upload,
+                    key: key.clone(),
+                    digest: None,
+                    alias: None,
+                    repository: Some((at, repository.name.clone())),
+                    evidence: evidence.clone(),
+                    reason,
+                    level: 0,
+                }));
+            }
+        }
+    }
+}
+
+/// Gives every revision that goes its level: below everything that names it and goes as well, and below the subject it
+/// is about. So if a delete fails, what is left is never a parent without its children, or an image without its
+/// signatures.
+fn set_levels(deletions: &mut [Deletion], graph: &Graph) {
+    let revisions = deletions.iter().filter(|deletion| deletion.stage == Stage::Revision);
+    let going = revisions.flat_map(|deletion| [&deletion.digest, &deletion.alias]).flatten();
+    let mut level: HashMap<Id, u32> = going.filter_map(|digest| graph.id(digest)).map(|id| (id, 0)).collect();
+    let mut edges: HashMap<Id, Vec<Id>> = HashMap::new();
+    let mut above: HashMap<Id, u32> = HashMap::new();
+    for id in level.keys() {
+        for (parent, child) in names_of(graph, *id) {
+            if parent != child && level.contains_key(&parent) && level.contains_key(&child) {
+                edges.entry(parent).or_default().push(child);
+                *above.entry(child).or_default() += 1;
+            }
+        }
+    }
+    // What is named in a circle (only hostile bytes can claim that) never becomes free, and goes last.
+    let mut free: Vec<Id> = level.keys().filter(|id| !above.contains_key(id)).copied().collect();
+    let mut settled = free.len();
+    while let Some(id) = free.pop() {
+        let next = level.get(&id).copied().unwrap_or(0) + 1;
+        for child in edges.remove(&id).unwrap_or_default() {
+            if let Some(current) = level.get_mut(&child) {
+                *current = next.max(*current);
+            }
+            if let Some(left) = above.get_mut(&child) {
+                *left -= 1;
+                if *left == 0 {
+                    free.push(child);
+                    settled += 1;
+                }
+            }
+        }
+    }
+    let last = if settled < level.len() { u32::try_from(level.len()).unwrap_or(u32::MAX) } else { 0 };
+    for deletion in deletions.iter_mut().filter(|deletion| deletion.stage == Stage::Revision) {
+        let ids = [&deletion.digest, &deletion.alias].into_iter().flatten().filter_map(|digest| graph.id(digest));
+        let stuck = |id: &Id| above.get(id).is_some_and(|left| *left > 0);
+        deletion.level =
+            ids.map(|id| if stuck(&id) { last } else { level.get(&id).copied().unwrap_or(0) }).max().unwrap_or(0);
+    }
+}
+
+fn names_of(graph: &Graph, id: Id) -> Vec<(Id, Id)> {
+    let aliases = graph.aliases(id).iter().map(|alias| (id, *alias));
+    match graph.node(id) {
+        Node::Manifest { references, subject } => {
+            let down = references.iter().map(|child| (id, *child));
+            let up = subject.iter().map(|subject| (*subject, id));
+            down.chain(up).chain(aliases).collect()
+        }
+        Node::Plain | Node::Unreadable(_) | Node::Missing => aliases.collect(),
+    }
+}
+
+/// Whether a planned deletion may still go, once more is known to be needed than when it was planned.
+#[must_use]
+pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks) -> bool {
+    let digests = [&deletion.digest, &deletion.alias];
+    let mut ids = digests.into_iter().flatten().map(|digest| graph.id(digest));
+    match (deletion.stage, &deletion.repository) {
+        (Stage::Upload, _) => true,
+        (Stage::Blob, _) | (_, None) => ids.all(|id| marks.anywhere(id).is_none()),
+        (Stage::Tag | Stage::TagHistory | Stage::Revision | Stage::LayerLink, Some((at, _))) => {
+            ids.all(|id| marks.in_repository(*at, id).is_none())
+        }
+    }
+}

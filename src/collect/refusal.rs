@@ -1,0 +1,339 @@
+//! When a run must not go on: the storage looks like something else than a registry that can be collected.
+
+use super::options::Options;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Why a run is refused. Scripts rely on the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefusalCode {
+    /// There are blobs, but no repositories.
+    NoRepositories,
+    /// There are tags or revisions, but nothing was marked.
+    NothingMarked,
+    /// Reading and listing contradict each other.
+    Holes,
+    /// There are keys both with and without a leading slash (Azure).
+    BothKeyForms,
+    /// A metadata database, not the storage, says what is live (GitLab).
+    Database,
+    /// The registry is a pull-through cache, whose manifests are often untagged.
+    PullThroughCache,
+    /// The tags live in another database (Harbor).
+    TagsElsewhere,
+    /// Too large a share of the bytes would go.
+    Percent,
+    /// The clocks of this machine and of the storage are too far apart.
+    Clock,
+}
+
+impl RefusalCode {
+    const ALL: [Self; 9] = [
+        Self::NoRepositories,
+        Self::NothingMarked,
+        Self::Holes,
+        Self::BothKeyForms,
+        Self::Database,
+        Self::PullThroughCache,
+        Self::TagsElsewhere,
+        Self::Percent,
+        Self::Clock,
+    ];
+
+    /// The word in reports and for `--allow`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoRepositories => "no-repositories",
+            Self::NothingMarked => "nothing-marked",
+            Self::Holes => "holes",
+            Self::BothKeyForms => "both-key-forms",
+            Self::Database => "database",
+            Self::PullThroughCache => "pull-through-cache",
+            Self::TagsElsewhere => "tags-elsewhere",
+            Self::Percent => "percent",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Whether `--allow` must repeat the location: a script that is pointed elsewhere must not bring its permission along.
+    #[must_use]
+    pub fn wants_location(self) -> bool {
+        matches!(self, Self::NoRepositories | Self::NothingMarked | Self::Database)
+    }
+}
+
+/// One `--allow`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    code: RefusalCode,
+    location: Option<String>,
+}
+
+/// The text allows nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotAllowed(String);
+
+impl FromStr for Allowed {
+    type Err = NotAllowed;
+
+    fn from_str(text: &str) -> Result<Self, NotAllowed> {
+        let (name, location) = match text.split_once('=') {
+            Some((name, location)) => (name, Some(location.to_owned())),
+            None => (text, None),
+        };
+        let Some(code) = RefusalCode::ALL.into_iter().find(|code| code.name() == name) else {
+            let names = RefusalCode::ALL.map(RefusalCode::name).join(", ");
+            return Err(NotAllowed(format!("there is no refusal {name:?}; there are {names}")));
+        };
+        if code.wants_location() && location.as_deref().is_none_or(str::is_empty) {
+            return Err(NotAllowed(format!(
+                "write --allow {name}=LOCATION, with the location as the report prints it"
+            )));
+        }
+        Ok(Self { code, location })
+    }
+}
+
+impl Allowed {
+    fn covers(&self, refusal: &Refusal) -> bool {
+        self.code == refusal.code && self.location.as_ref().is_none_or(|location| *location == refusal.location)
+    }
+}
+
+/// A refusal: its code, and what was seen, what would have been lost, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: RefusalCode,
+    /// What was seen, and what would have been lost.
+    pub message: String,
+    location: String,
+}
+
+impl Refusal {
+    /// The argument that allows it.
+    #[must_use]
+    pub fn allow(&self) -> String {
+        let name = self.code.name();
+        if self.code.wants_location() { format!("--allow {name}={}", self.location) } else { format!("--allow {name}") }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code.name())
+    }
+}
+
+/// What a run has learned that may speak against going on.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The location, as the report prints it.
+    pub location: String,
+    /// How many repositories there are, whatever is in them.
+    pub repositories: u64,
+    /// How many blobs.
+    pub blobs: u64,
+    /// How many tags and revisions.
+    pub tags_and_revisions: u64,
+    /// How many revisions and tagged manifests were marked.
+    pub marked_manifests: u64,
+    /// Repositories with manifests.
+    pub repositories_with_manifests: u64,
+    /// Of these, how many have no tag.
+    pub of_these_untagged: u64,
+    /// GitLab's lock file is there.
+    pub database_lock: bool,
+    /// A pull-through cache's state is there.
+    pub scheduler_state: bool,
+    /// Keys in both forms are there.
+    pub both_key_forms: bool,
+    /// The configuration is Harbor's.
+    pub harbor: bool,
+    /// What a GET found and the listing did not, or the reverse.
+    pub holes: Vec<String>,
+    /// Bytes below the root.
+    pub bytes: u64,
+    /// Bytes that would go.
+    pub planned_bytes: u64,
+    /// How far the clocks are apart, if the storage tells its time.
+    pub clock_difference: Option<Duration>,
+}
+
+/// The limit below which a share of bytes says nothing.
+const SMALL_REGISTRY: u64 = 1 << 30;
+/// How far clocks may be apart.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
+
+/// All that speaks against going on and was not allowed.
+#[must_use]
+pub fn refusals(findings: &Findings, options: &Options) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let mut refuse = |code, message: String| {
+        refusals.push(Refusal { code, message, location: findings.location.clone() });
+    };
+    let Findings { blobs, repositories, tags_and_revisions, .. } = *findings;
+    if findings.both_key_forms {
+        let message = "there are keys both with and without a leading slash: a migration between registry versions that was not finished; each form hides the other, so what one needs would be taken from the other";
+        refuse(RefusalCode::BothKeyForms, message.into());
+    }
+    if findings.database_lock {
+        let message = "a metadata database is in use by this registry (docker/registry/lockfiles/database-in-use): the storage does not say what is live, and every image would be lost; use that registry's own collector";
+        refuse(RefusalCode::Database, message.into());
+    }
+    if blobs > 0 && repositories == 0 {
+        let message = format!(
+            "there are {blobs} blobs, but not a single repository: all of them would be lost; is this the right bucket and root directory, and may it be listed completely?"
+        );
+        refuse(RefusalCode::NoRepositories, message);
+    }
+    if tags_and_revisions > 0 && findings.marked_manifests == 0 {
+        let message = format!(
+            "there are {tags_and_revisions} tags and manifests, but nothing keeps any of them: every image would be lost"
+        );
+        refuse(RefusalCode::NothingMarked, message);
+    }
+    if let Some(first) = findings.holes.first() {
+        let message = format!(
+            "the listing of this storage is not to be trusted: {first} ({} such objects); what it leaves out would be lost",
+            findings.holes.len()
+        );
+        refuse(RefusalCode::Holes, message);
+    }
+    if options.delete_untagged {
+        refuse_untagged(findings, &mut refuse);
+    }
+    refuse_percent(findings, options, &mut refuse);
+    if let Some(difference) = findings.clock_difference.filter(|difference| *difference > CLOCK_TOLERANCE) {
+        let difference = humantime::format_duration(Duration::from_secs(difference.as_secs()));
+        let message = format!("this machine's clock and the storage's are {difference} apart: ages cannot be judged");
+        refuse(RefusalCode::Clock, message);
+    }
+    refusals.retain(|refusal| !options.allow.iter().any(|allowed| allowed.covers(refusal)));
+    refusals
+}
+
+fn refuse_untagged(findings: &Findings, refuse: &mut impl FnMut(RefusalCode, String)) {
+    if findings.scheduler_state {
+        let message = "this registry is a pull-through cache (scheduler-state.json): its manifests are often untagged, and all of these would be lost; run without -m";
+        refuse(RefusalCode::PullThroughCache, message.into());
+    }
+    let (all, untagged) = (findings.repositories_with_manifests, findings.of_these_untagged);
+    if findings.harbor {
+        let message = "this is Harbor's registry: its tags live in Harbor's database, and every artifact would be lost; run without -m";
+        refuse(RefusalCode::TagsElsewhere, message.into());
+    } else if untagged * 2 > all {
+        let message = format!(
+            "{untagged} of {all} repositories with manifests have no tag at all: the tags seem to live elsewhere (a database), and these manifests would be lost; run without -m"
+        );
+        refuse(RefusalCode::TagsElsewhere, message);
+    }
+}
+
+fn refuse_percent(findings: &Findings, options: &Options, refuse: &mut impl FnMut(RefusalCode, String)) {
+    let Some(limit) = options.max_delete_percent else { return };
+    let share = u128::from(findings.planned_bytes) * 100;
+    if findings.bytes >= SMALL_REGISTRY && share > u128::from(findings.bytes) * u128::from(limit) {
+        let percent = share / u128::from(findings.bytes);
+        let message = format!(
+            "{percent} % of the bytes would go, and the limit is {limit} %: is this the right registry? (--max-delete-percent)"
+        );
+        refuse(RefusalCode::Percent, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::collect::options::Mode;
+
+    fn options(delete_untagged: bool, allow: &[&str]) -> Options {
+        Options {
+            mode: Mode::Offline,
+            delete_untagged,
+            min_age: Duration::ZERO,
+            uploads_older_than: None,
+            repositories: Vec::new(),
+            keep_from: Vec::new(),
+            max_delete_percent: Some(75),
+            allow: allow.iter().map(|text| text.parse().unwrap()).collect(),
+        }
+    }
+
+    fn healthy() -> Findings {
+        Findings {
+            location: "s3://b/r".into(),
+            repositories: 3,
+            blobs: 9,
+            tags_and_revisions: 5,
+            marked_manifests: 4,
+            repositories_with_manifests: 3,
+            of_these_untagged: 1,
+            bytes: 4 << 30,
+            planned_bytes: 3 << 30,
+            clock_difference: Some(CLOCK_TOLERANCE),
+            ..Findings::default()
+        }
+    }
+
+    fn codes(findings: &Findings, options: &Options) -> Vec<&'static str> {
+        refusals(findings, options).iter().map(|refusal| refusal.code.name()).collect()
+    }
+
+    #[test]
+    fn healthy_registry_is_not_refused() {
+        assert_eq!(codes(&healthy(), &options(true, &[])), Vec::<&str>::new());
+        assert_eq!(codes(&Findings::default(), &options(true, &[])), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn registry_whose_last_image_was_deleted_is_not_refused() {
+        let last =
+            Findings { repositories: 1, blobs: 3, bytes: 61 << 20, planned_bytes: 61 << 20, ..Findings::default() };
+        assert_eq!(codes(&last, &options(true, &[])), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn each_refusal_has_its_finding() {
+        let nothing = || Findings { marked_manifests: 0, ..healthy() };
+        for (findings, code) in [
+            (Findings { repositories: 0, ..healthy() }, "no-repositories"),
+            (nothing(), "nothing-marked"),
+            (Findings { holes: vec!["x".into()], ..healthy() }, "holes"),
+            (Findings { both_key_forms: true, ..healthy() }, "both-key-forms"),
+            (Findings { database_lock: true, ..healthy() }, "database"),
+            (Findings { scheduler_state: true, ..healthy() }, "pull-through-cache"),
+            (Findings { harbor: true, ..healthy() }, "tags-elsewhere"),
+            (Findings { of_these_untagged: 2, ..healthy() }, "tags-elsewhere"),
+            (Findings { planned_bytes: (3 << 30) + 1, ..healthy() }, "percent"),
+            (Findings { clock_difference: Some(CLOCK_TOLERANCE * 2), ..healthy() }, "clock"),
+        ] {
+            assert_eq!(codes(&findings, &options(true, &[])), [code]);
+        }
+        assert_eq!(
+            codes(&Findings { scheduler_state: true, harbor: true, ..healthy() }, &options(false, &[])),
+            Vec::<&str>::new()
+        );
+    }
+
+    #[test]
+    fn permission_for_another_location_is_none() {
+        let empty = Findings { repositories: 0, ..healthy() };
+        assert_eq!(codes(&empty, &options(false, &["no-repositories=s3://b/r"])), Vec::<&str>::new());
+        assert_eq!(codes(&empty, &options(false, &["no-repositories=s3://other"])), ["no-repositories"]);
+        assert_eq!(codes(&empty, &options(false, &["percent"])), ["no-repositories"]);
+        assert!("no-repositories".parse::<Allowed>().unwrap_err().to_string().contains("=LOCATION"));
+        assert!("no-repositories=".parse::<Allowed>().is_err());
+        assert!("everything".parse::<Allowed>().unwrap_err().to_string().contains("there are no-repositories"));
+    }
+
+    #[test]
+    fn share_of_a_small_registry_says_nothing() {
+        let small = Findings { bytes: (1 << 30) - 1, planned_bytes: (1 << 30) - 1, ..healthy() };
+        assert_eq!(codes(&small, &options(false, &[])), Vec::<&str>::new());
+    }
+}

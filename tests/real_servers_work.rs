@@ -178,8 +178,8 @@ fn servers_die_with_a_panicking_test() -> Result<()> {
 #[test]
 fn serve_until_killed() -> Result<()> {
     let Some(told_here) = std::env::var_os(TELL) else { return Ok(()) };
-    let root = tempfile::tempdir()?;
-    let registry = Registry::on_directory(root.path())?;
+    let root = Path::new(&told_here).with_extension("root");
+    let registry = Registry::on_directory(&root)?;
     let said = Path::new(&told_here).with_extension("part");
     std::fs::write(&said, registry.host())?;
     std::fs::rename(said, told_here)?;
@@ -216,4 +216,12 @@ fn soon<T>(get: impl Fn() -> Option<T>) -> Result<T> {
 #[allow(clippy::expect_used, reason = "a closure that is to panic anyway")]
 fn start(root: &Path) -> Registry {
     Registry::on_directory(root).expect("a registry")
+}
+
+#[tokio::test]
+#[ignore = "writes testdata/sample anew: for the one who changes what is in it"]
+async fn make_the_sample() -> Result<()> {
+    let root = real::sample::directory();
+    ensure!(!root.join("docker").exists(), "remove testdata/sample/docker first");
+    real::sample::make(&root).await
 }

@@ -23,6 +23,7 @@ pub mod moto;
 pub mod process;
 pub mod pull;
 pub mod registry;
+pub mod sample;
 pub mod skopeo;
 
 pub use azurite::Azurite;

@@ -105,9 +105,7 @@ async fn a_tree_copied_to_s3_is_served_whole() -> Result<()> {
 #[tokio::test]
 async fn a_tree_copied_to_azure_lists_back_with_and_without_the_leading_slash() -> Result<()> {
     let root = tempfile::tempdir()?;
-    std::fs::create_dir_all(root.path().join("docker/registry/v2/blobs/sha256/ab/abcd"))?;
-    std::fs::write(root.path().join("docker/registry/v2/blobs/sha256/ab/abcd/data"), "blob")?;
-    std::fs::write(root.path().join("docker/registry/v2/marker"), "")?;
+    real::sample::copy(root.path())?;
     let azurite = Azurite::start("registry")?;
     azurite.create_container("slashed")?;
     let files = tree(root.path())?;
@@ -216,6 +214,34 @@ fn soon<T>(get: impl Fn() -> Option<T>) -> Result<T> {
 #[allow(clippy::expect_used, reason = "a closure that is to panic anyway")]
 fn start(root: &Path) -> Registry {
     Registry::on_directory(root).expect("a registry")
+}
+
+#[tokio::test]
+async fn the_sample_is_whole_and_stays_so_without_what_must_go() -> Result<()> {
+    for delete_untagged in [false, true] {
+        let root = tempfile::tempdir()?;
+        real::sample::copy(root.path())?;
+        let mut registry = Registry::on_directory(root.path())?;
+        let images = registry.client()?.pull_all().await?.whole()?;
+        assert_eq!(images.len(), 6);
+        let expected = real::sample::Expected::read(delete_untagged)?;
+        if !delete_untagged {
+            let oracle = registry_garbage_collect(&registry.config(), false, true)?;
+            assert_eq!(oracle.eligible_blobs, expected.blobs.keys().cloned().collect());
+            assert_eq!(oracle.marked.len(), expected.marked);
+        }
+        registry.stop();
+        for key in expected.keys() {
+            let path = root.path().join(key);
+            if path.is_dir() { std::fs::remove_dir_all(path)? } else { std::fs::remove_file(path)? }
+        }
+        assert_eq!(blobs(tree(root.path())?.keys()).len(), expected.marked);
+        registry.serve()?;
+        let client = registry.client()?;
+        assert_eq!(client.pull_all().await?.whole()?, images);
+        client.pull("app", "sha256:6a760f05ad077b2808536acf9fe0b93c63a0ff81dcf935260c9d22bf24bef539").await.whole()?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

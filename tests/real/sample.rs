@@ -1,5 +1,6 @@
 //! How `testdata/sample` was made: by real pushes into the real registry. Its README says what is in it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -28,6 +29,63 @@ pub fn copy(to: &Path) -> Result<()> {
         std::fs::copy(directory().join(&name), target).with_context(|| format!("copy {name}"))?;
     }
     Ok(())
+}
+
+/// What `expected.json` says: what must go, without or with `--delete-untagged`.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct Expected {
+    /// The digests of the blobs that go, each with its size.
+    pub blobs: BTreeMap<String, u64>,
+    /// The sum of their sizes.
+    pub blob_bytes: u64,
+    /// How many digests stay.
+    pub marked: usize,
+    /// The revision links that go, `repository@digest`.
+    pub manifests: Vec<String>,
+    /// The layer links that go, `repository@digest`.
+    pub layer_links: Vec<String>,
+    /// The entries of tags' histories that go, `repository:tag@digest`.
+    pub tag_history: Vec<String>,
+    /// The uploads that go, each its directory below `docker/registry/v2`.
+    pub uploads: Vec<String>,
+    /// How many files these are.
+    pub upload_files: usize,
+    /// How many bytes.
+    pub upload_bytes: u64,
+}
+
+impl Expected {
+    /// Reads it for a run without or with `--delete-untagged`.
+    pub fn read(delete_untagged: bool) -> Result<Self> {
+        let mut both: BTreeMap<String, Self> =
+            serde_json::from_slice(&std::fs::read(directory().join("expected.json"))?)?;
+        let name = if delete_untagged { "with --delete-untagged" } else { "without --delete-untagged" };
+        both.remove(name).with_context(|| format!("expected.json has no {name:?}"))
+    }
+
+    /// The keys that go, below the `rootdirectory`; of an upload the directory.
+    pub fn keys(&self) -> BTreeSet<String> {
+        let path = |digest: &str| digest.replacen(':', "/", 1);
+        let link = |name: &String, kind: &str| {
+            let (place, digest) = name.split_once('@').unwrap_or_default();
+            match place.split_once(':') {
+                Some((repository, tag)) => {
+                    format!("repositories/{repository}/_manifests/tags/{tag}/index/{}/link", path(digest))
+                }
+                None => format!("repositories/{place}/{kind}/{}/link", path(digest)),
+            }
+        };
+        let blob = |digest: &String| {
+            let (algorithm, hex) = digest.split_once(':').unwrap_or_default();
+            format!("blobs/{algorithm}/{}/{hex}/data", &hex[..2])
+        };
+        let mut keys: BTreeSet<_> = self.blobs.keys().map(blob).collect();
+        keys.extend(self.manifests.iter().map(|name| link(name, "_manifests/revisions")));
+        keys.extend(self.layer_links.iter().map(|name| link(name, "_layers")));
+        keys.extend(self.tag_history.iter().map(|name| link(name, "")));
+        keys.extend(self.uploads.iter().cloned());
+        keys.into_iter().map(|key| format!("docker/registry/v2/{key}")).collect()
+    }
 }
 
 /// Makes the sample in the empty directory `root`.

@@ -68,7 +68,8 @@ impl Azurite {
         &self.container
     }
 
-    /// The variables a program that builds its client from the environment, as `object_store` does, needs.
+    /// The variables a program that builds its client from the environment, as `object_store` does, needs. The emulator
+    /// flag matters: azurite ignores `startFrom`, and only with the flag does `object_store` filter offsets itself.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT.to_owned()),
@@ -80,7 +81,8 @@ impl Azurite {
         ]
     }
 
-    /// A client of the container that was created at the start.
+    /// A client of the container that was created at the start. It has no emulator flag, so `list_with_offset` gives
+    /// everything.
     pub fn store(&self) -> Result<MicrosoftAzure> {
         azure(&self.endpoint(), &self.container)
     }

@@ -102,6 +102,19 @@ impl RegistryBuilder {
         Image { digest: self.manifest(repo, manifest.to_string()), config: None, layers }
     }
 
+    /// An OCI image whose manifest names its layers by SHA-512, as they were pushed; the blobs are under SHA-256.
+    pub fn aliased_image(&mut self, repo: &str, config: &str, layers: &[&str]) -> Image {
+        let aliases: Vec<Digest> = layers.iter().map(|layer| self.aliased_layer(repo, (*layer).to_owned()).0).collect();
+        let layers: Vec<Value> = layers
+            .iter()
+            .zip(&aliases)
+            .map(|(layer, alias)| json!({"mediaType": mt::OCI_LAYER, "digest": alias, "size": layer.len()}))
+            .collect();
+        let formats = [mt::OCI_MANIFEST, mt::OCI_CONFIG, mt::OCI_LAYER];
+        let image = self.image_as(repo, formats, &json!({"name": config}).to_string(), &[], &json!({"layers": layers}));
+        Image { layers: aliases, ..image }
+    }
+
     /// An image with a foreign layer: referenced, linked nowhere, fetched from its URL.
     pub fn foreign_layer_image(&mut self, repo: &str, config: &str, foreign: &str, layers: &[&str]) -> Image {
         let local = self.docker_image(repo, config, layers);

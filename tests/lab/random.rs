@@ -1,6 +1,6 @@
 //! Small realistic registries from a seed. Print the seed where a test fails: it is the whole reproduction.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::manifests::Image;
 use super::registry::{Digest, RegistryBuilder, sha256};
@@ -54,17 +54,23 @@ impl Prng {
 const REPOSITORIES: [&str; 9] =
     ["app", "app/api", "app/api/v2", "app-b", "app.c", "base", "team_x/web", "team_x/web/assets", "z"];
 const TAGS: [&str; 6] = ["latest", "v1", "v2", "v1.0.1", "_edge", "Nightly-2"];
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A registry of two to five repositories with the things real ones have: nested names, shared bases, moved tags,
 /// untagged manifests, indexes with untagged, missing and cross-repository children, nested indexes, referrers, orphan
-/// blobs and links, dangling history, uploads; all between 1 and 60 days old. Equal seeds give equal keys and content.
-/// Nothing in it is damaged; see [`damage`] for that.
+/// blobs and links, dangling history, uploads; all between 1 and 60 days old. Nothing in it is damaged; see [`damage`]
+/// for that.
 pub fn random_registry(seed: u64) -> RegistryBuilder {
-    let mut world = World { prng: Prng::new(seed), registry: RegistryBuilder::new(), manifests: Vec::new(), serial: 0 };
+    random_registry_at(seed, SystemTime::now())
+}
+
+/// The same for a chosen now: equal seeds and times give equal registries to the byte.
+pub fn random_registry_at(seed: u64, now: SystemTime) -> RegistryBuilder {
+    let (prng, registry) = (Prng::new(seed), RegistryBuilder::new());
+    let mut world = World { prng, registry, now, manifests: Vec::new(), serial: 0 };
     for _ in 0..2 + world.prng.below(4) {
         let repo = *world.prng.pick(&REPOSITORIES);
-        for _ in 0..1 + world.prng.below(6) {
+        for _ in 0..=world.prng.below(5) {
             world.age();
             world.push(repo);
         }
@@ -76,6 +82,7 @@ pub fn random_registry(seed: u64) -> RegistryBuilder {
 struct World {
     prng: Prng,
     registry: RegistryBuilder,
+    now: SystemTime,
     /// Every (repository, manifest) pushed so far.
     manifests: Vec<(&'static str, Digest)>,
     serial: usize,
@@ -84,7 +91,7 @@ struct World {
 impl World {
     fn age(&mut self) {
         let days = 1 + u32::try_from(self.prng.below(60)).unwrap();
-        self.registry.aged(DAY * days);
+        self.registry.at(self.now - DAY * days);
     }
 
     fn unique(&mut self) -> String {
@@ -96,7 +103,7 @@ impl World {
     fn layers(&mut self) -> Vec<String> {
         let bases = self.prng.below(3);
         let mut layers: Vec<String> = (0..bases).map(|i| format!("base layer {i}")).collect();
-        for _ in 0..1 + self.prng.below(2) {
+        for _ in 0..=self.prng.below(2) {
             let unique = self.unique();
             layers.push(format!("layer {unique}"));
         }
@@ -106,10 +113,11 @@ impl World {
     fn image(&mut self, repo: &'static str) -> Image {
         let (config, layers) = (self.unique(), self.layers());
         let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
-        let image = match self.prng.below(8) {
+        let image = match self.prng.below(9) {
             0..5 => self.registry.image(repo, &config, &layers),
             5 | 6 => self.registry.docker_image(repo, &config, &layers),
-            _ => self.registry.schema1_image(repo, &config, &layers),
+            7 => self.registry.schema1_image(repo, &config, &layers),
+            _ => self.registry.aliased_image(repo, &config, &layers),
         };
         self.manifests.push((repo, image.digest.clone()));
         image
@@ -117,7 +125,7 @@ impl World {
 
     /// An index; its children may have no tag, be another index, be missing, or live only in another repository.
     fn index(&mut self, repo: &'static str) -> Digest {
-        let mut children: Vec<Digest> = (0..1 + self.prng.below(2)).map(|_| self.image(repo).digest).collect();
+        let mut children: Vec<Digest> = (0..=self.prng.below(2)).map(|_| self.image(repo).digest).collect();
         if self.prng.one_in(3) && !self.manifests.is_empty() {
             children.push(self.prng.pick(&self.manifests).1.clone());
         }
@@ -142,7 +150,7 @@ impl World {
     fn push(&mut self, repo: &'static str) {
         let digest = match self.prng.below(12) {
             0..6 => self.image(repo).digest,
-            6 | 7 | 8 => self.index(repo),
+            6..9 => self.index(repo),
             9 => {
                 let version = format!("1.{}.0", self.prng.below(3));
                 self.registry.helm_chart(repo, &version).digest
@@ -171,7 +179,7 @@ impl World {
             if is_manifest {
                 self.registry.link_revision(repo, &name);
             } else {
-                self.registry.link_layer(repo, &name);
+                self.registry.mount(from, repo, &name);
             }
         }
         self.manifests.push((repo, digest.clone()));
@@ -228,7 +236,7 @@ impl World {
 /// Damages a registry a little, from the seed: lost blobs and links, empty and truncated files, foreign keys.
 pub fn damage(registry: &mut RegistryBuilder, seed: u64) {
     let mut prng = Prng::new(seed ^ 0x000d_a3a6_e000);
-    for _ in 0..1 + prng.below(4) {
+    for _ in 0..=prng.below(3) {
         let keys: Vec<String> = registry.tree().keys().cloned().collect();
         let key = prng.pick(&keys);
         match prng.below(5) {
@@ -236,7 +244,7 @@ pub fn damage(registry: &mut RegistryBuilder, seed: u64) {
             1 => registry.empty(key),
             2 => registry.truncate(key),
             3 => registry.damage(key, "<html>502 Bad Gateway</html>"),
-            _ => registry.raw(&format!("{}.tmp", key), "left by a crash"),
+            _ => registry.raw(&format!("{key}.tmp"), "left by a crash"),
         };
     }
 }

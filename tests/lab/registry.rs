@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use super::bucket::Store;
+use super::bucket::{Store, hex};
 use super::tree::{Entry, Tree, days_ago, write_dir};
 
 /// A digest as text: `sha256:<hex>`.
@@ -24,10 +24,6 @@ pub fn sha256(bytes: &[u8]) -> Digest {
 /// The SHA-512 digest of content, as in alias links.
 pub fn sha512(bytes: &[u8]) -> Digest {
     format!("sha512:{}", hex(&Sha512::digest(bytes)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `sha256/<hex>` of `sha256:<hex>`.
@@ -126,7 +122,14 @@ impl RegistryBuilder {
         digest
     }
 
-    /// A layer link, as a cross-repository mount writes it; the blob need not be there.
+    /// Mounts a blob from another repository: a layer link with what the other's link says.
+    pub fn mount(&mut self, from: &str, repo: &str, digest: &str) -> &mut Self {
+        let link = self.tree.get(&layer_key(from, digest)).unwrap_or_else(|| panic!("no {digest} in {from}"));
+        let link = link.bytes.clone();
+        self.raw(&layer_key(repo, digest), link)
+    }
+
+    /// A layer link to a blob that need not be there.
     pub fn link_layer(&mut self, repo: &str, digest: &str) -> &mut Self {
         self.raw(&layer_key(repo, digest), digest.to_owned())
     }

@@ -1,12 +1,14 @@
 //! Real clients of the simulated bucket, and the settings that lead a registry or regsweep to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Dialect};
 
 /// A key id that looks like one.
 pub const ACCESS_KEY: &str = "AKIALABORATORY000000";
@@ -54,6 +56,34 @@ pub fn gcs(bucket: &Bucket, max_retries: usize) -> GoogleCloudStorage {
         .with_retry(quick_retries(max_retries))
         .build()
         .unwrap()
+}
+
+/// The account of a simulated container.
+pub const AZURE_ACCOUNT: &str = "laboratory";
+/// Its key, which opens nothing.
+pub const AZURE_KEY: &str = "bGFib3JhdG9yeQ==";
+
+/// `object_store`'s Azure client for the container.
+pub fn azure(bucket: &Bucket, max_retries: usize) -> MicrosoftAzure {
+    MicrosoftAzureBuilder::new()
+        .with_account(AZURE_ACCOUNT)
+        .with_access_key(AZURE_KEY)
+        .with_container_name(bucket.name())
+        .with_endpoint(bucket.endpoint())
+        .with_client_options(ClientOptions::new().with_allow_http(true))
+        .with_allow_http(true)
+        .with_retry(quick_retries(max_retries))
+        .build()
+        .unwrap()
+}
+
+/// The client that fits the bucket's dialect.
+pub fn any(bucket: &Bucket, max_retries: usize) -> Arc<dyn ObjectStore> {
+    match bucket.dialect() {
+        Dialect::S3 => Arc::new(s3(bucket, max_retries)),
+        Dialect::Gcs => Arc::new(gcs(bucket, max_retries)),
+        Dialect::Azure => Arc::new(azure(bucket, max_retries)),
+    }
 }
 
 /// A registry's `config.yml` whose storage is the S3 bucket, below a `rootdirectory` (which may be empty).

@@ -21,32 +21,36 @@ pub(super) fn delete_objects(store: &Store, request: &Request, verdict: &Verdict
     }
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     if matches!(verdict.action, Some(Action::EmptyAnswer)) {
-        obey(store, request, verdict, |_, _| ());
+        obey(store, request, verdict, |_, _, _| ());
         out.push_str("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>");
         return Reply::xml(200, out);
     }
     out.push_str("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    obey(store, request, verdict, |key, code| answer(&mut out, key, code, request.quiet));
+    obey(store, request, verdict, |i, _, code| answer(&mut out, &request.keys[i], code, request.quiet));
     if let Some(Action::Unasked { key, code }) = &verdict.action {
         answer(&mut out, key, code.as_deref(), false);
     }
     Reply::xml(200, out + "</DeleteResult>")
 }
 
-fn obey(store: &Store, request: &Request, verdict: &Verdict, mut answer: impl FnMut(&str, Option<&str>)) {
+/// Obeys key by key; answers with the key's place, whether it was removed, and the code of its error.
+pub(super) fn obey(
+    store: &Store,
+    request: &Request,
+    verdict: &Verdict,
+    mut answer: impl FnMut(usize, bool, Option<&str>),
+) {
     let mut state = store.state();
-    for key in &request.keys {
+    for (i, key) in request.keys.iter().enumerate() {
         let obeyed = match verdict.per_key.get(key) {
             Some(Action::FailKey { obeyed, .. } | Action::OmitKey { obeyed }) => *obeyed,
             _ => true,
         };
-        if obeyed {
-            state.delete(key);
-        }
+        let removed = obeyed && state.delete(key);
         match verdict.per_key.get(key) {
             Some(Action::OmitKey { .. }) => (),
-            Some(Action::FailKey { code, .. }) => answer(key, Some(code)),
-            _ => answer(key, None),
+            Some(Action::FailKey { code, .. }) => answer(i, removed, Some(code)),
+            _ => answer(i, removed, None),
         }
     }
 }

@@ -15,7 +15,9 @@ use super::{Dialect, xml};
 const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 
 /// Where a page goes on: after a key, or after everything below a common prefix.
-enum After {
+pub(super) enum After {
+    /// From this key on, itself included (only asked, never a token of ours).
+    From(String),
     Key(String),
     Prefix(String),
 }
@@ -23,17 +25,19 @@ enum After {
 impl After {
     fn token(&self) -> String {
         match self {
+            Self::From(key) => format!("f{}", hex(key.as_bytes())),
             Self::Key(key) => format!("k{}", hex(key.as_bytes())),
             Self::Prefix(prefix) => format!("p{}", hex(prefix.as_bytes())),
         }
     }
 
-    fn from_token(token: &str) -> Option<Self> {
+    pub(super) fn from_token(token: &str) -> Option<Self> {
         let (kind, digits) = token.split_at_checked(1)?;
         let pair = |i| u8::from_str_radix(digits.get(i..i + 2)?, 16).ok();
         let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(pair).collect();
         let text = String::from_utf8(bytes?).ok()?;
         match kind {
+            "f" => Some(Self::From(text)),
             "k" => Some(Self::Key(text)),
             "p" => Some(Self::Prefix(text)),
             _ => None,
@@ -42,6 +46,7 @@ impl After {
 
     fn passes(&self, key: &str) -> bool {
         match self {
+            Self::From(first) => key >= first.as_str(),
             Self::Key(last) => key > last.as_str(),
             Self::Prefix(prefix) => key > prefix.as_str() && !key.starts_with(prefix.as_str()),
         }
@@ -70,16 +75,23 @@ pub(super) fn list(store: &Store, request: &Request, with_token: bool) -> Reply 
 }
 
 #[derive(Default)]
-struct Page {
-    contents: Vec<(String, Object)>,
-    prefixes: Vec<String>,
-    next: Option<String>,
+pub(super) struct Page {
+    pub(super) contents: Vec<(String, Object)>,
+    pub(super) prefixes: Vec<String>,
+    pub(super) next: Option<String>,
 }
 
-fn page(state: &mut State, prefix: &str, delimiter: Option<&str>, after: Option<After>, limit: usize) -> Page {
+/// The page of keys and common prefixes that comes after `after`.
+pub(super) fn page(
+    state: &mut State,
+    prefix: &str,
+    delimiter: Option<&str>,
+    after: Option<After>,
+    limit: usize,
+) -> Page {
     let State { objects, rules, .. } = state;
     let from = match &after {
-        Some(After::Key(key) | After::Prefix(key)) => prefix.max(key.as_str()).to_owned(),
+        Some(After::From(key) | After::Key(key) | After::Prefix(key)) => prefix.max(key.as_str()).to_owned(),
         None => prefix.to_owned(),
     };
     let mut page = Page::default();

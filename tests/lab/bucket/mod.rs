@@ -1,5 +1,6 @@
 //! A bucket in this process: real HTTP on 127.0.0.1, spoken as S3, GCS (XML API) or Azure Blob Storage do.
 
+mod azure;
 mod batch;
 mod counts;
 mod fault;
@@ -25,4 +26,6 @@ pub enum Dialect {
     S3,
     /// The XML API of Google Cloud Storage: no batch delete, deleting what is not there is 404.
     Gcs,
+    /// Azure Blob Storage with the container in the path: Blob Batch of 256, deleting what is not there is 404.
+    Azure,
 }

@@ -28,6 +28,8 @@ pub enum EtagStyle {
     Opaque,
     /// As after a multipart upload: `<hex>-2`.
     Multipart,
+    /// As Azure makes them: no function of the content.
+    Azure,
     /// No `ETag` at all.
     Absent,
 }
@@ -40,6 +42,7 @@ impl EtagStyle {
             Self::Md5 => md5(b""),
             Self::Opaque => md5(b"kms"),
             Self::Multipart => md5(b"part") + "-2",
+            Self::Azure => format!("0x8D{}", &md5(b"azure").to_uppercase()[..12]),
             Self::Absent => String::new(),
         }
     }

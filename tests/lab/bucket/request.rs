@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
-use super::{Dialect, xml};
+use super::{Dialect, azure, xml};
 
 /// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,7 +54,9 @@ impl Request {
         let query: Vec<(String, String)> = parts.uri.query().map(pairs).unwrap_or_default();
         let asks = |name: &str| query.iter().any(|(key, _)| key == name);
 
+        let has = |name: &str, wanted: &str| query.iter().any(|(key, value)| key == name && value == wanted);
         let kind = match (parts.method.as_str(), key.is_empty()) {
+            _ if dialect == Dialect::Azure => azure::kind(&parts.method, key, has, &parts.headers),
             ("GET", true) if asks("versioning") || asks("uploads") || asks("location") => Kind::Other,
             ("GET", true) => Kind::List,
             ("POST", true) if asks("delete") && dialect == Dialect::S3 => Kind::Batch,
@@ -81,6 +83,10 @@ impl Request {
         if kind == Kind::List {
             request.key = request.query("prefix").unwrap_or_default().to_owned();
             request.keys = vec![request.key.clone()];
+        } else if kind == Kind::Batch && dialect == Dialect::Azure {
+            let keys = azure::batch_keys(&String::from_utf8_lossy(&request.body), bucket);
+            request.well_formed = keys.is_some();
+            request.keys = keys.unwrap_or_default();
         } else if kind == Kind::Batch {
             let text = String::from_utf8_lossy(&request.body);
             let keys = xml::texts(&text, "Key");
@@ -104,7 +110,9 @@ impl Request {
     /// The bucket and key a copy is made from.
     pub(super) fn copy_source(&self) -> Option<(String, String)> {
         let source = decode(copy_source(&self.headers)?);
-        let (bucket, key) = source.strip_prefix('/').unwrap_or(&source).split_once('/')?;
+        // Azure names the source by its URL.
+        let path = source.split_once("://").and_then(|(_, rest)| Some(rest.split_once('/')?.1)).unwrap_or(&source);
+        let (bucket, key) = path.strip_prefix('/').unwrap_or(path).split_once('/')?;
         Some((bucket.to_owned(), key.to_owned()))
     }
 
@@ -117,10 +125,11 @@ impl Request {
 }
 
 fn copy_source(headers: &HeaderMap) -> Option<&str> {
-    headers.get("x-amz-copy-source").or_else(|| headers.get("x-goog-copy-source"))?.to_str().ok()
+    let names = ["x-amz-copy-source", "x-goog-copy-source", "x-ms-copy-source"];
+    names.iter().find_map(|name| headers.get(*name))?.to_str().ok()
 }
 
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

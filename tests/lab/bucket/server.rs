@@ -21,10 +21,11 @@ use tokio::time::Sleep;
 
 use super::counts::Call;
 use super::fault::Action;
+use super::object::EtagStyle;
 use super::object::http_date;
 use super::request::Request;
 use super::store::Store;
-use super::{Dialect, Kind, single, xml};
+use super::{Dialect, Kind, azure, single, xml};
 
 /// A simulated bucket; it ends when it is dropped. Everything else about it is in [`Store`].
 #[derive(Debug)]
@@ -52,6 +53,13 @@ impl Bucket {
     /// An empty bucket of that name that speaks the XML API of GCS.
     pub fn gcs(name: &str) -> Self {
         Self::start(Store::new(name, Dialect::Gcs))
+    }
+
+    /// An empty container of that name that speaks Azure Blob Storage.
+    pub fn azure(name: &str) -> Self {
+        let store = Store::new(name, Dialect::Azure);
+        store.etag_style(EtagStyle::Azure);
+        Self::start(store)
     }
 
     /// The endpoint, without the bucket: `http://127.0.0.1:<port>`.
@@ -198,6 +206,10 @@ impl Reply {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = format!("LAB{:013}", NEXT.fetch_add(1, Ordering::Relaxed));
         if let Some((code, message)) = &self.error {
+            let code = if store.dialect == Dialect::Azure { azure::code(code) } else { code };
+            if store.dialect == Dialect::Azure {
+                self.headers.push(("x-ms-error-code".to_owned(), code.to_owned()));
+            }
             self.body = xml::error(code, message, &format!("/{}/{}", request.bucket, request.key), &id).into();
         }
         if matches!(action, Some(Action::TruncatedPage)) {
@@ -208,6 +220,7 @@ impl Reply {
             Dialect::S3 => {
                 response.header("x-amz-request-id", id).header("x-amz-id-2", "lab").header("server", "AmazonS3")
             }
+            Dialect::Azure => response.header("x-ms-request-id", id).header("x-ms-version", "2023-11-03"),
             Dialect::Gcs => response.header("x-guploader-uploadid", id).header("server", "UploadServer"),
         };
         for (name, value) in &self.headers {

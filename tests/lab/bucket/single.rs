@@ -9,7 +9,7 @@ use super::object::{Object, http_date};
 use super::request::{Kind, Request};
 use super::server::Reply;
 use super::store::{State, Store, Verdict};
-use super::{Dialect, batch, xml};
+use super::{Dialect, azure, batch, xml};
 
 /// Obeys a request.
 pub(super) fn obey(store: &Store, request: &Request, verdict: &Verdict) -> Reply {
@@ -17,11 +17,16 @@ pub(super) fn obey(store: &Store, request: &Request, verdict: &Verdict) -> Reply
         return Reply::error(404, "NoSuchBucket", batch::message("NoSuchBucket"));
     }
     match request.kind {
-        Kind::List => list(store, request, !matches!(verdict.action, Some(Action::PageWithoutToken))),
+        Kind::List => {
+            let with_token = !matches!(verdict.action, Some(Action::PageWithoutToken));
+            let list = if store.dialect == Dialect::Azure { azure::list } else { list };
+            list(store, request, with_token)
+        }
         Kind::Get | Kind::Head => read(store, request),
         Kind::Put => write(store, request),
         Kind::Copy => copy(store, request),
         Kind::Delete => delete(store, request),
+        Kind::Batch if store.dialect == Dialect::Azure => azure::batch(store, request, verdict),
         Kind::Batch => batch::delete_objects(store, request, verdict),
         Kind::Other => other(store, request),
     }
@@ -86,7 +91,11 @@ fn condition_holds(state: &State, request: &Request) -> bool {
 
 fn write(store: &Store, request: &Request) -> Reply {
     put(store, request, request.body.clone(), |object| {
-        let mut reply = Reply::new(200, "").header("etag", object.quoted_etag());
+        let status = if store.dialect == Dialect::Azure { 201 } else { 200 };
+        let mut reply = Reply::new(status, "").header("etag", object.quoted_etag());
+        if store.dialect == Dialect::Azure {
+            reply = reply.header("last-modified", http_date(object.last_modified));
+        }
         if store.dialect == Dialect::Gcs {
             reply = reply.header("x-goog-generation", generation(object).to_string());
         }
@@ -103,6 +112,10 @@ fn copy(store: &Store, request: &Request) -> Reply {
     }
     let Some(source) = store.get(&key) else { return no_such_key() };
     put(store, request, source.bytes, |object| {
+        if store.dialect == Dialect::Azure {
+            let reply = Reply::new(202, "").header("x-ms-copy-status", "success").header("x-ms-copy-id", "lab");
+            return reply.header("etag", object.quoted_etag()).header("last-modified", http_date(object.last_modified));
+        }
         let (etag, time) = (xml::escape(&object.quoted_etag()), object.listed_time());
         Reply::xml(
             200,
@@ -115,6 +128,9 @@ fn put(store: &Store, request: &Request, bytes: bytes::Bytes, answer: impl Fn(&O
     let now = store.now();
     let mut state = store.state();
     if !condition_holds(&state, request) {
+        if store.dialect == Dialect::Azure && request.header("if-none-match") == Some("*") {
+            return Reply::error(409, "BlobAlreadyExists", "The specified blob already exists.");
+        }
         return precondition_failed();
     }
     let object = Object { etag: state.etag_style.etag(&bytes), bytes, last_modified: now };
@@ -128,10 +144,10 @@ fn delete(store: &Store, request: &Request) -> Reply {
     if !condition_holds(&state, request) {
         return precondition_failed();
     }
-    if !state.delete(&request.key) && store.dialect == Dialect::Gcs {
+    if !state.delete(&request.key) && store.dialect != Dialect::S3 {
         return no_such_key();
     }
-    Reply::new(204, "")
+    Reply::new(if store.dialect == Dialect::Azure { 202 } else { 204 }, "")
 }
 
 fn other(store: &Store, request: &Request) -> Reply {

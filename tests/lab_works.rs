@@ -386,6 +386,9 @@ fn the_reader_sees_what_the_registry_would_not_serve() {
     let image = r.image_as("a", ["m", "c", "l"], "{}", &[], &extra);
     assert!(pull(r.tree(), "a", &image.digest).is_ok());
     assert!(pull(r.clone().lose_blob(&digest).tree(), "a", &image.digest).is_err());
+    for link in [alias, digest] {
+        assert!(pull(r.clone().remove(&layer_key("a", &link)).tree(), "a", &image.digest).is_err(), "both are needed");
+    }
 }
 
 #[test]

@@ -131,8 +131,12 @@ fn manifest(tree: &Tree, repo: &str, digest: &str) -> Option<bytes::Bytes> {
 }
 
 /// Whether the repository serves the blob: a layer link whose content names data that is there.
+///
+/// An alias needs two links: the registry looks the SHA-512 digest up, and then serves the SHA-256 digest it found, which
+/// is looked up again in the same repository (measured with 2.8.2: 500 `unknown blob` without the second link).
 fn blob_is_served(tree: &Tree, repo: &str, digest: &str) -> bool {
-    link(tree, &layer_key(repo, digest)).is_some_and(|target| tree.contains_key(&blob_key(&target)))
+    let Some(target) = link(tree, &layer_key(repo, digest)) else { return false };
+    (target == digest || link(tree, &layer_key(repo, &target)).is_some()) && tree.contains_key(&blob_key(&target))
 }
 
 fn follow(tree: &Tree, repo: &str, digest: &str, pulled: &mut Pulled) {

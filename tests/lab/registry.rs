@@ -122,11 +122,12 @@ impl RegistryBuilder {
         digest
     }
 
-    /// Mounts a blob from another repository: a layer link with what the other's link says.
+    /// Mounts a blob from another repository: a layer link with what the other's link says; of an alias both links.
     pub fn mount(&mut self, from: &str, repo: &str, digest: &str) -> &mut Self {
         let link = self.tree.get(&layer_key(from, digest)).unwrap_or_else(|| panic!("no {digest} in {from}"));
-        let link = link.bytes.clone();
-        self.raw(&layer_key(repo, digest), link)
+        let target = String::from_utf8(link.bytes.to_vec()).expect("a digest");
+        self.link_layer(repo, &target);
+        self.raw(&layer_key(repo, digest), target)
     }
 
     /// A layer link to a blob that need not be there.

@@ -1,7 +1,5 @@
 //! An HTTP request, understood: which operation on which keys.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
@@ -114,13 +112,6 @@ impl Request {
         let path = source.split_once("://").and_then(|(_, rest)| Some(rest.split_once('/')?.1)).unwrap_or(&source);
         let (bucket, key) = path.strip_prefix('/').unwrap_or(path).split_once('/')?;
         Some((bucket.to_owned(), key.to_owned()))
-    }
-
-    /// The `x-amz-meta-*` or `x-goog-meta-*` headers.
-    pub(super) fn metadata(&self) -> BTreeMap<String, String> {
-        let meta = |name: &str| name.starts_with("x-amz-meta-") || name.starts_with("x-goog-meta-");
-        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        self.headers.iter().filter(|(k, _)| meta(k.as_str())).map(|(k, v)| (k.to_string(), text(v))).collect()
     }
 }
 

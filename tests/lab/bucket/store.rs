@@ -156,7 +156,7 @@ impl Store {
         id
     }
 
-    /// How often a rule that still stands has fired.
+    /// How often a rule that still stands has fired; of a [`Fault::hold`], how many requests it caught.
     pub fn fired(&self, id: FaultId) -> u64 {
         self.state().rules.iter().find(|(rule, _)| *rule == id).map_or(0, |(_, fault)| fault.fired)
     }

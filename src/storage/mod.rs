@@ -1,2 +1,14 @@
-//! The storage behind a registry.
+//! The storage behind a registry: opening it, listing it, reading from it, and, in one place, deleting from it.
+
+pub mod cloud;
+pub mod credentials;
+pub mod directory;
+pub mod explain;
+pub mod fetch;
 pub mod location;
+pub mod open;
+pub mod page;
+pub mod reader;
+pub mod sweep;
+pub mod transport;
+mod walk;

@@ -1,0 +1,112 @@
+//! A registry in a local directory.
+
+use super::explain;
+use super::page::Page;
+use super::reader::{Area, Content, Storage};
+use super::transport::Counters;
+use super::walk::Walk;
+use crate::collect::inventory::Proof;
+use crate::collect::report::Requests;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Timestamp;
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::ObjectStoreExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A registry in a local directory.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    /// The root, free of symbolic links.
+    pub(super) root: PathBuf,
+    pub(super) store: Arc<LocalFileSystem>,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// More threads than this do not make a local disk faster.
+const THREADS: usize = 8;
+
+impl Directory {
+    /// Opens a directory that exists.
+    pub(super) fn open(root: PathBuf) -> Result<Self> {
+        let failed = |why: String| {
+            Error::new(ErrorKind::Configuration, "open the directory").on(root.display().to_string()).because(why)
+        };
+        let real = std::fs::canonicalize(&root).map_err(|error| failed(error.to_string()))?;
+        let store = LocalFileSystem::new_with_prefix(&real).map_err(|error| failed(error.to_string()))?;
+        Ok(Self { root: real, store: Arc::new(store), counters: Arc::default() })
+    }
+
+    pub(super) fn path(key: &str) -> Result<Path> {
+        Path::parse(key).map_err(|error| Error::new(ErrorKind::Bug, "name a file").on(key).caused_by(error))
+    }
+
+    fn walk(&self, key: String, strict: bool) -> BoxStream<'static, Result<Page>> {
+        let (pages, receiver) = tokio::sync::mpsc::channel(16);
+        let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, THREADS));
+        let root = self.root.clone();
+        self.counters.count_list();
+        tokio::task::spawn_blocking(move || Walk::start(&root, &key, strict, threads, pages));
+        stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }).boxed()
+    }
+}
+
+#[async_trait]
+impl Storage for Directory {
+    fn list(&self, area: Area) -> BoxStream<'_, Result<Page>> {
+        self.walk(area.prefix().to_owned(), area == Area::Repositories)
+    }
+
+    fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>> {
+        self.walk(prefix, true)
+    }
+
+    async fn read(&self, key: &str, limit: u64) -> Result<Content> {
+        self.counters.count_get();
+        let failed = |error: &object_store::Error| file_error(error, "read", key);
+        let answer = match self.store.get(&Self::path(key)?).await {
+            Ok(answer) => answer,
+            Err(object_store::Error::NotFound { .. }) => return Ok(Content::Missing),
+            Err(error) => return Err(failed(&error)),
+        };
+        if answer.meta.size > limit {
+            return Ok(Content::TooLarge(answer.meta.size));
+        }
+        Ok(Content::Bytes(answer.bytes().await.map_err(|error| failed(&error))?))
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool> {
+        self.counters.count_head();
+        match self.store.head(&Self::path(key)?).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(file_error(&error, "look for", key)),
+        }
+    }
+
+    fn proof(&self) -> Proof {
+        Proof { etags: false, cheap_reads: true }
+    }
+
+    fn requests(&self) -> Requests {
+        self.counters.requests()
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// An error of the file system.
+pub(super) fn file_error(error: &object_store::Error, doing: &str, key: &str) -> Error {
+    let text = explain::shortened(&explain::chain(error));
+    let denied = text.contains("Permission denied") || matches!(error, object_store::Error::PermissionDenied { .. });
+    let found =
+        Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, format!("{doing} a file")).on(key);
+    let found = found.because(text);
+    if denied { found.next("run as the user that the registry runs as, or as root") } else { found }
+}

@@ -1,0 +1,181 @@
+//! What a store's error means, for the person who has to do something about it.
+
+use crate::error::{Error, ErrorKind};
+use regex::Regex;
+use std::error::Error as _;
+use std::sync::LazyLock;
+
+/// An error of a listing request.
+#[must_use]
+pub fn listing(error: &object_store::Error, prefix: &str) -> Error {
+    if matches!(error, object_store::Error::NotFound { .. }) || code(&chain(error)).as_deref() == Some("NoSuchBucket") {
+        return Error::new(ErrorKind::Configuration, "list the storage")
+            .on(prefix)
+            .because("there is no such bucket or container")
+            .next("check its name, the account and the region; a bucket of another account may look the same");
+    }
+    request(error, "list", prefix)
+}
+
+/// An error of any other request: `doing` is "read", "delete" and the like.
+#[must_use]
+pub fn request(error: &object_store::Error, doing: &str, key: &str) -> Error {
+    let text = chain(error);
+    let code = code(&text);
+    let (kind, why, next) = classify(error, code.as_deref(), &text);
+    let found = Error::new(kind, format!("{doing} the storage")).on(key).because(why);
+    let found = match next {
+        Some(next) => found.next(next),
+        None => found,
+    };
+    match code {
+        Some(_) => found,
+        None => found.caused_by(shortened(&text)),
+    }
+}
+
+fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (ErrorKind, String, Option<&'static str>) {
+    let said = code.map_or_else(String::new, |code| format!(" ({code})"));
+    match code {
+        Some("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => {
+            let next = "the credential has expired: sign in again, or give the job a longer session";
+            return (
+                ErrorKind::Credentials,
+                format!("the store does not accept the credential any more{said}"),
+                Some(next),
+            );
+        }
+        Some(
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "AuthenticationFailed" | "AuthFailure",
+        ) => {
+            let next = "check the access key and its secret; a secret of digits only must stand in quotes in the configuration";
+            return (ErrorKind::Credentials, format!("the store does not accept the credential{said}"), Some(next));
+        }
+        Some("RequestTimeTooSkewed") => {
+            let next = "set this machine's clock";
+            return (ErrorKind::Credentials, format!("this machine's clock is wrong{said}"), Some(next));
+        }
+        Some("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => {
+            let next = "give the bucket's own region (`region` in the configuration, or --region)";
+            return (ErrorKind::Configuration, format!("the bucket is in another region{said}"), Some(next));
+        }
+        _ => {}
+    }
+    match error {
+        object_store::Error::PermissionDenied { .. } => {
+            let next = "the credential needs to list the bucket and to read its objects; without --dry-run also to delete them";
+            (
+                ErrorKind::Permission,
+                format!("the store refuses this{}", if said.is_empty() { " (403)" } else { &said }),
+                Some(next),
+            )
+        }
+        object_store::Error::Unauthenticated { .. } => (
+            ErrorKind::Credentials,
+            format!("the store does not accept the credential{said}"),
+            Some("sign in again, or check the credential"),
+        ),
+        _ if text.contains("received redirect without LOCATION") || text.contains("BareRedirect") => {
+            let next = "give the bucket's own region (`region` in the configuration, or --region)";
+            (ErrorKind::Configuration, "the bucket is in another region".into(), Some(next))
+        }
+        _ if CREDENTIALS.iter().any(|sign| text.contains(sign)) => {
+            let next = "give credentials: in the registry's configuration, the cloud's environment variables, a profile (--profile) or the machine's role";
+            (ErrorKind::Credentials, "no credentials could be had".into(), Some(next))
+        }
+        _ => {
+            let next = "check the endpoint, the network, and whether a proxy or a CA file (--ca-file) is needed";
+            (ErrorKind::Unreachable, format!("the store could not be asked{said}"), Some(next))
+        }
+    }
+}
+
+/// What the libraries say when a chain of credential providers ends without one.
+const CREDENTIALS: [&str; 5] = [
+    "no providers in chain provided credentials",
+    "could not be loaded",
+    "169.254.169.254",
+    "metadata.google.internal",
+    "Error fetching token",
+];
+
+/// An error's text with all its causes, without what a credential might be part of.
+#[must_use]
+pub fn chain(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    scrubbed(&text)
+}
+
+#[expect(clippy::expect_used, reason = "the expressions are constants, and a test compiles them")]
+static QUERY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"\?[^\s"')>]+"#).expect("a constant"));
+#[expect(clippy::expect_used, reason = "the expressions are constants, and a test compiles them")]
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("<Code>([A-Za-z0-9.]+)</Code>").expect("a constant"));
+
+/// Query strings may hold signatures: they are cut off.
+#[must_use]
+pub fn scrubbed(text: &str) -> String {
+    QUERY.replace_all(text, "?...").into_owned()
+}
+
+/// The store's own word for what went wrong.
+#[must_use]
+pub fn code(text: &str) -> Option<String> {
+    Some(CODE.captures(text)?.get(1)?.as_str().to_owned())
+}
+
+/// A failed batch names all of its keys; nobody reads these.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 300;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST).chain("...".chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generic(text: &str) -> object_store::Error {
+        object_store::Error::Generic { store: "S3", source: text.to_owned().into() }
+    }
+
+    #[test]
+    fn no_signature_reaches_a_person() {
+        let error = request(&generic("get https://a.blob/c/k?sv=1&sig=SECRET%3D failed"), "read", "k");
+        let shown = format!("{error} {:?}", error.source().map(ToString::to_string));
+        assert!(!shown.contains("SECRET"), "{shown}");
+    }
+
+    #[test]
+    fn each_cause_has_its_kind_and_a_next_step() {
+        for (text, kind) in [
+            ("<Error><Code>ExpiredToken</Code></Error>", ErrorKind::Credentials),
+            ("<Error><Code>SignatureDoesNotMatch</Code></Error>", ErrorKind::Credentials),
+            ("<Error><Code>PermanentRedirect</Code></Error>", ErrorKind::Configuration),
+            ("no providers in chain provided credentials", ErrorKind::Credentials),
+            ("connection refused", ErrorKind::Unreachable),
+        ] {
+            let error = request(&generic(text), "list", "x");
+            assert_eq!(error.kind(), kind, "{text}");
+            assert!(error.hint().is_some(), "{text}");
+        }
+        let missing = listing(&generic("<Code>NoSuchBucket</Code>"), "x");
+        assert_eq!(missing.kind(), ErrorKind::Configuration);
+    }
+
+    #[test]
+    fn long_errors_are_cut() {
+        assert_eq!(shortened(&"é".repeat(1000)).chars().count(), 303);
+    }
+}

@@ -1,0 +1,362 @@
+//! One page of a listing, packed: no string per object, and any key that the store can hold.
+//!
+//! `object_store` parses a listing into `Path`s, which cannot hold every key: one key with an empty part, a control
+//! character or a leading slash fails the page or comes back as another key. So pages are read here, from the raw answer
+//! ([`transport`](super::transport) hands it over), and `object_store` does what it is good at: signing, retrying,
+//! building the request.
+
+use crate::collect::entry::Entry;
+use crate::model::Timestamp;
+use quick_xml::Reader;
+use quick_xml::events::{BytesRef, Event};
+use std::ops::Range;
+
+/// One page of a listing. Keys are as the store has them.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    text: String,
+    objects: Vec<Object>,
+    /// The token for the next page; none at the end.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Object {
+    key: Range<usize>,
+    etag: Option<Range<usize>>,
+    size: u64,
+    modified: Timestamp,
+    outside: bool,
+}
+
+impl Page {
+    /// Adds an object.
+    pub fn push(&mut self, entry: &Entry<'_>) {
+        let key = self.store(entry.key);
+        let etag = entry.etag.map(|etag| self.store(etag));
+        self.objects.push(Object { key, etag, size: entry.size, modified: entry.modified, outside: entry.outside });
+    }
+
+    fn store(&mut self, text: &str) -> Range<usize> {
+        let start = self.text.len();
+        self.text.push_str(text);
+        start..self.text.len()
+    }
+
+    /// The objects, in the order of the listing.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
+        self.objects.iter().map(|object| Entry {
+            key: &self.text[object.key.clone()],
+            size: object.size,
+            modified: object.modified,
+            etag: object.etag.clone().map(|etag| &self.text[etag]),
+            outside: object.outside,
+        })
+    }
+
+    /// Takes `prefix` off every key, and leaves out what `keep` does not want.
+    ///
+    /// # Errors
+    /// If a key does not begin with the prefix: then this is not the listing that was asked for.
+    pub fn relative_to(&mut self, prefix: &str, keep: impl Fn(&str) -> bool) -> Result<(), NotAListing> {
+        for object in &mut self.objects {
+            let key = &self.text[object.key.clone()];
+            if !key.starts_with(prefix) {
+                return Err(NotAListing(format!("key {key:?} does not begin with {prefix:?}")));
+            }
+            object.key.start += prefix.len();
+        }
+        let text = &self.text;
+        self.objects.retain(|object| keep(&text[object.key.clone()]));
+        Ok(())
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+}
+
+/// How a store writes its listings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `ListObjectsV2` of S3, and the XML API of GCS.
+    S3,
+    /// List Blobs of Azure.
+    Azure,
+}
+
+/// A listing that cannot be understood. Nothing may be decided on it.
+#[derive(Debug, thiserror::Error)]
+#[error("the store's listing cannot be understood: {0}")]
+pub struct NotAListing(String);
+
+/// Reads one answer to a listing request.
+///
+/// # Errors
+/// If the document is cut off, is no listing, or an object in it lacks its key, size or time: a listing that is not
+/// complete must never be taken for one that is.
+pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
+    let broken = |what: &dyn std::fmt::Display| NotAListing(what.to_string());
+    let mut reader = Reader::from_reader(body);
+    let mut parser = Parser::new(dialect);
+    loop {
+        match reader.read_event().map_err(|error| broken(&error))? {
+            Event::Start(start) => {
+                let encoded = start
+                    .attributes()
+                    .flatten()
+                    .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true");
+                parser.start(start.local_name().as_ref(), encoded)?;
+            }
+            Event::End(end) => parser.end(end.local_name().as_ref())?,
+            Event::Empty(empty) => {
+                parser.start(empty.local_name().as_ref(), false)?;
+                parser.end(empty.local_name().as_ref())?;
+            }
+            Event::Text(text) => parser.text(&text.decode().map_err(|error| broken(&error))?),
+            Event::CData(text) => parser.text(&text.decode().map_err(|error| broken(&error))?),
+            Event::GeneralRef(reference) => parser.text(&resolve(&reference)?),
+            Event::Eof => break,
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+        }
+    }
+    parser.finish()
+}
+
+fn resolve(reference: &BytesRef<'_>) -> Result<String, NotAListing> {
+    let unknown = || NotAListing("an unknown character reference".into());
+    if let Some(character) = reference.resolve_char_ref().map_err(|_| unknown())? {
+        return Ok(character.into());
+    }
+    let name = reference.decode().map_err(|_| unknown())?;
+    quick_xml::escape::resolve_predefined_entity(&name).map(Into::into).ok_or_else(unknown)
+}
+
+struct Parser {
+    dialect: Dialect,
+    page: Page,
+    depth: usize,
+    complete: bool,
+    truncated: bool,
+    in_object: bool,
+    field: Option<Field>,
+    encoded: bool,
+    buffer: String,
+    key: Option<String>,
+    size: Option<u64>,
+    modified: Option<Timestamp>,
+    etag: Option<String>,
+    is_directory: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Key,
+    Size,
+    Modified,
+    Etag,
+    ResourceType,
+    Next,
+    Truncated,
+}
+
+impl Parser {
+    fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            page: Page::default(),
+            depth: 0,
+            complete: false,
+            truncated: false,
+            in_object: false,
+            field: None,
+            encoded: false,
+            buffer: String::new(),
+            key: None,
+            size: None,
+            modified: None,
+            etag: None,
+            is_directory: false,
+        }
+    }
+
+    fn start(&mut self, name: &[u8], encoded: bool) -> Result<(), NotAListing> {
+        let (root, object): (&[u8], &[u8]) = match self.dialect {
+            Dialect::S3 => (b"ListBucketResult", b"Contents"),
+            Dialect::Azure => (b"EnumerationResults", b"Blob"),
+        };
+        if self.depth == 0 && name != root {
+            return Err(NotAListing(format!("it begins with <{}>", String::from_utf8_lossy(name))));
+        }
+        self.depth += 1;
+        if name == object {
+            self.in_object = true;
+        }
+        self.field = match (self.dialect, self.in_object, name) {
+            (Dialect::S3, true, b"Key") | (Dialect::Azure, true, b"Name") => Some(Field::Key),
+            (Dialect::S3, true, b"Size") | (Dialect::Azure, true, b"Content-Length") => Some(Field::Size),
+            (Dialect::S3, true, b"LastModified") | (Dialect::Azure, true, b"Last-Modified") => Some(Field::Modified),
+            (Dialect::S3, true, b"ETag") | (Dialect::Azure, true, b"Etag") => Some(Field::Etag),
+            (Dialect::Azure, true, b"ResourceType") => Some(Field::ResourceType),
+            (Dialect::S3, false, b"NextContinuationToken") | (Dialect::Azure, false, b"NextMarker") => {
+                Some(Field::Next)
+            }
+            (Dialect::S3, false, b"IsTruncated") => Some(Field::Truncated),
+            _ => None,
+        };
+        self.encoded = encoded;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) {
+        if self.field.is_some() {
+            self.buffer.push_str(text);
+        }
+    }
+
+    fn end(&mut self, name: &[u8]) -> Result<(), NotAListing> {
+        self.depth -= 1;
+        self.complete |= self.depth == 0;
+        let text = self.buffer.as_str();
+        match self.field.take() {
+            Some(Field::Key) => self.key = Some(self.decoded()?),
+            Some(Field::Size) => self.size = text.trim().parse().ok(),
+            Some(Field::Modified) => {
+                let text = text.trim();
+                self.modified = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_http(text));
+            }
+            Some(Field::Etag) => self.etag = Some(text.to_owned()),
+            Some(Field::ResourceType) => self.is_directory = text.trim() == "directory",
+            Some(Field::Next) => self.page.next = Some(text.to_owned()).filter(|token| !token.is_empty()),
+            Some(Field::Truncated) => self.truncated = text.trim() == "true",
+            None => {}
+        }
+        let object: &[u8] = if self.dialect == Dialect::S3 { b"Contents" } else { b"Blob" };
+        if name == object && self.in_object {
+            self.in_object = false;
+            return self.object();
+        }
+        Ok(())
+    }
+
+    /// Azure percent-encodes a name that XML cannot hold.
+    fn decoded(&self) -> Result<String, NotAListing> {
+        if !self.encoded {
+            return Ok(self.buffer.clone());
+        }
+        let decoded = percent_encoding::percent_decode_str(&self.buffer).decode_utf8();
+        decoded.map(Into::into).map_err(|_| NotAListing("a name that is not UTF-8".into()))
+    }
+
+    fn object(&mut self) -> Result<(), NotAListing> {
+        let etag = self.etag.take();
+        let is_directory = std::mem::take(&mut self.is_directory);
+        match (self.key.take(), self.size.take(), self.modified.take()) {
+            (Some(_), _, _) if is_directory => Ok(()),
+            (Some(key), Some(size), Some(modified)) => {
+                self.page.push(&Entry { key: &key, size, modified, etag: etag.as_deref(), outside: false });
+                Ok(())
+            }
+            (key, ..) => Err(NotAListing(format!("object {key:?} lacks its key, size or time"))),
+        }
+    }
+
+    fn finish(mut self) -> Result<Page, NotAListing> {
+        if !self.complete {
+            return Err(NotAListing("it is cut off".into()));
+        }
+        if self.truncated && self.page.next.is_none() {
+            return Err(NotAListing("it is truncated, but there is no token for the rest".into()));
+        }
+        if self.dialect == Dialect::S3 && !self.truncated {
+            self.page.next = None;
+        }
+        Ok(self.page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn s3(contents: &str, rest: &str) -> String {
+        format!(
+            r#"<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>p</Prefix><IsTruncated>false</IsTruncated>{contents}{rest}</ListBucketResult>"#
+        )
+    }
+
+    fn object(key: &str) -> String {
+        format!(
+            "<Contents><Key>{key}</Key><LastModified>2026-11-21T00:00:00.000Z</LastModified><ETag>&quot;0&#x30;&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>71</Size><Owner><ID>x</ID></Owner><StorageClass>STANDARD</StorageClass></Contents>"
+        )
+    }
+
+    fn keys(page: &Page) -> Vec<&str> {
+        page.entries().map(|entry| entry.key).collect()
+    }
+
+    #[test]
+    fn any_key_is_listed_as_it_is() {
+        let body = s3(
+            &[object("/lead"), object("a//b"), object("../x"), object("a&#x9;&amp;b"), object("d/"), object(" s ")]
+                .concat(),
+            "",
+        );
+        let page = parse(body.as_bytes(), Dialect::S3).unwrap();
+        assert_eq!(keys(&page), ["/lead", "a//b", "../x", "a\t&b", "d/", " s "]);
+        let first = page.entries().next().unwrap();
+        assert_eq!((first.size, first.etag), (71, Some("\"00\"")));
+        assert_eq!(first.modified.to_rfc3339(), "2026-11-21T00:00:00Z");
+        assert_eq!(page.next, None);
+    }
+
+    #[test]
+    fn incomplete_listing_is_no_listing() {
+        let whole = s3(&object("k"), "");
+        for end in 0..whole.len() {
+            assert!(parse(&whole.as_bytes()[..end], Dialect::S3).is_err(), "{}", &whole[..end]);
+        }
+        let no_size = whole.replace("<Size>71</Size>", "");
+        assert!(
+            parse(no_size.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("lacks its key, size or time")
+        );
+        let lost_token = whole.replace("<IsTruncated>false", "<IsTruncated>true");
+        assert!(parse(lost_token.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("no token"));
+        assert!(parse(b"<html></html>", Dialect::S3).unwrap_err().to_string().contains("begins with <html>"));
+        assert!(parse(b"<Error><Code>SlowDown</Code></Error>", Dialect::S3).is_err());
+    }
+
+    #[test]
+    fn goes_on_where_the_page_was_truncated() {
+        let body = s3(&object("k"), "<NextContinuationToken>a&amp;b</NextContinuationToken>").replace("false", "true");
+        assert_eq!(parse(body.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
+    }
+
+    #[test]
+    fn reads_azure_and_skips_its_directories() {
+        let blob = |name: &str, kind: &str| {
+            format!(
+                "<Blob><Name{name}</Name><Properties><Last-Modified>Sat, 21 Nov 2026 00:00:00 GMT</Last-Modified><Etag>0x8D</Etag><Content-Length>5</Content-Length>{kind}</Properties><OrMetadata/></Blob>"
+            )
+        };
+        let body = format!(
+            "\u{feff}<?xml version=\"1.0\"?><EnumerationResults ServiceEndpoint=\"x\" ContainerName=\"c\"><Prefix>/d</Prefix><Blobs>{}{}{}</Blobs><NextMarker>m</NextMarker></EnumerationResults>",
+            blob(">/docker/x", ""),
+            blob(" Encoded=\"true\">a%EF%BF%BE", ""),
+            blob(">dir", "<ResourceType>directory</ResourceType>"),
+        );
+        let page = parse(body.as_bytes(), Dialect::Azure).unwrap();
+        assert_eq!(keys(&page), ["/docker/x", "a\u{fffe}"]);
+        assert_eq!(page.next.as_deref(), Some("m"));
+    }
+}

@@ -1,0 +1,75 @@
+//! What can be done to a registry's storage without changing it.
+
+use super::page::Page;
+use crate::collect::inventory::Proof;
+use crate::collect::report::Requests;
+use crate::error::Result;
+use crate::layout;
+use crate::model::Timestamp;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use std::fmt;
+
+/// A part of the storage that is listed as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// All repositories.
+    Repositories,
+    /// All blobs.
+    Blobs,
+}
+
+impl Area {
+    /// The prefix of its keys.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Repositories => layout::REPOSITORIES,
+            Self::Blobs => layout::BLOBS,
+        }
+    }
+}
+
+/// What reading an object gave.
+#[derive(Debug)]
+pub enum Content {
+    /// Its bytes.
+    Bytes(Bytes),
+    /// There is no such object.
+    Missing,
+    /// It is larger than was asked for; its size in bytes.
+    TooLarge(u64),
+}
+
+/// A registry's storage, opened for reading. It has no way to change anything.
+#[async_trait]
+pub trait Storage: fmt::Debug + Send + Sync {
+    /// Lists an area completely, in any order, page by page. Keys are relative to the registry's root.
+    ///
+    /// The stream ends with an error if anything is amiss: what it gave until then must not be taken for all there is.
+    fn list(&self, area: Area) -> BoxStream<'_, Result<Page>>;
+
+    /// Lists everything below one prefix, which ends with a slash.
+    fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>>;
+
+    /// Reads an object of at most `limit` bytes.
+    async fn read(&self, key: &str, limit: u64) -> Result<Content>;
+
+    /// Whether an object is there.
+    async fn exists(&self, key: &str) -> Result<bool>;
+
+    /// What listings prove about the content of links.
+    fn proof(&self) -> Proof;
+
+    /// What was sent so far.
+    fn requests(&self) -> Requests;
+
+    /// The storage's time by its own clock, if it tells it.
+    fn time(&self) -> Option<Timestamp>;
+
+    /// Whether keys with and without a leading slash are there (Azure).
+    fn has_both_key_forms(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,138 @@
+//! Carries out the deletions of an approved plan.
+
+use super::{batch, files};
+use crate::collect::outcome::Outcome;
+use crate::collect::plan::Plan;
+use crate::storage::cloud::Cloud;
+use crate::storage::directory::Directory;
+use crate::storage::open::Opened;
+use futures::{StreamExt, stream};
+use std::time::Duration;
+
+/// A plan that was looked at, was not refused, and is to be carried out. Only its maker can make it, and only it arms a
+/// [`Sweeper`]: a dry run ends before there is one.
+#[derive(Debug)]
+pub struct Approved<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+}
+
+/// What can delete.
+#[derive(Debug)]
+pub struct Sweeper<'a> {
+    place: Place<'a>,
+    in_flight: usize,
+}
+
+#[derive(Debug)]
+enum Place<'a> {
+    Directory(&'a Directory),
+    Cloud(&'a Cloud),
+}
+
+/// How many batches are on their way at a time: each counts a thousandfold against the store's request rate.
+const BATCHES_IN_FLIGHT: usize = 4;
+/// How often a key is tried of which the store's answer told nothing.
+const TRIES: u32 = 3;
+
+impl<'a> Sweeper<'a> {
+    /// Arms it for one approved plan. `concurrency` bounds single deletes, where the store has no batches.
+    #[must_use]
+    pub fn arm(opened: &'a Opened, _approved: &Approved<'_>, concurrency: usize) -> Self {
+        match opened {
+            Opened::Directory(directory) => Self { place: Place::Directory(directory), in_flight: concurrency.max(1) },
+            Opened::Cloud(cloud) => {
+                let batched = batch::batch_size(&cloud.backend) > 1;
+                let in_flight = if batched { BATCHES_IN_FLIGHT } else { concurrency.max(1) };
+                Self { place: Place::Cloud(cloud), in_flight }
+            }
+        }
+    }
+
+    /// Deletes keys, each with its number, and tells what came of each, batch by batch, in any order.
+    ///
+    /// `go_on` is asked before each batch; what is not begun by then is never attempted, and not told of.
+    pub async fn delete(
+        &self,
+        keys: &[(usize, &str)],
+        go_on: impl Fn() -> bool + Sync,
+        mut tell: impl FnMut(&[(usize, Outcome)]),
+    ) {
+        let size = match self.place {
+            Place::Directory(_) => 1,
+            Place::Cloud(cloud) => batch::batch_size(&cloud.backend),
+        };
+        let go_on = &go_on;
+        let batches = keys.chunks(size).map(|chunk| async move {
+            if !go_on() {
+                return Vec::new();
+            }
+            let names: Vec<&str> = chunk.iter().map(|(_, key)| *key).collect();
+            let outcomes = self.settled(&names).await;
+            chunk.iter().map(|(number, _)| *number).zip(outcomes).collect::<Vec<_>>()
+        });
+        let mut batches = Box::pin(stream::iter(batches).buffer_unordered(self.in_flight));
+        while let Some(outcomes) = batches.next().await {
+            tell(&outcomes);
+        }
+    }
+
+    /// Deletes one batch and settles what the store's answer left open: looks for each such key, and tries again as long
+    /// as it is there.
+    async fn settled(&self, keys: &[&str]) -> Vec<Outcome> {
+        let mut outcomes = self.attempt(keys).await;
+        for attempt in 1..=TRIES {
+            let open: Vec<usize> = (0..keys.len()).filter(|at| matches!(outcomes[*at], Outcome::Unknown(_))).collect();
+            if open.is_empty() {
+                break;
+            }
+            let mut there = Vec::new();
+            for at in open {
+                match self.is_there(keys[at]).await {
+                    Some(true) => there.push(at),
+                    // It was there when it was listed, and it is gone now that its delete was sent.
+                    Some(false) => outcomes[at] = Outcome::Deleted,
+                    None => {}
+                }
+            }
+            if there.is_empty() {
+                break;
+            }
+            if attempt == TRIES {
+                for at in there {
+                    if let Outcome::Unknown(why) = &outcomes[at] {
+                        outcomes[at] = Outcome::Failed(why.clone());
+                    }
+                }
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200) * 4_u32.pow(attempt - 1)).await;
+            let again: Vec<&str> = there.iter().map(|at| keys[*at]).collect();
+            for (at, outcome) in there.into_iter().zip(self.attempt(&again).await) {
+                outcomes[at] = outcome;
+            }
+        }
+        outcomes
+    }
+
+    async fn attempt(&self, keys: &[&str]) -> Vec<Outcome> {
+        match self.place {
+            Place::Cloud(cloud) => batch::delete(cloud, keys).await,
+            Place::Directory(directory) => {
+                let mut outcomes = Vec::with_capacity(keys.len());
+                for key in keys {
+                    outcomes.push(files::delete(directory, key).await);
+                }
+                outcomes
+            }
+        }
+    }
+
+    async fn is_there(&self, key: &str) -> Option<bool> {
+        use crate::storage::reader::Storage;
+        match self.place {
+            Place::Cloud(cloud) => cloud.exists(key).await.ok(),
+            Place::Directory(directory) => directory.exists(key).await.ok(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The transport under every object store: counts requests, tells the storage's time, and hands over raw answers.
+//!
+//! Two kinds of answer are taken out of `object_store`'s hands before it parses them: listings, because its paths cannot
+//! hold every key (see [`page`](super::page)), and answers to bulk deletes, because it panics where one names a key that
+//! was not asked for, and repeats a batch of a thousand where one key failed. It gets an empty answer instead.
+
+use super::page::{self, Dialect, Page};
+use crate::collect::report::Requests;
+use crate::model::Timestamp;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Method, header};
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Requests that were sent, by kind.
+#[derive(Debug, Default)]
+pub struct Counters {
+    list: AtomicU64,
+    get: AtomicU64,
+    head: AtomicU64,
+    put: AtomicU64,
+    copy: AtomicU64,
+    delete: AtomicU64,
+    /// What the storage's clock said, and when it said so.
+    clock: Mutex<Option<(Timestamp, Instant)>>,
+}
+
+impl Counters {
+    /// What was sent so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Requests {
+            list: of(&self.list),
+            get: of(&self.get),
+            head: of(&self.head),
+            put: of(&self.put),
+            copy: of(&self.copy),
+            delete: of(&self.delete),
+        }
+    }
+
+    /// The storage's time by its own clock, if it has told it.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.map(|(time, heard)| time.plus(heard.elapsed()))
+    }
+
+    /// Counts a listing that is not sent over HTTP.
+    pub fn count_list(&self) {
+        self.list.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a read that is not sent over HTTP.
+    pub fn count_get(&self) {
+        self.get.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a look that is not sent over HTTP.
+    pub fn count_head(&self) {
+        self.head.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a delete that is not sent over HTTP.
+    pub fn count_delete(&self) {
+        self.delete.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self, request: &HttpRequest) {
+        let query = request.uri().query().unwrap_or_default();
+        let has = |wanted: &str| query.split('&').any(|pair| pair == wanted || pair.strip_suffix('=') == Some(wanted));
+        let counter = match *request.method() {
+            Method::GET if has("list-type=2") || has("comp=list") => &self.list,
+            Method::GET => &self.get,
+            Method::HEAD => &self.head,
+            Method::DELETE => &self.delete,
+            Method::POST if has("delete") || has("comp=batch") => &self.delete,
+            Method::PUT if request.headers().contains_key("x-amz-copy-source") => &self.copy,
+            _ => &self.put,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn hear(&self, response: &HttpResponse) {
+        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        if let Some(time) = date.and_then(Timestamp::parse_http) {
+            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+            *clock = Some((time, Instant::now()));
+        }
+    }
+}
+
+/// Travels with a listing request, and brings its page back.
+#[derive(Debug, Clone)]
+pub struct PageSink {
+    dialect: Dialect,
+    page: Arc<Mutex<Option<Page>>>,
+}
+
+impl PageSink {
+    /// For one listing request.
+    #[must_use]
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect, page: Arc::default() }
+    }
+
+    /// The page, if it came.
+    #[must_use]
+    pub fn take(&self) -> Option<Page> {
+        self.page.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Where the raw answer to a bulk delete is put.
+pub type AnswerSink = Arc<Mutex<Option<Bytes>>>;
+
+tokio::task_local! {
+    /// Set around one bulk delete: its raw answer is put here, and `object_store` gets one that says nothing.
+    pub static ANSWER: AnswerSink;
+}
+
+/// Makes HTTP clients that count.
+#[derive(Debug, Default)]
+pub struct Transport {
+    counters: Arc<Counters>,
+}
+
+impl Transport {
+    /// Counts into `counters`.
+    #[must_use]
+    pub fn new(counters: Arc<Counters>) -> Self {
+        Self { counters }
+    }
+}
+
+impl HttpConnector for Transport {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let inner = ReqwestConnector::default().connect(options)?;
+        Ok(HttpClient::new(Counting { inner, counters: Arc::clone(&self.counters) }))
+    }
+}
+
+#[derive(Debug)]
+struct Counting {
+    inner: HttpClient,
+    counters: Arc<Counters>,
+}
+
+#[async_trait]
+impl HttpService for Counting {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.counters.count(&request);
+        let sink = request.extensions().get::<PageSink>().cloned();
+        let is_bulk_delete = request.method() == Method::POST && request.uri().query() == Some("delete");
+        let answer = is_bulk_delete.then(|| ANSWER.try_with(Arc::clone).ok()).flatten();
+        let response = self.inner.execute(request).await?;
+        self.counters.hear(&response);
+        if !response.status().is_success() {
+            return Ok(response);
+        }
+        if let Some(sink) = sink {
+            return take_page(response, &sink).await;
+        }
+        if let Some(answer) = answer {
+            return take_answer(response, &answer).await;
+        }
+        Ok(response)
+    }
+}
+
+/// A listing that breaks off or cannot be understood is asked for again: reading is safe to repeat.
+async fn take_page(response: HttpResponse, sink: &PageSink) -> Result<HttpResponse, HttpError> {
+    let (parts, body) = response.into_parts();
+    let body = body.bytes().await.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
+    let page = page::parse(&body, sink.dialect).map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
+    *sink.page.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
+    let empty = match sink.dialect {
+        Dialect::S3 => "<ListBucketResult></ListBucketResult>",
+        Dialect::Azure => "<EnumerationResults><Blobs></Blobs></EnumerationResults>",
+    };
+    Ok(HttpResponse::from_parts(parts, Bytes::from_static(empty.as_bytes()).into()))
+}
+
+async fn take_answer(response: HttpResponse, sink: &AnswerSink) -> Result<HttpResponse, HttpError> {
+    let (parts, body) = response.into_parts();
+    let body = body.bytes().await?;
+    *sink.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
+    let nothing = "<DeleteResult><Deleted><Key>-</Key></Deleted></DeleteResult>";
+    Ok(HttpResponse::from_parts(parts, Bytes::from_static(nothing.as_bytes()).into()))
+}

@@ -1,0 +1,222 @@
+//! A parallel walk over a local directory.
+//!
+//! `object_store` lists a directory with one thread and three looks at every file, skips what dangles and stops at odd
+//! names; a collector must not overlook anything, so it walks by itself.
+
+use super::page::Page;
+use crate::collect::entry::Entry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Timestamp;
+use std::collections::HashSet;
+use std::fs::{self, DirEntry, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+use tokio::sync::mpsc::Sender;
+
+/// One directory to read.
+#[derive(Debug)]
+struct Directory {
+    /// Where it really is; free of symbolic links.
+    real: PathBuf,
+    /// What stands before the names in it, relative to the root: ends with a slash.
+    key: String,
+    /// Whether it was reached through a symbolic link that leaves the root.
+    outside: bool,
+}
+
+/// What is walked, and where its pages go.
+#[derive(Debug)]
+pub(super) struct Walk {
+    root: PathBuf,
+    area: PathBuf,
+    /// Whether something that cannot be followed may hide a name: then the walk fails.
+    strict: bool,
+    pages: Sender<Result<Page>>,
+    work: Mutex<Work>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    directories: Vec<Directory>,
+    busy: usize,
+    failed: bool,
+    /// Targets of symbolic links that were followed: each is read once.
+    followed: HashSet<PathBuf>,
+}
+
+const PAGE: usize = 1000;
+
+impl Walk {
+    /// Walks the directory `key` (ends with a slash) below `root`, with `threads` threads, until all is sent.
+    ///
+    /// `strict`: a symbolic link that dangles or cannot be read ends the walk with an error. A directory that is not
+    /// there is empty.
+    pub(super) fn start(root: &Path, key: &str, strict: bool, threads: usize, pages: Sender<Result<Page>>) {
+        let area = match fs::canonicalize(root.join(key)) {
+            Ok(area) => area,
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && !root.join(key.trim_end_matches('/')).is_symlink() =>
+            {
+                return;
+            }
+            Err(error) => {
+                let _ = pages.blocking_send(Err(unreadable(&root.join(key), error)));
+                return;
+            }
+        };
+        let first = Directory { outside: !area.starts_with(root), real: area.clone(), key: key.to_owned() };
+        let work = Work { directories: vec![first], ..Work::default() };
+        let walk =
+            Arc::new(Self { root: root.to_owned(), area, strict, pages, work: Mutex::new(work), more: Condvar::new() });
+        for _ in 0..threads.max(1) {
+            let walk = Arc::clone(&walk);
+            std::thread::spawn(move || walk.run());
+        }
+    }
+
+    fn run(&self) {
+        let mut page = Page::default();
+        while let Some(directory) = self.next() {
+            let result = self.read(&directory, &mut page);
+            self.done(result.is_err());
+            if let Err(error) = result {
+                let _ = self.pages.blocking_send(Err(error));
+                return;
+            }
+        }
+        if !page.is_empty() {
+            let _ = self.pages.blocking_send(Ok(page));
+        }
+    }
+
+    fn next(&self) -> Option<Directory> {
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if work.failed {
+                return None;
+            }
+            if let Some(directory) = work.directories.pop() {
+                work.busy += 1;
+                return Some(directory);
+            }
+            if work.busy == 0 {
+                return None;
+            }
+            work = self.more.wait(work).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn done(&self, failed: bool) {
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.busy -= 1;
+        work.failed |= failed;
+        if work.failed || work.busy == 0 {
+            self.more.notify_all();
+        }
+    }
+
+    fn read(&self, directory: &Directory, page: &mut Page) -> Result<()> {
+        let entries = match fs::read_dir(&directory.real) {
+            Ok(entries) => entries,
+            // An upload that ended a moment ago.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(unreadable(&directory.real, error)),
+        };
+        let mut below = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| unreadable(&directory.real, error))?;
+            let kind = entry.file_type().map_err(|error| unreadable(&entry.path(), error))?;
+            if kind.is_symlink() {
+                self.follow(directory, &entry, page, &mut below)?;
+            } else if kind.is_dir() {
+                below.push(Directory {
+                    real: entry.path(),
+                    key: format!("{}{}/", directory.key, entry.file_name().to_string_lossy()),
+                    outside: directory.outside,
+                });
+            } else {
+                match entry.metadata() {
+                    Ok(metadata) => self.push(directory, &entry, &metadata, directory.outside, page)?,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(unreadable(&entry.path(), error)),
+                }
+            }
+        }
+        if !below.is_empty() {
+            let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+            work.directories.append(&mut below);
+            self.more.notify_all();
+        }
+        Ok(())
+    }
+
+    fn push(
+        &self,
+        at: &Directory,
+        entry: &DirEntry,
+        metadata: &Metadata,
+        outside: bool,
+        page: &mut Page,
+    ) -> Result<()> {
+        let key = format!("{}{}", at.key, entry.file_name().to_string_lossy());
+        page.push(&Entry { key: &key, size: metadata.len(), modified: modified(metadata), etag: None, outside });
+        if page.len() < PAGE {
+            return Ok(());
+        }
+        let full = std::mem::take(page);
+        // Nobody listens any more: then nobody wants the rest.
+        self.pages.blocking_send(Ok(full)).map_err(|_| Error::new(ErrorKind::Interrupted, "walk the directory"))
+    }
+
+    fn follow(&self, at: &Directory, entry: &DirEntry, page: &mut Page, below: &mut Vec<Directory>) -> Result<()> {
+        let link = entry.path();
+        let (target, metadata) =
+            match fs::canonicalize(&link).and_then(|target| fs::metadata(&target).map(|metadata| (target, metadata))) {
+                Ok(found) => found,
+                Err(_) if !self.strict => return Ok(()),
+                Err(error) => {
+                    let why = "a symbolic link that cannot be followed may hide what is still needed";
+                    return Err(unreadable(&link, error).next(format!("{why}: repair or remove it")));
+                }
+            };
+        let outside = at.outside || !target.starts_with(&self.root);
+        if metadata.is_file() {
+            return self.push(at, entry, &metadata, outside, page);
+        }
+        if at.real.starts_with(&target) {
+            let error = Error::new(ErrorKind::Untrustworthy, "follow a symbolic link").on(link.display().to_string());
+            return Err(error
+                .because("it leads back to where it is")
+                .next("remove the link; a registry cannot read it either"));
+        }
+        // What is in the area itself is read under its own name.
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        if !target.starts_with(&self.area) && work.followed.insert(target.clone()) {
+            let key = format!("{}{}/", at.key, entry.file_name().to_string_lossy());
+            below.push(Directory { real: target, key, outside });
+        }
+        Ok(())
+    }
+}
+
+/// When a file was last modified.
+pub(super) fn modified(metadata: &Metadata) -> Timestamp {
+    let Ok(time) = metadata.modified() else { return Timestamp::from_nanos(i64::MAX) };
+    let nanos = match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    };
+    Timestamp::from_nanos(nanos)
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    let kind = if error.kind() == io::ErrorKind::PermissionDenied { ErrorKind::Permission } else { ErrorKind::Io };
+    let next = match kind {
+        ErrorKind::Permission => "run as the user that the registry runs as, or as root",
+        _ => "what cannot be read may keep something alive, so nothing was deleted; repair it and run again",
+    };
+    Error::new(kind, "read the registry's directory").on(path.display().to_string()).caused_by(error).next(next)
+}

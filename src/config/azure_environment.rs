@@ -137,3 +137,93 @@ fn unusable(why: &str) -> Error {
         "copy it again from the portal, or set `AZURE_STORAGE_ACCOUNT` instead",
     )
 }
+
+#[cfg(test)]
+mod tests {
+
+    #![expect(clippy::panic, reason = "a test fails by panicking")]
+
+    use super::super::environment::fake::{Fake, ok, refused};
+    use super::super::resolve::{Overrides, resolve};
+    use super::*;
+    use crate::storage::location::{AzureLocation, Store};
+
+    fn fake(variables: &[(&str, &str)]) -> Fake {
+        variables.iter().fold(Fake::new(), |fake, (name, value)| fake.variable(name, value))
+    }
+
+    fn azure(variables: &[(&str, &str)]) -> AzureLocation {
+        let resolved = ok(resolve(Some("az://c/one"), &Overrides::default(), &fake(variables)));
+        let Store::Azure(azure) = resolved.location.store else { panic!("this is Azure") };
+        azure
+    }
+
+    fn refusal(variables: &[(&str, &str)]) -> String {
+        refused(resolve(Some("az://c"), &Overrides::default(), &fake(variables)))
+    }
+
+    #[test]
+    fn single_variables_name_account_and_credential() {
+        let azure_default = azure(&[("AZURE_STORAGE_ACCOUNT_NAME", "a")]);
+        assert_eq!((azure_default.account.as_str(), azure_default.prefix.as_str()), ("a", "one/"));
+        assert_eq!((azure_default.endpoint, azure_default.credential), (None, AzureCredential::Default));
+        for name in ["AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY"] {
+            let azure = azure(&[("AZURE_STORAGE_ACCOUNT", "a"), (name, "k"), ("AZURE_STORAGE_SAS_TOKEN", "s")]);
+            assert_eq!(azure.credential, AzureCredential::SharedKey(Secret::new("k")));
+        }
+        for name in ["AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS_KEY"] {
+            let azure = azure(&[("AZURE_STORAGE_ACCOUNT", "a"), (name, "?sv=1&sig=x")]);
+            assert_eq!(azure.credential, AzureCredential::Sas(Secret::new("sv=1&sig=x")));
+        }
+        let azure = azure(&[("AZURE_STORAGE_ACCOUNT", "a"), ("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:10000/a/")]);
+        assert_eq!(azure.endpoint.as_deref(), Some("http://127.0.0.1:10000/a"));
+    }
+
+    #[test]
+    fn connection_strings_are_understood() {
+        let of = |text: &str| azure(&[(CONNECTION_STRING, text)]);
+        let portal =
+            of("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5Cg==;EndpointSuffix=core.windows.net");
+        assert_eq!((portal.account.as_str(), portal.endpoint), ("a", None));
+        assert_eq!(portal.credential, AzureCredential::SharedKey(Secret::new("a2V5Cg==")));
+        let china = of("AccountName=a;AccountKey=k;EndpointSuffix=core.chinacloudapi.cn;");
+        assert_eq!(china.endpoint.as_deref(), Some("https://a.blob.core.chinacloudapi.cn"));
+        let plain = of("DefaultEndpointsProtocol=http;AccountName=a;AccountKey=k");
+        assert_eq!(plain.endpoint.as_deref(), Some("http://a.blob.core.windows.net"));
+        let signed = of(
+            "BlobEndpoint=https://acc.blob.core.windows.net/;QueueEndpoint=https://q;SharedAccessSignature=sv=1&sig=x",
+        );
+        assert_eq!(signed.account, "acc");
+        assert_eq!(signed.endpoint.as_deref(), Some("https://acc.blob.core.windows.net"));
+        assert_eq!(signed.credential, AzureCredential::Sas(Secret::new("sv=1&sig=x")));
+        let azurite = of("AccountName=dev;AccountKey=k;BlobEndpoint=http://127.0.0.1:10000/dev;");
+        assert_eq!(azurite.endpoint.as_deref(), Some("http://127.0.0.1:10000/dev"));
+    }
+
+    #[test]
+    fn an_account_must_be_named_once() {
+        assert_eq!(
+            refusal(&[]),
+            "Configuration: read the registry's configuration: the environment: no storage account is named, and a \
+             container's URL does not name it -> set `AZURE_STORAGE_ACCOUNT` or `AZURE_STORAGE_CONNECTION_STRING`"
+        );
+        let error = refusal(&[("AZURE_STORAGE_ACCOUNT", "a"), (CONNECTION_STRING, "AccountName=b;AccountKey=hunter2")]);
+        assert!(error.contains("`AZURE_STORAGE_ACCOUNT`: names another account than"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn unusable_connection_strings_are_refused_without_showing_them() {
+        for (text, why) in [
+            ("hunter2", "a part of it is not NAME=VALUE"),
+            ("AccountName=a;hunter2", "a part of it is not NAME=VALUE"),
+            ("UseDevelopmentStorage=true", "UseDevelopmentStorage is not understood"),
+            ("AccountName=a;BlobEndpoint=https://h?sig=hunter2", "carries a query"),
+            ("AccountName=a;EndpointSuffix=u:hunter2@h", "carries credentials"),
+            ("AccountName=a;DefaultEndpointsProtocol=hunter2", "neither https nor http"),
+        ] {
+            let error = refusal(&[(CONNECTION_STRING, text)]);
+            assert!(error.contains(why) && !error.contains("hunter2"), "{text}: {error}");
+        }
+    }
+}

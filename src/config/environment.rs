@@ -67,9 +67,47 @@ impl Environment for ProcessEnvironment {
 
 #[cfg(test)]
 pub(super) mod fake {
-    //! An environment that is a value.
+    //! An environment that is a value, and what tests ask of a configuration.
+    #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+    use super::super::resolve::{Overrides, Resolved, resolve};
     use super::*;
+    use crate::error::Result;
+    use crate::storage::location::Store;
+
+    /// Resolves a configuration file, `/etc/r.yml`, under these variables.
+    pub(in crate::config) fn read(text: &str, variables: &[(&str, &str)]) -> Result<Resolved> {
+        read_with(text, variables, &Overrides::default())
+    }
+
+    pub(in crate::config) fn read_with(text: &str, vars: &[(&str, &str)], overrides: &Overrides) -> Result<Resolved> {
+        let fake = Fake::new().file("/etc/r.yml", text);
+        let fake = vars.iter().fold(fake, |fake, (name, value)| fake.variable(name, value));
+        resolve(Some("/etc/r.yml"), overrides, &fake)
+    }
+
+    /// What was resolved.
+    pub(in crate::config) fn ok(result: Result<Resolved>) -> Resolved {
+        result.unwrap_or_else(|error| panic!("refused: {error} ({:?})", error.hint()))
+    }
+
+    /// The whole text of a refusal.
+    pub(in crate::config) fn refused(result: Result<Resolved>) -> String {
+        match result {
+            Ok(resolved) => panic!("not refused: {resolved:?}"),
+            Err(error) => format!("{:?}: {error} -> {}", error.kind(), error.hint().unwrap_or("nothing to do")),
+        }
+    }
+
+    /// The prefix of a bucket, or the directory.
+    pub(in crate::config) fn root(resolved: &Resolved) -> String {
+        match &resolved.location.store {
+            Store::Directory(directory) => directory.root.display().to_string(),
+            Store::S3(s3) => s3.prefix.clone(),
+            Store::Gcs(gcs) => gcs.prefix.clone(),
+            Store::Azure(azure) => azure.prefix.clone(),
+        }
+    }
 
     /// Files, directories and variables; the working directory is `/work`.
     #[derive(Default)]

@@ -88,3 +88,95 @@ fn endpoint_and_usual_credential(context: &Context<'_>) -> Result<(Option<String
         .map_err(|why| wrong(format!("`{name}`"), why, "write it as HOST:PORT or http://HOST:PORT"))?;
     Ok((Some(endpoint), GcsCredential::Anonymous))
 }
+
+#[cfg(test)]
+mod tests {
+
+    #![expect(clippy::panic, reason = "a test fails by panicking")]
+
+    use super::super::environment::fake::{Fake, ok, read, refused};
+    use super::super::resolve::{Overrides, Resolved, resolve};
+    use super::*;
+
+    fn with(lines: &[&str]) -> String {
+        format!("version: 0.1\nstorage:\n  gcs:\n    bucket: b\n    {}\n", lines.join("\n    "))
+    }
+
+    fn gcs(result: Result<Resolved>) -> GcsLocation {
+        let Store::Gcs(gcs) = ok(result).location.store else { panic!("this is GCS") };
+        gcs
+    }
+
+    #[test]
+    fn rootdirectory_becomes_the_prefix() {
+        let cases = [
+            ("", ""),
+            ("rootdirectory: ''", ""),
+            ("rootdirectory: /", ""),
+            ("rootdirectory: /prefix", "prefix/"),
+            ("rootdirectory: prefix/", "prefix/"),
+            ("rootdirectory: ' prefix'", "prefix/"),
+        ];
+        for (line, prefix) in cases {
+            assert_eq!(gcs(read(&with(&[line]), &[])).prefix, prefix, "{line:?}");
+        }
+        let error = refused(read(&with(&["rootdirectory: a//b"]), &[]));
+        assert!(error.contains("`storage.gcs.rootdirectory` (line 5 of /etc/r.yml): has an empty part"), "{error}");
+    }
+
+    #[test]
+    fn null_rootdirectory_names_the_line() {
+        assert_eq!(
+            refused(read(&with(&["rootdirectory:"]), &[])),
+            "Configuration: read the registry's configuration: `storage.gcs.rootdirectory` (line 5 of /etc/r.yml): is \
+             empty (null), which the registry takes for the text `<nil>` -> write the root behind `rootdirectory:`, or \
+             remove the line to use the whole bucket"
+        );
+    }
+
+    #[test]
+    fn a_key_file_goes_before_an_inline_key() {
+        assert_eq!(gcs(read(&with(&[]), &[])).credential, GcsCredential::Default);
+        let both = with(&["credentials: {type: x}", "keyfile: /etc/registry/gcs.key"]);
+        assert_eq!(gcs(read(&both, &[])).credential, GcsCredential::KeyFile("/etc/registry/gcs.key".into()));
+        assert!(refused(read(&with(&["keyfile:"]), &[])).contains("`storage.gcs.keyfile` (line 5 of /etc/r.yml)"));
+    }
+
+    #[test]
+    fn an_inline_key_becomes_json_and_never_shows() {
+        let resolved = ok(read(include_str!("../../testdata/configs/v3-gcs.yml"), &[]));
+        let shown = format!("{resolved:?} {}", resolved.location);
+        assert!(!shown.contains("must-not-show"), "{shown}");
+        let gcs = gcs(Ok(resolved));
+        assert_eq!((gcs.bucket.as_str(), gcs.prefix.as_str()), ("images", "registry/"));
+        let GcsCredential::Inline(key) = gcs.credential else { panic!("the key is inline") };
+        let Ok(key) = serde_json::from_str::<serde_json::Value>(key.reveal()) else { panic!("it is JSON") };
+        assert_eq!(key["private_key"], "gcs-secret-must-not-show");
+        assert_eq!(key["client_id"], "1234567890");
+    }
+
+    #[test]
+    fn a_key_that_is_no_mapping_is_refused_without_showing_it() {
+        let error = refused(read(&with(&["credentials: hunter2"]), &[]));
+        assert!(error.contains("is text where the mapping of a service account's key is expected"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_emulator_asks_for_no_credential() {
+        for (host, endpoint) in [("localhost:4443", "http://localhost:4443"), ("https://fake/", "https://fake")] {
+            let fake = Fake::new().variable("STORAGE_EMULATOR_HOST", host).variable("GOOGLE_OAUTH_ACCESS_TOKEN", "t");
+            let gcs = gcs(resolve(Some("gs://b"), &Overrides::default(), &fake));
+            assert_eq!((gcs.endpoint.as_deref(), gcs.credential), (Some(endpoint), GcsCredential::Anonymous));
+        }
+    }
+
+    #[test]
+    fn a_url_takes_a_bearer_token() {
+        let fake = Fake::new().variable("GOOGLE_OAUTH_ACCESS_TOKEN", "b").variable("CLOUDSDK_AUTH_ACCESS_TOKEN", "a");
+        let overrides = Overrides { endpoint_url: Some("https://restricted".into()), ..Overrides::default() };
+        let gcs = gcs(resolve(Some("gs://b/one"), &overrides, &fake));
+        assert_eq!(gcs.credential, GcsCredential::Token(Secret::new("a")));
+        assert_eq!((gcs.endpoint.as_deref(), gcs.prefix.as_str()), (Some("https://restricted"), "one/"));
+    }
+}

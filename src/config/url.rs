@@ -106,3 +106,68 @@ fn decoded(path: &str, named_by: &str) -> Result<String> {
         unusable(named_by, "its percent-encoding is not UTF-8", "encode the bytes of the UTF-8 text, and % as %25")
     })
 }
+
+#[cfg(test)]
+mod tests {
+
+    use super::super::environment::fake::{Fake, ok, refused, root};
+    use super::super::resolve::{Overrides, Resolved, resolve};
+    use crate::error::Result;
+
+    fn open(url: &str) -> Result<Resolved> {
+        let fake = Fake::new().variable("AZURE_STORAGE_ACCOUNT", "a").directory("/a b");
+        resolve(Some(url), &Overrides::default(), &fake)
+    }
+
+    #[test]
+    fn urls_are_read() {
+        for (url, location) in [
+            ("s3://b", "s3://b"),
+            ("S3://b/", "s3://b"),
+            ("s3://b/a/b/", "s3://b/a/b"),
+            ("gs://b/%C3%BC", "gs://b/ü"),
+            ("az://$web/a%20b", "az://$web/a b"),
+            ("file:///a%20b", "/a b"),
+            ("file://localhost/a", "/a"),
+        ] {
+            let resolved = ok(open(url));
+            assert_eq!(resolved.location.to_string(), location, "{url}");
+            assert_eq!(resolved.location.named_by, "the argument");
+            assert!(!resolved.location.from_configuration && resolved.notes.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_url_inside_the_layout_leads_back_to_the_root() {
+        let resolved = ok(open("s3://b/one/docker/registry/v2/blobs/"));
+        assert_eq!(root(&resolved), "one/");
+        assert_eq!(resolved.notes, ["the argument is inside a registry whose root is s3://b/one"]);
+        assert_eq!(root(&ok(open("gs://b/docker/registry/v2"))), "");
+    }
+
+    #[test]
+    fn what_does_not_belong_in_a_url_is_refused_without_showing_it() {
+        for (url, why) in [
+            ("s3://key:hunter2@b/root", "it carries user information"),
+            ("s3://b/root?secret=hunter2", "it carries a query or a fragment"),
+            ("s3://b#hunter2", "it carries a query or a fragment"),
+            ("s3://minio:9000/b", "it carries a port"),
+            ("gs://", "it names no bucket"),
+            ("gs:///root", "it names no bucket"),
+            ("s3://b%2Fc", "the name in it is no bucket's name"),
+            ("s3://b/a//b", "its root has an empty part"),
+            ("s3://b/a/../b", "its root has a part `.` or `..`"),
+            ("s3://b/%00", "its root has a control character"),
+            ("s3://b/%FF", "its percent-encoding is not UTF-8"),
+            ("file://host/a", "it names a host or a relative path"),
+            ("file://a", "it names a host or a relative path"),
+            ("https://registry.example/v2", "https:// leads to a registry's API"),
+            ("docker://registry.example", "docker:// leads to a registry's API"),
+            ("swift://b", "its scheme is none that regsweep knows -> name the registry's config.yml, its root"),
+        ] {
+            let error = refused(open(url));
+            assert!(error.starts_with("Usage: understand which registry is meant: the argument: "), "{error}");
+            assert!(error.contains(why) && !error.contains("hunter2"), "{url}: {error}");
+        }
+    }
+}

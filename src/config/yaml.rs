@@ -275,7 +275,7 @@ mod tests {
     fn anchors_and_merges_are_followed() {
         assert_eq!(read("x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  b: 3\n"), "{x: {a: 1, b: 2}, y: {a: 1, b: 3}}");
         assert_eq!(read("x: &x {a: 1}\ny: &y {a: 2}\nz:\n  <<: [*x, *y]\n"), "{x: {a: 1}, y: {a: 2}, z: {a: 1}}");
-        assert_eq!(read("<<: 1"), "None map merge requires a map or a list of maps");
+        assert_eq!(read("<<: 1"), "Some(1) map merge requires a map or a list of maps");
     }
 
     #[test]

@@ -161,3 +161,19 @@ pub(super) mod fake {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::resolve::{Overrides, resolve};
+    use super::fake::{ok, root};
+    use super::*;
+
+    #[test]
+    fn the_environment_of_this_process_reads_files() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/configs/v2-filesystem.yml");
+        let resolved = ok(resolve(Some(file), &Overrides::default(), &ProcessEnvironment));
+        assert_eq!(root(&resolved), "/var/lib/registry");
+        assert!(ProcessEnvironment.is_directory(Path::new("/")) && !ProcessEnvironment.exists(Path::new("/none/x")));
+        assert!(ProcessEnvironment.working_directory().is_ok_and(|directory| directory.is_absolute()));
+    }
+}

@@ -6,7 +6,7 @@
 //! v2.8 and v3 (`configuration/parser.go`, `configuration/configuration.go`, `registry/storage/driver/*`): where the
 //! two differ, the item that decides says so.
 //!
-//! Each value keeps its [origin](origin), a line of a file or a variable, because the reader of an error must know
+//! Each value keeps its origin, a line of a file or a variable, because the reader of an error must know
 //! what to change. No value is ever quoted in an error or a note: any of them could be a secret in the wrong place.
 
 mod azure;

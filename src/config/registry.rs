@@ -17,7 +17,9 @@ pub(super) fn from_file(path: &Path, mut context: Context<'_>) -> Result<Resolve
     let name = path.display().to_string();
     let text = context.env.read(path).map_err(|error| {
         let kind = match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::InvalidData => ErrorKind::Configuration,
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::InvalidData | std::io::ErrorKind::IsADirectory => {
+                ErrorKind::Configuration
+            }
             _ => ErrorKind::Io,
         };
         Error::new(kind, DOING).on(&name).because(error.to_string()).caused_by(error)
@@ -94,4 +96,96 @@ fn resolved(sections: &Sections, from_file: bool, mut context: Context<'_>) -> R
         harbor: services::is_harbor(sections),
         notes,
     })
+}
+
+#[cfg(test)]
+mod tests {
+
+    use proptest::prelude::*;
+
+    use super::super::environment::fake::{Fake, ok, read, refused, root};
+    use super::super::resolve::{Overrides, resolve};
+
+    #[test]
+    fn the_files_of_both_images_are_read() {
+        let v2 = ok(read(include_str!("../../testdata/configs/v2-filesystem.yml"), &[]));
+        assert_eq!(root(&v2), "/var/lib/registry");
+        assert_eq!(v2.location.named_by, "`storage.filesystem.rootdirectory` (line 10 of /etc/r.yml)");
+        assert!(v2.location.from_configuration && !v2.readonly && !v2.harbor && v2.notes.is_empty());
+        let v3 = ok(read(include_str!("../../testdata/configs/v3-filesystem.yml"), &[]));
+        assert_eq!(root(&v3), "/srv/registry");
+        assert!(v3.readonly && !v3.harbor && v3.notes.is_empty());
+    }
+
+    #[test]
+    fn no_secret_of_any_sample_shows() {
+        for text in [
+            include_str!("../../testdata/configs/v2-azure.yml"),
+            include_str!("../../testdata/configs/v3-azure.yml"),
+            include_str!("../../testdata/configs/v3-filesystem.yml"),
+            include_str!("../../testdata/configs/v3-gcs.yml"),
+            include_str!("../../testdata/configs/v3-s3.yml"),
+            include_str!("../../testdata/configs/harbor.yml"),
+        ] {
+            let resolved = ok(read(text, &[]));
+            let shown = format!("{resolved:?} {resolved:#?} {} {:?}", resolved.location, resolved.notes);
+            assert!(text.contains("must-not-show") && !shown.contains("must-not-show"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_version_must_be_0_1() {
+        let storage = "storage: filesystem\n";
+        for version in ["version: 0.1", "version: '0.1'", "version: &v 0.1", "version: \"0.1\"  # the only one"] {
+            assert_eq!(root(&ok(read(&format!("{version}\n{storage}"), &[]))), "/var/lib/registry", "{version}");
+        }
+        for version in ["version: 0.2", "version: 0.10", "version: 1", "version:", "version: [0.1]"] {
+            let error = refused(read(&format!("{version}\n{storage}"), &[]));
+            assert!(error.contains("`version` (line 1 of /etc/r.yml): is not 0.1, the only"), "{version}: {error}");
+        }
+        assert_eq!(
+            refused(read(storage, &[("REGISTRY_VERSION", "0.1")])),
+            "Configuration: read the registry's configuration: `version` (in /etc/r.yml): there is no version, so it \
+             is no registry's configuration -> name the registry's config.yml; it begins with `version: 0.1`"
+        );
+    }
+
+    #[test]
+    fn json_is_yaml() {
+        let text = "{\n  \"version\": \"0.1\",\n  \"storage\": {\n    \"filesystem\": {\n      \"rootdirectory\": \
+                    null\n    }\n  }\n}\n";
+        assert!(refused(read(text, &[])).contains("`storage.filesystem.rootdirectory` (line 5 of /etc/r.yml)"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_configuration_is_refused() {
+        let error = refused(read("version: 0.1\nstorage: [\n", &[]));
+        assert!(error.contains(" of /etc/r.yml: it is not YAML: "), "{error}");
+        let error = refused(read("version: 0.1\nstorage:\n  s3:\n    secretkey: *hunter2\n", &[]));
+        assert!(error.contains("line 4 of /etc/r.yml: it is not YAML: unknown anchor"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        for text in ["", "text", "[a]", "# nothing\n"] {
+            assert!(refused(read(text, &[])).contains("/etc/r.yml: it is no mapping"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_configured_file_that_is_absent_is_refused() {
+        let fake = Fake::new().variable("REGISTRY_CONFIGURATION_PATH", "/none.yml");
+        let error = refused(resolve(None, &Overrides::default(), &fake));
+        assert!(error.starts_with("Configuration: read the registry's configuration: /none.yml: "), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_panic(text in "(?s)(version: 0\\.1\nstorage:\n)?[ -~\n\u{e9}]{0,120}", value in "\\PC{0,40}") {
+            drop(read(&text, &[("REGISTRY_STORAGE_S3_BUCKET", &value), ("REGISTRY_STORAGE", &value)]));
+        }
+
+        #[test]
+        fn no_operand_is_a_panic(operand in "((s3|gs|az|file)://)?\\PC{0,40}") {
+            let fake = Fake::new().variable("AZURE_STORAGE_ACCOUNT", "a");
+            drop(resolve(Some(&operand), &Overrides::default(), &fake));
+        }
+    }
 }

@@ -152,3 +152,93 @@ impl Context<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use super::super::environment::fake::{Fake, ok, refused, root};
+    use super::*;
+
+    fn file(root: &str) -> String {
+        format!("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n")
+    }
+
+    fn found(fake: &Fake) -> Result<Resolved> {
+        resolve(None, &Overrides::default(), fake)
+    }
+
+    #[test]
+    fn the_nearest_to_the_user_wins() {
+        let fake = Fake::new().file("/etc/docker/registry/config.yml", &file("/v2"));
+        assert_eq!(root(&ok(found(&fake))), "/v2");
+        let fake = fake.file("/etc/distribution/config.yml", &file("/v3"));
+        assert_eq!(root(&ok(found(&fake))), "/v3");
+        let fake = fake.variable("REGISTRY_STORAGE_DELETE_ENABLED", "true");
+        assert_eq!(root(&ok(found(&fake))), "/v3", "variables that name no driver only override");
+        let fake = fake.variable("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/variables");
+        assert_eq!(root(&ok(found(&fake))), "/variables");
+        let fake =
+            fake.file("/my.yml", "version: 0.1\nstorage: filesystem\n").variable("REGISTRY_STORAGE", "filesystem");
+        let fake = fake.variable("REGISTRY_CONFIGURATION_PATH", "/my.yml");
+        assert_eq!(ok(found(&fake)).descriptor_cache, DescriptorCache::None);
+        let fake = fake.variable("REGSWEEP_REGISTRY", "/dir").directory("/dir").directory("/argument");
+        assert_eq!(ok(found(&fake)).location.named_by, "`REGSWEEP_REGISTRY`");
+        assert_eq!(root(&ok(resolve(Some("/argument"), &Overrides::default(), &fake))), "/argument");
+    }
+
+    #[test]
+    fn variables_alone_do_not_tell_the_cache() {
+        let fake = Fake::new()
+            .variable("REGISTRY_STORAGE", "s3")
+            .variable("REGISTRY_STORAGE_S3_BUCKET", "b")
+            .variable("REGISTRY_STORAGE_S3_REGION", "r");
+        let resolved = ok(found(&fake));
+        assert_eq!(resolved.location.to_string(), "s3://b");
+        assert_eq!(resolved.location.named_by, "`REGISTRY_STORAGE_S3_BUCKET`");
+        assert_eq!(resolved.descriptor_cache, DescriptorCache::Unknown);
+        let fake = fake.variable("REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR", "inmemory");
+        assert_eq!(ok(found(&fake)).descriptor_cache, DescriptorCache::InMemory);
+        let fake = Fake::new().variable("REGISTRY_STORAGE_S3_REGION", "r");
+        assert!(refused(found(&fake)).contains("`storage.s3` (from `REGISTRY_STORAGE_S3_REGION`): has no `bucket`"));
+    }
+
+    #[test]
+    fn nothing_named_is_wrong_usage() {
+        assert_eq!(
+            refused(found(&Fake::new().variable("REGISTRY_CONFIGURATION_PATH", ""))),
+            "Usage: understand which registry is meant: none is named, and there is no /etc/distribution/config.yml or \
+             /etc/docker/registry/config.yml either -> name the registry's config.yml, its root directory, or a storage \
+             URL: s3://BUCKET[/ROOT], gs://BUCKET[/ROOT], az://CONTAINER[/ROOT], file:///DIRECTORY"
+        );
+    }
+
+    #[test]
+    fn an_empty_operand_is_wrong_usage() {
+        let fake = Fake::new().file("/etc/distribution/config.yml", &file("/v3"));
+        for operand in ["", " "] {
+            let error = refused(resolve(Some(operand), &Overrides::default(), &fake));
+            assert!(
+                error.starts_with("Usage: understand which registry is meant: the argument: it is empty"),
+                "{error}"
+            );
+        }
+        let error = refused(found(&fake.variable("REGSWEEP_REGISTRY", "")));
+        assert!(
+            error.contains("`REGSWEEP_REGISTRY`: it is empty"),
+            "a variable that was lost is not passed over: {error}"
+        );
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_is_wrong_usage() {
+        let error = refused(resolve(Some("/none"), &Overrides::default(), &Fake::new()));
+        assert!(error.contains("the argument (/none): there is no such file or directory -> name the"), "{error}");
+    }
+
+    #[test]
+    fn a_directory_tells_nothing_of_the_registry() {
+        let resolved = ok(resolve(Some("/srv"), &Overrides::default(), &Fake::new().directory("/srv")));
+        assert_eq!(resolved.descriptor_cache, DescriptorCache::Unknown);
+        assert!(!resolved.readonly && !resolved.harbor && !resolved.location.from_configuration);
+    }
+}

@@ -132,3 +132,117 @@ pub(super) fn is_harbor(sections: &Sections) -> bool {
             matches!(text.as_str(), "harbor-registry-basic-realm" | "harbor-token-issuer" | "harbor-registry"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+
+    use super::super::environment::fake::{ok, read, refused};
+    use super::*;
+
+    fn cached(cache: &str, redis: &str) -> String {
+        format!("version: 0.1\nstorage:\n  filesystem:\n  cache:\n    {cache}\n{redis}\n")
+    }
+
+    fn cache(text: &str) -> DescriptorCache {
+        ok(read(text, &[])).descriptor_cache
+    }
+
+    #[test]
+    fn the_descriptor_cache_has_two_names() {
+        assert_eq!(cache(&cached("blobdescriptor: inmemory", "")), DescriptorCache::InMemory);
+        assert_eq!(cache(&cached("layerinfo: inmemory", "")), DescriptorCache::InMemory);
+        assert_eq!(cache(&cached("layerinfo: inmemory\n    blobdescriptor: ''", "")), DescriptorCache::None);
+        assert_eq!(cache(&cached("blobdescriptorsize: 1", "")), DescriptorCache::None);
+        assert_eq!(cache("version: 0.1\nstorage: filesystem\n"), DescriptorCache::None);
+    }
+
+    #[test]
+    fn an_unknown_cache_is_none_and_noted() {
+        let resolved = ok(read(&cached("blobdescriptor: memcached", ""), &[]));
+        assert_eq!(resolved.descriptor_cache, DescriptorCache::None);
+        assert_eq!(
+            resolved.notes,
+            [
+                "`storage.cache.blobdescriptor` (line 5 of /etc/r.yml) is no cache that the registry knows: it has none then"
+            ]
+        );
+    }
+
+    #[test]
+    fn redis_of_v3_is_read() {
+        let text = include_str!("../../testdata/configs/v3-filesystem.yml");
+        let expected = RedisCache {
+            addresses: vec!["redis-0:6379".into(), "redis-1:6379".into()],
+            username: Some("registry".into()),
+            password: Some(Secret::new("redis-password-must-not-show")),
+            database: 2,
+            sentinel_master: Some("registry".into()),
+            tls: true,
+        };
+        assert_eq!(cache(text), DescriptorCache::Redis(expected));
+    }
+
+    #[test]
+    fn redis_of_v2_is_read_with_variables() {
+        let text = cached("blobdescriptor: redis", "redis:\n  addr: a:6379\n  db: 3\n  pool: {maxidle: 1}");
+        let variables =
+            [("REGISTRY_REDIS_ADDR", "b:6379"), ("REGISTRY_REDIS_PASSWORD", "hunter2"), ("REGISTRY_REDIS_db", "9")];
+        let resolved = ok(read(&text, &variables));
+        let expected = RedisCache {
+            addresses: vec!["b:6379".into()],
+            username: None,
+            password: Some(Secret::new("hunter2")),
+            database: 3,
+            sentinel_master: None,
+            tls: false,
+        };
+        assert_eq!(resolved.descriptor_cache, DescriptorCache::Redis(expected));
+        let resolved = ok(read(&text, &[("REGISTRY_REDIS", "{addrs: [c:1]}")]));
+        assert!(matches!(resolved.descriptor_cache, DescriptorCache::Redis(redis) if redis.addresses == ["c:1"]));
+    }
+
+    #[test]
+    fn redis_without_an_address_is_unknown() {
+        let resolved = ok(read(&cached("blobdescriptor: redis", ""), &[]));
+        assert_eq!(resolved.descriptor_cache, DescriptorCache::Unknown);
+        assert_eq!(resolved.notes.len(), 1);
+    }
+
+    #[test]
+    fn a_redis_that_cannot_be_reached_is_refused_by_its_line() {
+        let error = refused(read(&cached("blobdescriptor: redis", "redis:\n  addr: a:1\n  db: many"), &[]));
+        assert!(error.contains("`redis.db` (line 8 of /etc/r.yml): is no number of a database"), "{error}");
+        let error = refused(read(&cached("blobdescriptor: redis", "redis:\n  addr: u:hunter2@a:1"), &[]));
+        assert!(error.contains("`redis.addr` (line 7 of /etc/r.yml): its address number 1 carries"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        assert!(refused(read(&cached("a: b", "redis: text"), &[])).contains("`redis` (line 6 of /etc/r.yml): is no"));
+    }
+
+    #[test]
+    fn harbor_is_known_by_how_it_signs_in() {
+        let resolved = ok(read(include_str!("../../testdata/configs/harbor.yml"), &[]));
+        assert!(resolved.harbor);
+        let DescriptorCache::Redis(redis) = resolved.descriptor_cache else {
+            return assert!(resolved.notes.is_empty());
+        };
+        assert_eq!(redis.addresses, ["sentinel-0:26379", "sentinel-1:26379"]);
+        assert_eq!((redis.sentinel_master.as_deref(), redis.database, redis.tls), (Some("mymaster"), 1, false));
+        let with = |auth: &str| ok(read(&format!("version: 0.1\nstorage: filesystem\nauth:\n  {auth}\n"), &[])).harbor;
+        assert!(with("token: {realm: 'https://h/service/token', issuer: harbor-token-issuer}"));
+        assert!(with("token:\n    service: harbor-registry"));
+        assert!(!with("token: {realm: 'https://auth', issuer: other, service: registry}"));
+        assert!(!with("htpasswd: {realm: basic-realm, path: /etc/htpasswd}"));
+        assert!(!with("silly:"));
+    }
+
+    #[test]
+    fn readonly_is_a_switch() {
+        let with = |readonly: &str| {
+            read(&format!("version: 0.1\nstorage:\n  filesystem:\n  maintenance:\n    readonly: {readonly}\n"), &[])
+        };
+        assert!(ok(with("{enabled: yes}")).readonly);
+        assert!(!ok(with("{enabled: false}")).readonly);
+        assert!(!ok(with("")).readonly);
+        assert!(refused(with("{enabled: perhaps}")).contains("`storage.maintenance.readonly.enabled` (line 5 of"));
+    }
+}

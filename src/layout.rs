@@ -248,6 +248,13 @@ pub fn own_directory(key: &str) -> Option<&str> {
     }
 }
 
+/// Whether no client of an object store that thinks in paths can name a key: an empty part, `.` or `..`, a control
+/// character. The registry writes no such key.
+#[must_use]
+pub fn is_unaddressable(key: &str) -> bool {
+    key.split('/').any(|part| matches!(part, "" | "." | "..")) || key.chars().any(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

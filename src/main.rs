@@ -1,1 +1,16 @@
-fn main() {}
+//! The `regsweep` command.
+
+use clap::Parser;
+use regsweep::cli::args::{Cli, Command};
+use regsweep::cli::{garbage_collect, plan};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("REGSWEEP_LOG").unwrap_or_else(|_| "error".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    ExitCode::from(match &cli.command {
+        Command::GarbageCollect(args) => garbage_collect::run(args, &cli.common),
+        Command::Plan(args) => plan::run(args, &cli.common),
+    })
+}

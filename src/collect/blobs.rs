@@ -92,6 +92,8 @@ pub struct BlobSurvey {
     pub young_until: Option<Timestamp>,
     /// What goes.
     pub deletions: Vec<Deletion>,
+    /// Unneeded blobs that were reached through a symbolic link that leaves the root.
+    pub outside: Tally,
     /// Objects below `blobs/` that are no blobs.
     pub unrecognized: Tally,
     /// Digests of the graph that were listed.
@@ -158,10 +160,10 @@ impl<'a> BlobJudge<'a> {
                 survey.too_young.add(entry.size);
                 survey.young_until = survey.young_until.max(Some(entry.modified.plus(self.options.min_age)));
             }
+            KeepReason::OutsideRoot => survey.outside.add(entry.size),
             KeepReason::Needed(Reason::PointerStays)
             | KeepReason::OutOfScope
             | KeepReason::Current
-            | KeepReason::OutsideRoot
             | KeepReason::SwitchedOff => {}
         }
     }

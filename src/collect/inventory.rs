@@ -205,6 +205,10 @@ impl Builder {
     pub fn see(&mut self, entry: &Entry<'_>) {
         self.inventory.objects += 1;
         self.inventory.bytes += entry.size;
+        if entry.outside {
+            let message = "reached through a symbolic link that leaves the root: it counts, and is never deleted";
+            self.inventory.problems.add(ProblemCode::OutsideRoot, None, Some(entry.key.to_owned()), message);
+        }
         match StorageKey::parse(entry.key) {
             StorageKey::LayerLink { repository, digest } => {
                 let link = self.link(digest, entry);
@@ -234,6 +238,10 @@ impl Builder {
                 });
             }
             StorageKey::Suspect { place, digest } => self.suspect(place, digest, entry),
+            StorageKey::Unrecognized if layout::is_unaddressable(entry.key) => {
+                let message = "a key that the store's client cannot name: it is never deleted";
+                self.inventory.problems.add(ProblemCode::UnaddressableKey, None, Some(entry.key.to_owned()), message);
+            }
             StorageKey::Blob(_) | StorageKey::Unrecognized => {}
         }
     }
@@ -343,6 +351,3 @@ fn resolve(entry: &mut TagEntry, revisions: &[Link], etags_prove: bool) {
         current.target = Target::Digest(digest.clone());
     }
 }
-
-/// The prefix of all repositories, for the one who lists them.
-pub const PREFIX: &str = layout::REPOSITORIES;

@@ -23,8 +23,6 @@ pub enum ProblemCode {
     UnknownLink,
     /// Links under a repository name that the registry does not accept.
     InvalidRepository,
-    /// Content that something kept needs and that is not there (or is a foreign layer, which never is).
-    MissingBlob,
     /// Something reached through a symbolic link that leaves the root.
     OutsideRoot,
     /// A key that the store's protocol library cannot name.

@@ -192,6 +192,8 @@ pub struct Report {
     pub kept: Kept,
     /// What was to go.
     pub planned: Counts,
+    /// Bytes of all that was to go, links included.
+    pub planned_bytes: u64,
     /// What went.
     pub deleted: Counts,
     /// Entries of the plan that were gone before.
@@ -241,6 +243,8 @@ pub struct Scan {
     pub owners: Owners,
     /// What is odd.
     pub problems: Problems,
+    /// *Now*, as it was judged.
+    pub now: crate::model::Timestamp,
     /// When the last young link is old enough.
     pub young_until: Option<crate::model::Timestamp>,
 }
@@ -275,6 +279,7 @@ impl Report {
         report.young_until = scan.young_until.max(scan.blobs.young_until).map(crate::model::Timestamp::to_rfc3339);
         report.problems = scan.problems.as_slice().to_vec();
         report.problem_counts = scan.problems.counts().collect();
+        report.planned_bytes = plan.bytes();
         report.account(scan, plan, None);
         report
     }

@@ -80,6 +80,12 @@ impl Timestamp {
         self.to_chrono().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
     }
 
+    /// For names: `20261121T191005Z`.
+    #[must_use]
+    pub fn to_compact(self) -> String {
+        self.to_chrono().format("%Y%m%dT%H%M%SZ").to_string()
+    }
+
     /// For people: `2026-11-21 19:10 UTC`.
     #[must_use]
     pub fn to_minute(self) -> String {

@@ -12,9 +12,9 @@ use crate::model::Timestamp;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::ObjectStoreExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -1,0 +1,202 @@
+//! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Collects the garbage of a container registry straight from its storage: a directory, S3, GCS or Azure.
+///
+/// Exit codes: 0 done, 1 failed before the first delete or the answer was no, 2 wrong usage or configuration, 3 refused,
+/// 4 something failed after the first delete, 5 there is something to delete (only `plan --detailed-exitcode`),
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Removes what nothing needs
+    ///
+    /// The registry's own collector demands a stopped or read-only registry; its equal is
+    /// `regsweep garbage-collect --offline config.yml`.
+    #[command(visible_alias = "gc")]
+    GarbageCollect(GarbageCollect),
+    /// Shows, or with -o saves, what garbage-collect would remove
+    Plan(Plan),
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The registry: its config.yml, a storage URL (s3://bucket[/root], gs://, az://, file://), or a directory
+    #[arg(short = 'R', long, value_name = "REGISTRY", global = true)]
+    pub registry: Option<String>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    pub format: Format,
+    /// Print nothing on stdout but what --format json asks for
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print the registry's other lines too, and each delete
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true)]
+    pub color: Colour,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// How many requests are in flight at most
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    pub concurrency: u16,
+    /// Certificates to trust beside the system's (PEM)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_file: Option<PathBuf>,
+    /// The region of the bucket (S3)
+    #[arg(long, value_name = "REGION", global = true)]
+    pub region: Option<String>,
+    /// The profile of the shared configuration (S3)
+    #[arg(long, value_name = "NAME", global = true)]
+    pub profile: Option<String>,
+    /// The store's endpoint, where it is not the cloud's own
+    #[arg(long, value_name = "URL", global = true)]
+    pub endpoint_url: Option<String>,
+}
+
+/// How to print the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Options of `garbage-collect`.
+#[derive(Debug, Args)]
+pub struct GarbageCollect {
+    /// The registry: its config.yml, a storage URL, or a directory
+    #[arg(value_name = "REGISTRY")]
+    pub operand: Option<String>,
+    /// Do everything but delete
+    #[arg(short = 'd', long, short_alias = 'n')]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// What decides.
+    #[command(flatten)]
+    pub deciding: Deciding,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The registry: its config.yml, a storage URL, or a directory
+    #[arg(value_name = "REGISTRY")]
+    pub operand: Option<String>,
+    /// End with 5 if there is something to delete
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// What decides.
+    #[command(flatten)]
+    pub deciding: Deciding,
+}
+
+/// Options that change what goes.
+#[derive(Debug, Args)]
+pub struct Deciding {
+    /// Remove manifests that no tag needs
+    #[arg(short = 'm', long)]
+    pub delete_untagged: bool,
+    /// The registry is stopped or read-only, and stays so until regsweep ends
+    #[arg(long)]
+    pub offline: bool,
+    /// Keep what is younger, with all it needs [default: 24h; 0s with --offline]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub min_age: Option<Duration>,
+    /// Remove uploads that have shown no sign of life for so long; `off` keeps all
+    #[arg(long, value_name = "DURATION|off", default_value = "168h", value_parser = duration_or_off)]
+    pub uploads_older_than: Limit,
+    /// Refuse to remove a larger share of the bytes [default: 75 when nobody is asked]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub max_delete_percent: Option<u8>,
+    /// Go on in spite of this refusal; repeatable
+    #[arg(long, value_name = "CODE")]
+    pub allow: Vec<crate::collect::refusal::Allowed>,
+    /// Keep these digests and images, one a line, whatever the storage says; `-` reads stdin
+    #[arg(long, value_name = "FILE|-")]
+    pub keep_from: Vec<PathBuf>,
+    /// Only these repositories lose something: a glob, or re: and a regular expression; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub repository: Vec<crate::collect::pattern::Pattern>,
+    /// Save the plan instead of acting; `.gz` compresses
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// A duration, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub Option<Duration>);
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write 90s, 15m, 36h, 7d, 2w, or several of these"))
+}
+
+fn duration_or_off(text: &str) -> Result<Limit, String> {
+    if text == "off" { Ok(Limit(None)) } else { duration(text).map(|limit| Limit(Some(limit))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_the_registry_keep_their_meaning() {
+        for line in [
+            "garbage-collect -d -m -q config.yml",
+            "gc --dry-run --delete-untagged --quiet config.yml",
+            "gc -n -m -q config.yml",
+        ] {
+            let cli = Cli::try_parse_from(format!("regsweep {line}").split(' '));
+            let Ok(Cli { command: Command::GarbageCollect(gc), common }) = cli else { unreachable!("{line}: {cli:?}") };
+            assert!(gc.dry_run && gc.deciding.delete_untagged && common.quiet, "{line}");
+            assert_eq!(gc.operand.as_deref(), Some("config.yml"));
+        }
+    }
+
+    #[test]
+    fn durations_are_those_of_the_manual() {
+        assert_eq!(duration("1d12h"), Ok(Duration::from_secs(36 * 3600)));
+        assert_eq!(duration("2w"), Ok(Duration::from_secs(14 * 86_400)));
+        assert_eq!(duration_or_off("off"), Ok(Limit(None)));
+        assert!(duration("off").is_err());
+        assert!(duration("7").is_err());
+    }
+}

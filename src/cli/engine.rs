@@ -1,0 +1,251 @@
+//! The one engine that shows a plan, saves it or carries it out, whichever command made it.
+
+use super::args::{Colour, Common, Format};
+use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose};
+use crate::collect::options::{Mode, Options};
+use crate::collect::report::{RefusalRow, Report};
+use crate::collect::sealed::Header;
+use crate::config::Resolved;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Timestamp;
+use crate::run::{self, Order, Stop, Survey};
+use crate::storage::open::{self, Connection, Opened};
+use crate::storage::sweep::Approved;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What a command wants of the engine.
+#[derive(Debug)]
+pub struct Job {
+    /// The command's name.
+    pub command: &'static str,
+    /// The registry.
+    pub registry: Resolved,
+    /// All that decides.
+    pub options: Options,
+    /// Whether nothing is to be deleted.
+    pub dry_run: bool,
+    /// Where to save the plan instead of acting.
+    pub output: Option<PathBuf>,
+    /// Whether somebody is asked before anything goes.
+    pub asks: bool,
+    /// Whether something to delete is told by the exit code.
+    pub detailed_exitcode: bool,
+}
+
+/// How long a saved plan is good for.
+const PLAN_EXPIRES: Duration = Duration::from_secs(24 * 3600);
+
+/// Runs a command to its exit code; errors are shown here.
+pub fn run(command: &'static str, common: &Common, job: impl FnOnce() -> Result<Job>) -> u8 {
+    choose_colours(common.color);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => job().and_then(|job| {
+            let result = runtime.block_on(carry_out(&job, common));
+            // Walkers and credential helpers may still be busy; nobody waits for them.
+            runtime.shutdown_background();
+            result
+        }),
+        Err(error) => Err(Error::new(ErrorKind::Io, "start the runtime").caused_by(error)),
+    };
+    result.unwrap_or_else(|error| {
+        let code = exit::of_error(error.kind());
+        let _ = writeln!(anstream::stderr(), "{}", human::error(&error));
+        if common.format == Format::Json {
+            print(&json::error(command, &error, code));
+        }
+        code
+    })
+}
+
+fn choose_colours(colour: Colour) {
+    match colour {
+        Colour::Auto => {}
+        Colour::Always => anstream::ColorChoice::Always.write_global(),
+        Colour::Never => anstream::ColorChoice::Never.write_global(),
+    }
+}
+
+fn print(text: &str) {
+    // A reader that has seen enough (`| head`) is no failure.
+    let _ = writeln!(anstream::stdout(), "{}", text.trim_end());
+}
+
+/// This machine's clock, read once for a run.
+#[expect(clippy::disallowed_methods, reason = "the one reading of the clock; everything else is given the time")]
+fn clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
+    let acts = !job.dry_run && job.output.is_none();
+    if acts && job.options.mode == Mode::Live {
+        return Err(Error::new(ErrorKind::Refused, "delete beside a live registry")
+            .because("this version deletes only from a registry that is stopped or read-only")
+            .next("see to that and add --offline; or look first: --dry-run, `regsweep plan`"));
+    }
+    for note in &job.registry.notes {
+        let _ = writeln!(anstream::stderr(), "note: {note}");
+    }
+    let stop = Arc::new(Stop::default());
+    signals::listen(&stop);
+    let begun = Instant::now();
+    let started = clock();
+    let display = progress::Display::choose(common.no_progress || common.quiet);
+    let observer = progress::Progress::new(display, common.verbose);
+    let connection = Connection { ca_file: common.ca_file.clone() };
+    let location = job.registry.location.to_string();
+    let opened = tokio::select! {
+        opened = open::open(&job.registry.location, &connection) => opened?,
+        () = stop.requested() => return Err(Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")),
+    };
+    let order = Order {
+        location: location.clone(),
+        harbor: job.registry.harbor,
+        options: job.options.clone(),
+        started,
+        concurrency: usize::from(common.concurrency),
+    };
+    let mut survey = run::survey(opened.reader(), &order, &observer, &stop).await?;
+    let mut report = Report::new(&survey.scan, &survey.plan);
+    describe(&mut report, job, &order, &survey);
+    if let Some(path) = &job.output {
+        plan_file::save(path, &header(&report, started), &survey.plan)?;
+    }
+    if common.verbose && common.format == Format::Text && !common.quiet {
+        print(&(verbose::marking(&survey.scan) + &verbose::eligible(&survey.plan)));
+    }
+    report.exit_code = if !survey.refusals.is_empty() {
+        exit::REFUSED
+    } else if !acts {
+        if job.detailed_exitcode && !survey.plan.is_empty() { exit::CHANGES } else { exit::DONE }
+    } else {
+        act(job, &opened, &mut survey, &order, &observer, &stop, &mut report).await?
+    };
+    report.requests = opened.reader().requests();
+    report.seconds.total = begun.elapsed().as_secs_f64();
+    report.finished = started.plus(begun.elapsed()).to_rfc3339();
+    report.peak_memory_bytes = peak_memory();
+    drop(observer);
+    show(&report, job, common);
+    Ok(report.exit_code)
+}
+
+/// Asks, deletes, and accounts.
+async fn act(
+    job: &Job,
+    opened: &Opened,
+    survey: &mut Survey,
+    order: &Order,
+    observer: &progress::Progress,
+    stop: &Stop,
+    report: &mut Report,
+) -> Result<u8> {
+    if survey.plan.is_empty() {
+        return Ok(exit::DONE);
+    }
+    if job.asks && !confirmed(report)? {
+        report.stopped = Some("the answer was no".into());
+        report.not_attempted = survey.plan.deletions().len() as u64;
+        return Ok(exit::FAILED);
+    }
+    let sweeping = Instant::now();
+    let approved = Approved { plan: &survey.plan };
+    let outcomes = run::carry_out(opened, &approved, &mut survey.scan, order, observer, stop).await?;
+    report.account(&survey.scan, &survey.plan, Some(&outcomes));
+    report.seconds.sweep = sweeping.elapsed().as_secs_f64();
+    if stop.is_requested() {
+        report.stopped = Some("signal".into());
+    }
+    Ok(exit::of_sweep(report, stop.is_requested()))
+}
+
+fn confirmed(report: &Report) -> Result<bool> {
+    let share = report.planned_bytes.saturating_mul(100).checked_div(report.bytes.before).unwrap_or(0);
+    let mut stderr = anstream::stderr();
+    let _ = writeln!(stderr, "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
+    let question = format!(
+        "delete {} ({share} % of {})? This cannot be undone.",
+        human::size(report.planned_bytes),
+        human::size(report.bytes.before)
+    );
+    ask::ask(&question).map_err(|error| Error::new(ErrorKind::Io, "ask").caused_by(error))
+}
+
+fn describe(report: &mut Report, job: &Job, order: &Order, survey: &Survey) {
+    job.command.clone_into(&mut report.command);
+    report.started = order.started.to_rfc3339();
+    report.run = format!("{}-{:04x}", order.started.to_compact(), std::process::id() & 0xffff);
+    report.location.clone_from(&order.location);
+    report.dry_run = job.dry_run || job.output.is_some();
+    report.mode = job.options.mode.name();
+    report.options = settings::shown(&job.options);
+    report.seconds.scan = survey.scanning.as_secs_f64();
+    report.seconds.mark = survey.marking.as_secs_f64();
+    report.refusals = survey
+        .refusals
+        .iter()
+        .map(|refusal| RefusalRow {
+            code: refusal.code.name(),
+            message: refusal.message.clone(),
+            allow: refusal.allow(),
+        })
+        .collect();
+    report.refusal = report.refusals.first().cloned();
+}
+
+fn header(report: &Report, created: Timestamp) -> Header {
+    Header {
+        schema: "regsweep.plan/1",
+        version: report.version,
+        run: report.run.clone(),
+        command: report.command.clone(),
+        location: report.location.clone(),
+        mode: report.mode,
+        options: report.options.clone(),
+        created: created.to_rfc3339(),
+        expires: created.plus(PLAN_EXPIRES).to_rfc3339(),
+    }
+}
+
+fn show(report: &Report, job: &Job, common: &Common) {
+    match (common.format, common.quiet) {
+        (Format::Json, _) => print(&json::report(report)),
+        (Format::Text, true) => {}
+        (Format::Text, false) => print(&human::report(report)),
+    }
+    let mut stderr = anstream::stderr();
+    for refusal in &report.refusals {
+        let _ = writeln!(
+            stderr,
+            "refused: {} ({})\n  if you know better: {}",
+            refusal.message, refusal.code, refusal.allow
+        );
+    }
+    if let Some(path) = job.output.as_ref().filter(|_| !common.quiet) {
+        let _ = writeln!(stderr, "the plan is in {}; nothing was deleted", path.display());
+    }
+    if report.stopped.as_deref() == Some("the answer was no") {
+        let _ = writeln!(stderr, "nothing was deleted");
+    }
+    if common.quiet && report.exit_code == exit::INCOMPLETE {
+        let (failed, unknown) = (report.failed, report.unknown);
+        let _ = writeln!(
+            stderr,
+            "{failed} deletions failed, {unknown} are unknown, {} were not attempted",
+            report.not_attempted
+        );
+    }
+}
+
+/// The most memory that was resident, where the system tells it.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

@@ -1,0 +1,47 @@
+//! Exit codes. Scripts rely on them.
+
+use crate::collect::report::Report;
+use crate::error::ErrorKind;
+
+/// Done: also nothing to do, a dry run, contained damage.
+pub const DONE: u8 = 0;
+/// Failed before the first delete, or the answer was no.
+pub const FAILED: u8 = 1;
+/// Wrong usage or configuration.
+pub const USAGE: u8 = 2;
+/// Refused; nothing changed.
+pub const REFUSED: u8 = 3;
+/// After the first delete something failed, or is unknown.
+pub const INCOMPLETE: u8 = 4;
+/// There is something to delete (`plan --detailed-exitcode`).
+pub const CHANGES: u8 = 5;
+/// Interrupted.
+pub const INTERRUPTED: u8 = 130;
+
+/// The code for an error. No error comes after the first delete: from then on there are outcomes.
+#[must_use]
+pub fn of_error(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Usage | ErrorKind::Configuration => USAGE,
+        ErrorKind::Interrupted => INTERRUPTED,
+        ErrorKind::Refused => REFUSED,
+        ErrorKind::Permission
+        | ErrorKind::Credentials
+        | ErrorKind::Unreachable
+        | ErrorKind::Untrustworthy
+        | ErrorKind::Io
+        | ErrorKind::Bug => FAILED,
+    }
+}
+
+/// The code for a run that went as far as deleting.
+#[must_use]
+pub fn of_sweep(report: &Report, interrupted: bool) -> u8 {
+    if interrupted {
+        INTERRUPTED
+    } else if report.failed + report.unknown + report.not_attempted > 0 {
+        INCOMPLETE
+    } else {
+        DONE
+    }
+}

@@ -1,0 +1,21 @@
+//! `garbage-collect`: removes what nothing needs.
+
+use super::args::{Common, GarbageCollect};
+use super::engine::{self, Job};
+use super::{ask, settings};
+
+/// Runs it to its exit code.
+pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
+    engine::run("garbage-collect", common, || {
+        let asks = !args.yes && !args.dry_run && args.deciding.output.is_none() && ask::is_possible();
+        Ok(Job {
+            command: "garbage-collect",
+            registry: settings::registry(args.operand.as_deref(), common)?,
+            options: settings::options(&args.deciding, asks)?,
+            dry_run: args.dry_run,
+            output: args.deciding.output.clone(),
+            asks,
+            detailed_exitcode: false,
+        })
+    })
+}

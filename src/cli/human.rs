@@ -1,0 +1,374 @@
+//! Reports and errors for people.
+
+use crate::collect::plan::Stage;
+use crate::collect::problem::ProblemCode;
+use crate::collect::report::{Counts, Report};
+use crate::error::Error;
+use crate::model::Timestamp;
+use bytesize::ByteSize;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use std::fmt::Write as _;
+
+/// Bytes for people: decimal, as storage is billed.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    ByteSize(bytes).display().si().to_string()
+}
+
+/// A number of things: `1 blob`, `2 blobs`.
+#[must_use]
+pub fn number(count: u64, one: &str) -> String {
+    match (count, one.strip_suffix('y')) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
+/// An error with its causes, and what to do next.
+#[must_use]
+pub fn error(error: &Error) -> String {
+    let mut text = format!("error: {error}");
+    if let Some(causes) = causes(error) {
+        let _ = write!(text, ": {causes}");
+    }
+    if let Some(next) = error.hint() {
+        let _ = write!(text, "\n  next: {next}");
+    }
+    text
+}
+
+/// The causes of an error, from the outside in.
+#[must_use]
+pub fn causes(error: &Error) -> Option<String> {
+    let mut causes = Vec::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    (!causes.is_empty()).then(|| causes.join(": "))
+}
+
+/// The report, all of it.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    let mut text = String::new();
+    heading(&mut text, report);
+    text.push_str(&plan(report));
+    kept(&mut text, report);
+    problems(&mut text, report);
+    outcome(&mut text, report);
+    space(&mut text, report);
+    text
+}
+
+fn heading(text: &mut String, report: &Report) {
+    let how = match (report.mode, report.dry_run) {
+        ("offline", true) => "offline: the registry is taken to be stopped or read-only; dry run",
+        ("offline", false) => "offline: the registry is taken to be stopped or read-only",
+        (_, true) => "live: the registry may be serving pushes; dry run",
+        _ => "live: the registry may be serving pushes",
+    };
+    let found = &report.found;
+    let _ = writeln!(text, "{} ({how})", report.location);
+    let _ = writeln!(
+        text,
+        "found   {}, {}, {}, {}",
+        number(found.repositories, "repository"),
+        number(found.tags, "tag"),
+        number(found.manifests, "manifest"),
+        number(found.layer_links, "layer link"),
+    );
+    let _ = writeln!(
+        text,
+        "        {} ({}), {} ({})",
+        number(found.blobs.count, "blob"),
+        size(found.blobs.bytes),
+        number(found.uploads.count, "unfinished upload"),
+        size(found.uploads.bytes),
+    );
+    let marked = &report.marked;
+    let _ = writeln!(
+        text,
+        "needed  {}, {} ({})",
+        number(marked.manifests, "manifest"),
+        number(marked.blobs.count, "blob"),
+        size(marked.blobs.bytes)
+    );
+}
+
+/// What goes and why, by stage and by repository. Also what is shown before the question.
+#[must_use]
+pub fn plan(report: &Report) -> String {
+    let mut text = String::new();
+    let planned = &report.planned;
+    if planned.is_zero() {
+        text.push_str("\nnothing to delete\n");
+    } else {
+        text.push_str("\nto delete\n");
+        text.push_str(&stages(report));
+        if !report.repositories.is_empty() || report.nobody.shared.count > 0 {
+            text.push_str("\nby repository, the largest first\n");
+            text.push_str(&repositories(report));
+        }
+    }
+    let _ = writeln!(
+        text,
+        "\n{} blobs marked, {} blobs and {} manifests eligible for deletion",
+        report.marked.blobs.count, planned.blobs.count, planned.manifests
+    );
+    text
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn finish(mut table: Table, right: &[usize]) -> String {
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.to_string();
+    lines.lines().fold(String::new(), |text, line| text + " " + line.trim_end() + "\n")
+}
+
+fn stages(report: &Report) -> String {
+    let mut rows = table();
+    let of = |stage: Stage, counts: &Counts| match stage {
+        Stage::Tag => (counts.tags, None),
+        Stage::TagHistory => (counts.tag_history, None),
+        Stage::Revision => (counts.manifests, None),
+        Stage::LayerLink => (counts.layer_links, None),
+        Stage::Upload => (counts.uploads.count, Some(counts.uploads.bytes)),
+        Stage::Blob => (counts.blobs.count, Some(counts.blobs.bytes)),
+    };
+    for stage in Stage::ALL {
+        let (count, bytes) = of(stage, &report.planned);
+        if count == 0 {
+            continue;
+        }
+        let (what, why) = match stage {
+            Stage::Tag => ("tags", "named for deletion"),
+            Stage::TagHistory => ("tag history", "what it names is not needed here"),
+            Stage::Revision => ("manifests", "no tag needs them"),
+            Stage::LayerLink => ("layer links", "no manifest of their repository needs them"),
+            Stage::Upload => ("uploads", "no sign of life for long"),
+            Stage::Blob => ("blobs", "nothing needs them"),
+        };
+        let bytes = bytes.map(size).unwrap_or_default();
+        rows.add_row(vec![what.to_owned(), count.to_string(), bytes, why.to_owned()]);
+    }
+    finish(rows, &[1, 2])
+}
+
+/// So many repositories are shown; JSON has them all.
+const ROWS: usize = 15;
+
+fn repositories(report: &Report) -> String {
+    let mut rows = table();
+    for row in report.repositories.iter().take(ROWS) {
+        let planned = &row.planned;
+        let mut what = Vec::new();
+        for (count, one) in [
+            (planned.tags, "tag"),
+            (planned.tag_history, "history entry"),
+            (planned.manifests, "manifest"),
+            (planned.layer_links, "layer link"),
+            (planned.uploads.count, "upload"),
+            (planned.blobs.count, "blob"),
+        ] {
+            if count > 0 {
+                what.push(number(count, one));
+            }
+        }
+        let bytes = size(planned.blobs.bytes + planned.uploads.bytes);
+        rows.add_row(vec![row.name.clone(), bytes, what.join(", ")]);
+    }
+    let nobody = &report.nobody;
+    for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {
+        if tally.count > 0 {
+            rows.add_row(vec![name.to_owned(), size(tally.bytes), number(tally.count, "blob")]);
+        }
+    }
+    let mut text = finish(rows, &[1]);
+    if report.repositories.len() > ROWS {
+        let _ = writeln!(text, "  and {} more (--format json names them all)", report.repositories.len() - ROWS);
+    }
+    text
+}
+
+fn kept(text: &mut String, report: &Report) {
+    let kept = &report.kept;
+    let mut lines = Vec::new();
+    if kept.too_young.count > 0 {
+        let when =
+            minute(report.young_until.as_deref()).map_or_else(String::new, |when| format!(": it can go after {when}"));
+        let how = if report.mode == "offline" {
+            "or now with `--min-age 0s`"
+        } else {
+            "or now with `--offline`, if the registry is stopped or read-only"
+        };
+        lines.push(format!(
+            "{} ({}) for their age, or that of a link{when}, {how}",
+            number(kept.too_young.count, "blob"),
+            size(kept.too_young.bytes)
+        ));
+    }
+    if kept.broken_tags.count > 0 {
+        lines.push(format!(
+            "{} that cannot be pulled ({} only they need): `regsweep rm REPO@DIGEST` lets one go, `regsweep fsck --repair` mends it",
+            number(kept.broken_tags.count, "tag"),
+            size(kept.broken_tags.bytes)
+        ));
+    }
+    if kept.damaged_repositories > 0 {
+        lines.push(format!(
+            "everything in {}: something in it cannot be read",
+            number(kept.damaged_repositories, "damaged repository")
+        ));
+    }
+    if !lines.is_empty() {
+        text.push_str("\nkept for safety\n");
+        for line in lines {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+}
+
+/// So many problems of one code are told; JSON tells more.
+const TOLD: usize = 3;
+
+fn problems(text: &mut String, report: &Report) {
+    if report.problems.is_empty() {
+        return;
+    }
+    text.push_str("\nproblems\n");
+    for (code, count) in &report.problem_counts {
+        let of_code: Vec<_> = report.problems.iter().filter(|problem| problem.code == *code).collect();
+        for problem in of_code.iter().take(TOLD) {
+            let place = problem.key.as_deref().or(problem.repository.as_deref()).unwrap_or_default();
+            let _ = writeln!(text, "  {}\n    {}", printable(place), printable(&problem.message));
+        }
+        let told = TOLD.min(of_code.len()) as u64;
+        if *count > told {
+            let _ = writeln!(text, "  and {} more of {} (--format json)", count - told, name(*code));
+        }
+    }
+}
+
+fn name(code: ProblemCode) -> String {
+    serde_json::to_value(code).ok().and_then(|value| value.as_str().map(Into::into)).unwrap_or_default()
+}
+
+/// Keys come from storage: what would move a terminal's cursor is shown as an escape.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| {
+            let escape = character.is_control().then(|| character.escape_default());
+            let plain = escape.is_none().then_some(character);
+            escape.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+fn outcome(text: &mut String, report: &Report) {
+    if report.dry_run {
+        return;
+    }
+    if report.planned.is_zero() {
+        return;
+    }
+    let deleted = &report.deleted;
+    text.push_str("\ndeleted\n");
+    let mut parts = Vec::new();
+    for (count, one) in [
+        (deleted.tags, "tag"),
+        (deleted.tag_history, "history entry"),
+        (deleted.manifests, "manifest"),
+        (deleted.layer_links, "layer link"),
+        (deleted.uploads.count, "upload"),
+        (deleted.blobs.count, "blob"),
+    ] {
+        if count > 0 {
+            parts.push(number(count, one));
+        }
+    }
+    let _ = writeln!(text, "  {}", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") });
+    for (count, what) in [
+        (report.already_gone, "already gone"),
+        (report.failed, "failed"),
+        (report.unknown, "unknown: the store's answer was lost; run again to settle them"),
+        (report.kept.changed, "changed since they were listed, and kept"),
+        (report.not_attempted, "not attempted: something they belong to could not be deleted, or the run was stopped"),
+    ] {
+        if count > 0 {
+            let _ = writeln!(text, "  {count} {what}");
+        }
+    }
+    for failure in &report.failures {
+        let _ = writeln!(text, "    {}", printable(failure));
+    }
+}
+
+fn space(text: &mut String, report: &Report) {
+    let bytes = &report.bytes;
+    if report.dry_run {
+        let planned = report.planned_bytes;
+        let after = bytes.before.saturating_sub(planned);
+        let _ = writeln!(
+            text,
+            "\nspace   {} before, {} would be freed, {} would be left",
+            size(bytes.before),
+            size(planned),
+            size(after)
+        );
+    } else {
+        let _ = writeln!(
+            text,
+            "\nspace   {} before, {} freed, {} after",
+            size(bytes.before),
+            size(bytes.freed),
+            size(bytes.after)
+        );
+    }
+    if bytes.freeable_later > 0
+        && let Some(when) = minute(report.young_until.as_deref())
+    {
+        let _ = writeln!(text, "        {} more can be freed after {when}", size(bytes.freeable_later));
+    }
+}
+
+fn minute(time: Option<&str>) -> Option<String> {
+    time.and_then(Timestamp::parse_rfc3339).map(Timestamp::to_minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(number(1, "repository"), "1 repository");
+        assert_eq!(number(0, "repository"), "0 repositories");
+        assert_eq!(number(2, "history entry"), "2 history entries");
+        assert_eq!(size(61_000_000), "61.0 MB");
+    }
+
+    #[test]
+    fn hostile_key_does_not_move_the_cursor() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(printable("é/ü"), "é/ü");
+    }
+
+    #[test]
+    fn error_says_what_where_why_and_what_next() {
+        let error = Error::new(crate::error::ErrorKind::Io, "read a file").on("k").caused_by("denied").next("be root");
+        assert_eq!(super::error(&error), "error: read a file: k: denied\n  next: be root");
+    }
+}

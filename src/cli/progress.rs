@@ -1,0 +1,160 @@
+//! Progress on stderr: a live line on a terminal, else a line every half minute.
+
+use crate::collect::plan::Stage;
+use crate::event::{Event, Observer, Phase};
+use bytesize::ByteSize;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Display {
+    /// Not at all.
+    Hidden,
+    /// A live line.
+    Live,
+    /// A line from time to time.
+    Lines,
+}
+
+impl Display {
+    /// What fits this process.
+    #[must_use]
+    pub fn choose(hidden: bool) -> Self {
+        match (hidden, std::io::stderr().is_terminal()) {
+            (true, _) => Self::Hidden,
+            (false, true) => Self::Live,
+            (false, false) => Self::Lines,
+        }
+    }
+}
+
+/// Shows progress.
+#[derive(Debug)]
+pub struct Progress {
+    display: Display,
+    /// Whether each deleted blob is told, as the registry's log does.
+    tells_deletes: bool,
+    state: Mutex<Option<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    total: Option<u64>,
+    done: u64,
+    bytes: u64,
+    begun: Instant,
+    told: Instant,
+    bar: Option<ProgressBar>,
+}
+
+const INTERVAL: Duration = Duration::from_secs(30);
+
+impl Progress {
+    /// Shows progress so.
+    #[must_use]
+    pub fn new(display: Display, tells_deletes: bool) -> Self {
+        Self { display, tells_deletes, state: Mutex::default() }
+    }
+
+    fn begin(&self, phase: Phase, total: Option<u64>) -> State {
+        let bar = (self.display == Display::Live).then(|| bar(phase, total));
+        State { phase, total, done: 0, bytes: 0, begun: Instant::now(), told: Instant::now(), bar }
+    }
+}
+
+fn bar(phase: Phase, total: Option<u64>) -> ProgressBar {
+    let template = match total {
+        Some(_) => "{spinner} {prefix} [{bar:20}] {human_pos}/{human_len} {msg} ({per_sec}, {eta} left)",
+        None => "{spinner} {prefix}: {human_pos} {msg} ({per_sec})",
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style).with_prefix(phase.name());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+impl State {
+    fn line(&self) -> String {
+        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = self.done as f64 / seconds;
+        let mut line = format!("{}: {}", self.phase.name(), self.done);
+        if let Some(total) = self.total {
+            line += &format!(" of {total}");
+        }
+        if self.bytes > 0 {
+            line += &format!(", {}", ByteSize(self.bytes).display().si());
+        }
+        line += &format!(", {rate:.0}/s");
+        if let Some(left) = self.total.map(|total| total.saturating_sub(self.done)).filter(|_| rate > 0.0) {
+            #[expect(clippy::cast_precision_loss, reason = "a guess for people")]
+            let left = Duration::from_secs((left as f64 / rate).min(1e9).max(0.0).round_to_seconds());
+            line += &format!(", {} left", humantime::format_duration(left));
+        }
+        line
+    }
+}
+
+trait RoundToSeconds {
+    fn round_to_seconds(self) -> u64;
+}
+
+impl RoundToSeconds for f64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+    fn round_to_seconds(self) -> u64 {
+        self.round() as u64
+    }
+}
+
+impl Observer for Progress {
+    fn notice(&self, event: Event<'_>) {
+        let mut slot = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Begin(phase, total) => {
+                if self.display != Display::Hidden {
+                    *slot = Some(self.begin(phase, total));
+                }
+            }
+            Event::Progress(more, bytes) => {
+                let Some(state) = slot.as_mut() else { return };
+                state.done += more;
+                state.bytes += bytes;
+                if let Some(bar) = &state.bar {
+                    bar.inc(more);
+                    if state.bytes > 0 {
+                        bar.set_message(ByteSize(state.bytes).display().si().to_string());
+                    }
+                } else if state.told.elapsed() >= INTERVAL {
+                    state.told = Instant::now();
+                    let _ = writeln!(anstream::stderr(), "{}", state.line());
+                }
+            }
+            Event::End => {
+                if let Some(State { bar: Some(bar), .. }) = slot.take() {
+                    bar.finish_and_clear();
+                }
+            }
+            Event::Deleted(deletion) => {
+                if let (true, Stage::Blob, Some(digest)) = (self.tells_deletes, deletion.stage, &deletion.digest) {
+                    let tell = || {
+                        let _ = writeln!(anstream::stderr(), "Deleting blob: {digest}");
+                    };
+                    match slot.as_ref().and_then(|state| state.bar.as_ref()) {
+                        Some(bar) => bar.suspend(tell),
+                        None => tell(),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.notice(Event::End);
+    }
+}

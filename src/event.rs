@@ -1,0 +1,73 @@
+//! How a run tells of its progress. No terminal code here: whoever watches decides what to show.
+
+use crate::collect::plan::Stage;
+
+/// What a run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Listing `repositories/`.
+    ListRepositories,
+    /// Reading links that the listing does not prove.
+    ReadLinks,
+    /// Reading manifests.
+    ReadManifests,
+    /// Working out what is needed.
+    Mark,
+    /// Listing `blobs/`.
+    ListBlobs,
+    /// Comparing what is needed with what was listed.
+    Verify,
+    /// Listing once more what is about to lose something.
+    Recheck,
+    /// Deleting.
+    Delete(Stage),
+}
+
+impl Phase {
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ListRepositories => "listing repositories",
+            Self::ReadLinks => "reading links",
+            Self::ReadManifests => "reading manifests",
+            Self::Mark => "working out what is needed",
+            Self::ListBlobs => "listing blobs",
+            Self::Verify => "verifying the listing",
+            Self::Recheck => "checking once more",
+            Self::Delete(Stage::Tag) => "deleting tags",
+            Self::Delete(Stage::TagHistory) => "deleting tag history",
+            Self::Delete(Stage::Revision) => "deleting manifests",
+            Self::Delete(Stage::LayerLink) => "deleting layer links",
+            Self::Delete(Stage::Upload) => "deleting uploads",
+            Self::Delete(Stage::Blob) => "deleting blobs",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A phase begins; how many things it will handle, if that is known.
+    Begin(Phase, Option<u64>),
+    /// So many more things were handled, of so many bytes.
+    Progress(u64, u64),
+    /// The current phase has ended.
+    End,
+    /// A key was deleted, as the store confirmed.
+    Deleted(&'a crate::collect::plan::Deletion),
+}
+
+/// Whoever wants to know.
+pub trait Observer: Send + Sync {
+    /// Takes notice. Must not block.
+    fn notice(&self, event: Event<'_>);
+}
+
+/// Nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn notice(&self, _event: Event<'_>) {}
+}

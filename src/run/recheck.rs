@@ -1,0 +1,107 @@
+//! One more look at the repositories that are about to lose something, right before they do.
+
+use crate::collect::entry::Evidence;
+use crate::collect::inventory::Repository;
+use crate::collect::outcome::{Outcome, Outcomes};
+use crate::collect::plan::Plan;
+use crate::collect::report::Scan;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Observer, Phase};
+use crate::layout::{self, StorageKey};
+use crate::storage::reader::{Area, Storage};
+use futures::TryStreamExt;
+use std::collections::{BTreeSet, HashMap};
+
+/// Makes sure that nothing wrote to these repositories since they were listed. What another collector has removed of the
+/// plan in the meantime is noted as gone.
+pub(super) async fn unchanged(
+    storage: &dyn Storage,
+    scan: &Scan,
+    plan: &Plan,
+    outcomes: &mut Outcomes,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
+    let planned: HashMap<&str, usize> = pointers.map(|(index, deletion)| (deletion.key.as_str(), index)).collect();
+    let affected: BTreeSet<usize> =
+        plan.deletions().iter().filter_map(|deletion| Some(deletion.repository.as_ref()?.0)).collect();
+    if affected.is_empty() {
+        return Ok(());
+    }
+    observer.notice(Event::Begin(Phase::Recheck, None));
+    let mut known: HashMap<String, &Evidence> = HashMap::new();
+    for at in &affected {
+        known.extend(pointers_of(&scan.inventory.repositories[*at]));
+    }
+    let names: BTreeSet<&str> = affected.iter().map(|at| scan.inventory.repositories[*at].name.as_str()).collect();
+    let mut see = |entry: &crate::collect::entry::Entry<'_>| {
+        let repository = match StorageKey::parse(entry.key) {
+            StorageKey::LayerLink { repository, .. }
+            | StorageKey::RevisionLink { repository, .. }
+            | StorageKey::SignatureLink { repository, .. }
+            | StorageKey::TagCurrent { repository, .. }
+            | StorageKey::TagHistory { repository, .. } => repository,
+            StorageKey::Blob(_) | StorageKey::Upload { .. } | StorageKey::Suspect { .. } | StorageKey::Unrecognized => {
+                return Ok(());
+            }
+        };
+        if !names.contains(repository) {
+            return Ok(());
+        }
+        match known.remove(entry.key) {
+            Some(evidence) if *evidence == entry.evidence() => Ok(()),
+            Some(_) | None => Err(written_to(repository, entry.key)),
+        }
+    };
+    // Repositories nest: a prefix that was listed covers what is below it, and is not listed again.
+    let mut prefixes: Vec<String> = Vec::new();
+    for at in &affected {
+        let prefix = layout::repository(&scan.inventory.repositories[*at].name);
+        if !prefixes.iter().any(|covered| prefix.starts_with(covered)) {
+            prefixes.push(prefix);
+        }
+    }
+    let lists = if prefixes.len() * 2 > scan.inventory.repositories.len() {
+        vec![storage.list(Area::Repositories)]
+    } else {
+        prefixes.into_iter().map(|prefix| storage.list_prefix(prefix)).collect()
+    };
+    for mut pages in lists {
+        while let Some(page) = pages.try_next().await? {
+            page.entries().try_for_each(|entry| see(&entry))?;
+            observer.notice(Event::Progress(page.len() as u64, 0));
+        }
+    }
+    for key in known.keys() {
+        match planned.get(key.as_str()) {
+            Some(index) => outcomes.set(*index, Outcome::AlreadyGone),
+            None => return Err(written_to("a repository", key)),
+        }
+    }
+    observer.notice(Event::End);
+    Ok(())
+}
+
+fn pointers_of(repository: &Repository) -> impl Iterator<Item = (String, &Evidence)> {
+    let name = &repository.name;
+    let revisions = repository.revisions.iter().map(|link| (layout::revision_link(name, &link.digest), &link.evidence));
+    let layers = repository.layers.iter().map(|link| (layout::layer_link(name, &link.digest), &link.evidence));
+    let signatures = repository
+        .signatures
+        .iter()
+        .map(|link| (layout::signature_link(name, &link.revision, &link.signature), &link.evidence));
+    let tags = repository.tags.iter().flat_map(move |(tag, entry)| {
+        let current = entry.current.iter().map(move |current| (layout::tag_current(name, tag), &current.evidence));
+        let history =
+            entry.history.iter().map(move |link| (layout::tag_history(name, tag, &link.digest), &link.evidence));
+        current.chain(history)
+    });
+    revisions.chain(layers).chain(signatures).chain(tags)
+}
+
+fn written_to(repository: &str, key: &str) -> Error {
+    Error::new(ErrorKind::Untrustworthy, "check the registry once more before deleting")
+        .on(key)
+        .because(format!("{repository} was written to while this run was looking at it; nothing was deleted"))
+        .next("--offline wants the registry stopped or read-only until regsweep ends: see to that, and run again")
+}

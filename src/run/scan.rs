@@ -1,0 +1,148 @@
+//! Listing and reading: what the pure core is told.
+
+use super::Order;
+use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
+use crate::collect::graph::{Expectation, Fetched, Graph, Node, manifests_to_read};
+use crate::collect::inventory::{Builder, Inventory};
+use crate::collect::learn::LARGEST_LINK;
+use crate::collect::mark::Marks;
+use crate::collect::options::Options;
+use crate::error::Result;
+use crate::event::{Event, Observer, Phase};
+use crate::layout;
+use crate::model::{Timestamp, manifest};
+use crate::storage::fetch::read_all;
+use crate::storage::reader::{Area, Content, Storage};
+use futures::{StreamExt, TryStreamExt, stream};
+
+/// Lists all repositories.
+pub(super) async fn repositories(storage: &dyn Storage, observer: &dyn Observer) -> Result<Inventory> {
+    observer.notice(Event::Begin(Phase::ListRepositories, None));
+    let mut builder = Builder::new(storage.proof());
+    let mut pages = storage.list(Area::Repositories);
+    while let Some(page) = pages.try_next().await? {
+        page.entries().for_each(|entry| builder.see(&entry));
+        observer.notice(Event::Progress(page.len() as u64, 0));
+    }
+    observer.notice(Event::End);
+    Ok(builder.finish())
+}
+
+/// Reads the links that the listing does not prove.
+pub(super) async fn links(
+    storage: &dyn Storage,
+    mut inventory: Inventory,
+    order: &Order,
+    now: Timestamp,
+    observer: &dyn Observer,
+) -> Result<Inventory> {
+    let to_read = inventory.to_read(now, order.options.uploads_older_than);
+    observer.notice(Event::Begin(Phase::ReadLinks, Some(to_read.len() as u64)));
+    let mut read = Vec::new();
+    read_all(
+        storage,
+        to_read,
+        |link| link.key.clone(),
+        LARGEST_LINK,
+        order.concurrency,
+        |link, content| {
+            observer.notice(Event::Progress(1, 0));
+            read.push((link, content));
+        },
+    )
+    .await?;
+    // Answers come in any order; what is learned must not depend on it.
+    read.sort_by(|a, b| a.0.key.cmp(&b.0.key));
+    for (link, content) in &read {
+        match content {
+            Content::Bytes(bytes) => inventory.learn(link, Some(bytes)),
+            Content::Missing | Content::TooLarge(_) => inventory.learn(link, None),
+        }
+    }
+    observer.notice(Event::End);
+    Ok(inventory)
+}
+
+/// Manifests are read so many at a time at most: each may be of 4 MiB, and a hostile registry has only such.
+const MANIFESTS_IN_FLIGHT: usize = 64;
+
+/// Reads every manifest, each once.
+pub(super) async fn manifests(
+    storage: &dyn Storage,
+    inventory: &Inventory,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<Graph> {
+    let wanted = manifests_to_read(inventory, &order.options.keep_from);
+    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
+    let mut graph = Graph::new(inventory);
+    let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
+    let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
+    read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
+        let fetched = match content {
+            Content::Bytes(bytes) => Fetched::Bytes(bytes),
+            Content::Missing => Fetched::Missing,
+            Content::TooLarge(size) => Fetched::TooLarge(size),
+        };
+        graph.learn(&digest, expectation, &fetched);
+        observer.notice(Event::Progress(1, 0));
+    })
+    .await?;
+    observer.notice(Event::End);
+    Ok(graph)
+}
+
+/// Lists all blobs and judges each as it passes.
+pub(super) async fn blobs(
+    storage: &dyn Storage,
+    (graph, marks, owners): (&Graph, &Marks, &Owners),
+    options: &Options,
+    now: Timestamp,
+    observer: &dyn Observer,
+) -> Result<BlobSurvey> {
+    observer.notice(Event::Begin(Phase::ListBlobs, None));
+    let mut judge = BlobJudge::new(graph, marks, options, owners, now);
+    let mut pages = storage.list(Area::Blobs);
+    while let Some(page) = pages.try_next().await? {
+        page.entries().for_each(|entry| judge.see(&entry));
+        observer.notice(Event::Progress(page.len() as u64, page.entries().map(|entry| entry.size).sum()));
+    }
+    observer.notice(Event::End);
+    Ok(judge.finish())
+}
+
+/// So many needed blobs that were not listed are looked for. One that is found shows that the listing leaves things out;
+/// foreign layers and children that were deleted are rightly absent.
+const LOOKED_FOR: usize = 256;
+
+/// What a GET found and the listing did not, or the reverse.
+pub(super) async fn holes(
+    storage: &dyn Storage,
+    (graph, marks, blobs): (&Graph, &Marks, &BlobSurvey),
+    concurrency: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<String>> {
+    observer.notice(Event::Begin(Phase::Verify, None));
+    let mut holes = Vec::new();
+    let mut absent = Vec::new();
+    for (id, digest, _) in marks.all(graph) {
+        match (graph.node(id), blobs.is_listed(id)) {
+            (Node::Manifest { .. } | Node::Unreadable(_), false) => {
+                holes.push(format!("{} can be read, but is not listed", layout::blob_data(digest)));
+            }
+            (Node::Missing, true) => holes.push(format!("{} is listed, but cannot be read", layout::blob_data(digest))),
+            (Node::Plain, false) if absent.len() < LOOKED_FOR => absent.push(layout::blob_data(digest)),
+            (Node::Plain, _) | (Node::Missing, false) | (Node::Manifest { .. } | Node::Unreadable(_), true) => {}
+        }
+    }
+    let looks = absent.into_iter().map(|key| async move { storage.exists(&key).await.map(|there| (key, there)) });
+    let mut looks = Box::pin(stream::iter(looks).buffer_unordered(concurrency.max(1)));
+    while let Some((key, there)) = looks.try_next().await? {
+        if there {
+            holes.push(format!("{key} is there, but is not listed"));
+        }
+    }
+    holes.sort();
+    observer.notice(Event::End);
+    Ok(holes)
+}

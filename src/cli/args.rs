@@ -36,7 +36,7 @@ pub enum Command {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// The registry: its config.yml, a storage URL (s3://bucket[/root], gs://, az://, file://), or a directory
+    /// The registry: its config.yml, a storage URL (`s3://bucket[/root]`, gs://, az://, file://), or a directory
     #[arg(short = 'R', long, value_name = "REGISTRY", global = true)]
     pub registry: Option<String>,
     /// How to print the result

@@ -36,7 +36,7 @@ pub struct Job {
 }
 
 /// How long a saved plan is good for.
-const PLAN_EXPIRES: Duration = Duration::from_secs(24 * 3600);
+const PLAN_EXPIRES: Duration = Duration::from_hours(24);
 
 /// Runs a command to its exit code; errors are shown here.
 pub fn run(command: &'static str, common: &Common, job: impl FnOnce() -> Result<Job>) -> u8 {
@@ -220,11 +220,8 @@ fn show(report: &Report, job: &Job, common: &Common) {
     }
     let mut stderr = anstream::stderr();
     for refusal in &report.refusals {
-        let _ = writeln!(
-            stderr,
-            "refused: {} ({})\n  if you know better: {}",
-            refusal.message, refusal.code, refusal.allow
-        );
+        let message = human::wrapped(&format!("refused: {} ({})", refusal.message, refusal.code), "");
+        let _ = writeln!(stderr, "{message}  if you know better: {}", refusal.allow);
     }
     if let Some(path) = job.output.as_ref().filter(|_| !common.quiet) {
         let _ = writeln!(stderr, "the plan is in {}; nothing was deleted", path.display());

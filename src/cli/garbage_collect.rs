@@ -5,6 +5,7 @@ use super::engine::{self, Job};
 use super::{ask, settings};
 
 /// Runs it to its exit code.
+#[must_use]
 pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
     engine::run("garbage-collect", common, || {
         let asks = !args.yes && !args.dry_run && args.deciding.output.is_none() && ask::is_possible();

@@ -33,7 +33,7 @@ pub fn error(error: &Error) -> String {
         let _ = write!(text, ": {causes}");
     }
     if let Some(next) = error.hint() {
-        let _ = write!(text, "\n  next: {next}");
+        let _ = write!(text, "\n{}", wrapped(&format!("next: {next}"), "  ").trim_end());
     }
     text
 }
@@ -48,6 +48,18 @@ pub fn causes(error: &Error) -> Option<String> {
         source = cause.source();
     }
     (!causes.is_empty()).then(|| causes.join(": "))
+}
+
+/// Text in lines of at most 80 columns; keys and digests are never broken, so that they can be copied.
+#[must_use]
+pub fn wrapped(text: &str, indent: &str) -> String {
+    let options = textwrap::Options::new(80)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .initial_indent(indent)
+        .subsequent_indent(indent);
+    textwrap::fill(text, options) + "\n"
 }
 
 /// The report, all of it.
@@ -235,7 +247,7 @@ fn kept(text: &mut String, report: &Report) {
     if !lines.is_empty() {
         text.push_str("\nkept for safety\n");
         for line in lines {
-            let _ = writeln!(text, "  {line}");
+            text.push_str(&wrapped(&line, "  "));
         }
     }
 }
@@ -252,7 +264,8 @@ fn problems(text: &mut String, report: &Report) {
         let of_code: Vec<_> = report.problems.iter().filter(|problem| problem.code == *code).collect();
         for problem in of_code.iter().take(TOLD) {
             let place = problem.key.as_deref().or(problem.repository.as_deref()).unwrap_or_default();
-            let _ = writeln!(text, "  {}\n    {}", printable(place), printable(&problem.message));
+            let _ = writeln!(text, "  {}", printable(place));
+            text.push_str(&wrapped(&printable(&problem.message), "    "));
         }
         let told = TOLD.min(of_code.len()) as u64;
         if *count > told {
@@ -308,11 +321,11 @@ fn outcome(text: &mut String, report: &Report) {
         (report.not_attempted, "not attempted: something they belong to could not be deleted, or the run was stopped"),
     ] {
         if count > 0 {
-            let _ = writeln!(text, "  {count} {what}");
+            text.push_str(&wrapped(&format!("{count} {what}"), "  "));
         }
     }
     for failure in &report.failures {
-        let _ = writeln!(text, "    {}", printable(failure));
+        text.push_str(&wrapped(&printable(failure), "    "));
     }
 }
 

@@ -5,6 +5,7 @@ use super::engine::{self, Job};
 use super::settings;
 
 /// Runs it to its exit code.
+#[must_use]
 pub fn run(args: &Plan, common: &Common) -> u8 {
     engine::run("plan", common, || {
         Ok(Job {

@@ -4,6 +4,7 @@ use crate::collect::plan::Stage;
 use crate::event::{Event, Observer, Phase};
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,29 +85,23 @@ impl State {
         let rate = self.done as f64 / seconds;
         let mut line = format!("{}: {}", self.phase.name(), self.done);
         if let Some(total) = self.total {
-            line += &format!(" of {total}");
+            let _ = write!(line, " of {total}");
         }
         if self.bytes > 0 {
-            line += &format!(", {}", ByteSize(self.bytes).display().si());
+            let _ = write!(line, ", {}", ByteSize(self.bytes).display().si());
         }
-        line += &format!(", {rate:.0}/s");
+        let _ = write!(line, ", {rate:.0}/s");
         if let Some(left) = self.total.map(|total| total.saturating_sub(self.done)).filter(|_| rate > 0.0) {
-            #[expect(clippy::cast_precision_loss, reason = "a guess for people")]
-            let left = Duration::from_secs((left as f64 / rate).min(1e9).max(0.0).round_to_seconds());
-            line += &format!(", {} left", humantime::format_duration(left));
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a guess for people, clamped"
+            )]
+            let left = Duration::from_secs((left as f64 / rate).clamp(0.0, 1e9).round() as u64);
+            let _ = write!(line, ", {} left", humantime::format_duration(left));
         }
         line
-    }
-}
-
-trait RoundToSeconds {
-    fn round_to_seconds(self) -> u64;
-}
-
-impl RoundToSeconds for f64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
-    fn round_to_seconds(self) -> u64 {
-        self.round() as u64
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Entry<'a> {
     pub size: u64,
     /// When it was last modified.
     pub modified: Timestamp,
-    /// The store's ETag, if it has one.
+    /// The store's `ETag`, if it has one.
     pub etag: Option<&'a str>,
     /// Whether it was reached through a symbolic link that leaves the root. Such an object counts, and is never deleted.
     pub outside: bool,
@@ -26,7 +26,7 @@ pub struct Evidence {
     pub size: u64,
     /// Time of last modification.
     pub modified: Timestamp,
-    /// The store's ETag, if it has one.
+    /// The store's `ETag`, if it has one.
     pub etag: Option<Box<str>>,
     /// See [`Entry::outside`].
     pub outside: bool,
@@ -39,7 +39,7 @@ impl Entry<'_> {
         Evidence { size: self.size, modified: self.modified, etag: self.etag.map(Into::into), outside: self.outside }
     }
 
-    /// Whether the ETag is that of a link to `digest`: the MD5 of its text, as S3 and GCS give it for an object that was
+    /// Whether the `ETag` is that of a link to `digest`: the MD5 of its text, as S3 and GCS give it for an object that was
     /// written in one request and is not encrypted with a key of its own.
     #[must_use]
     pub fn is_proven_link_to(&self, digest: &Digest) -> bool {

@@ -283,17 +283,14 @@ impl Builder {
     fn repository(&mut self, name: &str, change: impl FnOnce(&mut Repository)) {
         let repositories = &mut self.inventory.repositories;
         // Listings come repository by repository: the last one is nearly always the one.
-        let at = match self.last.filter(|&last| repositories[last].name.as_str() == name) {
-            Some(last) => last,
-            None => match self.index.get(name) {
-                Some(&at) => at,
-                None => {
-                    let Some(valid) = RepositoryName::new(name) else { return };
-                    repositories.push(Repository::new(valid));
-                    self.index.insert(name.to_owned(), repositories.len() - 1);
-                    repositories.len() - 1
-                }
-            },
+        let last = self.last.filter(|&last| repositories[last].name.as_str() == name);
+        let at = if let Some(known) = last.or_else(|| self.index.get(name).copied()) {
+            known
+        } else {
+            let Some(valid) = RepositoryName::new(name) else { return };
+            repositories.push(Repository::new(valid));
+            self.index.insert(name.to_owned(), repositories.len() - 1);
+            repositories.len() - 1
         };
         self.last = Some(at);
         change(&mut repositories[at]);

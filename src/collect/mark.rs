@@ -6,7 +6,7 @@ use super::graph::{Graph, Id, Node};
 use super::inventory::{Inventory, Repository};
 use super::roots::{Reason, Root, names};
 use crate::model::Digest;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What is needed, by whom, and why.
 #[derive(Debug, Clone, Default)]
@@ -123,20 +123,19 @@ impl<'a> Marker<'a> {
 
     /// A root that belongs to no repository is one of every repository that links it.
     fn need_root(&mut self, repository: Option<usize>, id: Id) {
-        match repository {
-            Some(at) => self.work.push((at, id)),
-            None => {
-                let linked = self.linked.get(&id).map_or(&[][..], Vec::as_slice);
-                self.work.extend(linked.iter().map(|at| (*at, id)));
-                self.need_nowhere(id);
-            }
+        if let Some(at) = repository {
+            self.work.push((at, id));
+            return;
         }
+        let linked = self.linked.get(&id).map_or(&[][..], Vec::as_slice);
+        self.work.extend(linked.iter().map(|at| (*at, id)));
+        self.need_nowhere(id);
     }
 
     /// Marks a digest, and all it names, that no repository may link at all.
     fn need_nowhere(&mut self, id: Id) {
         let mut todo = vec![id];
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         while let Some(id) = todo.pop() {
             if !seen.insert(id) {
                 continue;

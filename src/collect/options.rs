@@ -28,7 +28,7 @@ impl Mode {
     #[must_use]
     pub fn default_min_age(self) -> Duration {
         match self {
-            Self::Live => Duration::from_secs(24 * 3600),
+            Self::Live => Duration::from_hours(24),
             Self::Offline => Duration::ZERO,
         }
     }

@@ -130,6 +130,7 @@ impl fmt::Display for Refusal {
 
 /// What a run has learned that may speak against going on.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own")]
 pub struct Findings {
     /// The location, as the report prints it.
     pub location: String,
@@ -166,7 +167,7 @@ pub struct Findings {
 /// The limit below which a share of bytes says nothing.
 const SMALL_REGISTRY: u64 = 1 << 30;
 /// How far clocks may be apart.
-pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
+pub const CLOCK_TOLERANCE: Duration = Duration::from_mins(5);
 
 /// All that speaks against going on and was not allowed.
 #[must_use]

@@ -32,16 +32,6 @@ impl Algorithm {
         }
     }
 
-    /// Length of the digest in bytes.
-    #[must_use]
-    pub fn len(self) -> usize {
-        match self {
-            Self::Sha256 => 32,
-            Self::Sha384 => 48,
-            Self::Sha512 => 64,
-        }
-    }
-
     fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }

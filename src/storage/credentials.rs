@@ -38,7 +38,7 @@ mod aws {
     }
 
     /// So long before it expires a credential is renewed: longer than any request may take with all its repetitions.
-    const EARLY: Duration = Duration::from_secs(300);
+    const EARLY: Duration = Duration::from_mins(5);
 
     #[async_trait]
     impl CredentialProvider for Chain {
@@ -94,12 +94,12 @@ mod aws {
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
-        let loaded = loader.load().await;
-        let inner = loaded.credentials_provider()?;
+        let sdk = loader.load().await;
+        let inner = sdk.credentials_provider()?;
         Some(Aws {
             provider: Arc::new(Chain { inner, cache: Mutex::default() }),
-            region: loaded.region().map(ToString::to_string),
-            endpoint: loaded.endpoint_url().map(Into::into),
+            region: sdk.region().map(ToString::to_string),
+            endpoint: sdk.endpoint_url().map(Into::into),
         })
     }
 }

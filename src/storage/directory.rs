@@ -32,11 +32,11 @@ const THREADS: usize = 8;
 
 impl Directory {
     /// Opens a directory that exists.
-    pub(super) fn open(root: PathBuf) -> Result<Self> {
+    pub(super) fn open(root: &std::path::Path) -> Result<Self> {
         let failed = |why: String| {
             Error::new(ErrorKind::Configuration, "open the directory").on(root.display().to_string()).because(why)
         };
-        let real = std::fs::canonicalize(&root).map_err(|error| failed(error.to_string()))?;
+        let real = std::fs::canonicalize(root).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&real).map_err(|error| failed(error.to_string()))?;
         Ok(Self { root: real, store: Arc::new(store), counters: Arc::default() })
     }

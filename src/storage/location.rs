@@ -66,6 +66,7 @@ pub struct DirectoryLocation {
 
 /// A bucket of Amazon S3 or a compatible store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of the registry's driver")]
 pub struct S3Location {
     /// The bucket's name.
     pub bucket: String,

@@ -59,7 +59,7 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             if !directory.root.is_dir() {
                 return Err(no_directory(location, "there is no such directory"));
             }
-            let opened = Directory::open(directory.root.clone())?;
+            let opened = Directory::open(&directory.root)?;
             if !opened.root.join(layout::V2).is_dir() {
                 return Err(no_directory(location, "there is no registry in it (no docker/registry/v2)"));
             }
@@ -101,7 +101,7 @@ const FIRST_LOOK: usize = 2;
 const PATIENT: usize = 10;
 
 fn retries(max_retries: usize) -> RetryConfig {
-    RetryConfig { max_retries, retry_timeout: Duration::from_secs(180), ..RetryConfig::default() }
+    RetryConfig { max_retries, retry_timeout: Duration::from_mins(3), ..RetryConfig::default() }
 }
 
 fn no_directory(location: &Location, why: &str) -> Error {
@@ -135,7 +135,7 @@ fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) 
     let mut options = ClientOptions::new()
         .with_allow_http(plain_http)
         .with_allow_invalid_certificates(skip_verify)
-        .with_timeout(Duration::from_secs(60))
+        .with_timeout(Duration::from_mins(1))
         .with_connect_timeout(Duration::from_secs(5));
     if let Ok(agent) = http::HeaderValue::from_str(concat!("regsweep/", env!("CARGO_PKG_VERSION"))) {
         options = options.with_user_agent(agent);

@@ -44,6 +44,7 @@ impl Page {
     }
 
     /// The objects, in the order of the listing.
+    #[must_use]
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
         self.objects.iter().map(|object| Entry {
             key: &self.text[object.key.clone()],
@@ -140,6 +141,7 @@ fn resolve(reference: &BytesRef<'_>) -> Result<String, NotAListing> {
     quick_xml::escape::resolve_predefined_entity(&name).map(Into::into).ok_or_else(unknown)
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the state of a parser of flat XML")]
 struct Parser {
     dialect: Dialect,
     page: Page,

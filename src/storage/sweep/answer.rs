@@ -12,8 +12,7 @@ pub(super) enum Said {
 }
 
 /// Reads an answer. Keys that it does not name, and all if it is cut off or no answer at all, are simply not in the map:
-/// nobody knows what became of them. `complete` tells whether the document had its end: then a store that was asked to be
-/// quiet, or is by nature, has deleted what it does not name.
+/// nobody knows what became of them.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) keys: HashMap<String, Said>,
@@ -40,13 +39,14 @@ pub(super) fn parse(body: &[u8]) -> Answer {
             }
             Ok(Event::Text(part)) => text.push_str(&part.decode().unwrap_or_default()),
             Ok(Event::CData(part)) => text.push_str(&part.decode().unwrap_or_default()),
-            Ok(Event::GeneralRef(part)) => match part.resolve_char_ref() {
-                Ok(Some(character)) => text.push(character),
-                _ => {
+            Ok(Event::GeneralRef(part)) => {
+                if let Ok(Some(character)) = part.resolve_char_ref() {
+                    text.push(character);
+                } else {
                     let name = part.decode().unwrap_or_default();
                     text.push_str(quick_xml::escape::resolve_predefined_entity(&name).unwrap_or_default());
                 }
-            },
+            }
             Ok(Event::End(end)) => match end.local_name().as_ref() {
                 b"Key" => item.key = Some(std::mem::take(&mut text)),
                 b"Code" => item.code = std::mem::take(&mut text),

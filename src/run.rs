@@ -7,12 +7,13 @@ mod recheck;
 mod scan;
 mod stages;
 
+use crate::collect::account::marked_manifests;
 use crate::collect::options::Options;
 use crate::collect::outcome::Outcomes;
 use crate::collect::plan::{Plan, plan_pointers};
 use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, Refusal, refusals};
-use crate::collect::report::{Scan, marked_manifests};
+use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
 use crate::collect::{blobs::Owners, mark};
 use crate::error::{Error, ErrorKind, Result};

@@ -1,7 +1,7 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
 use super::args::{Colour, Common, Format};
-use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose};
+use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose, words};
 use crate::collect::options::{Mode, Options};
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
@@ -53,7 +53,7 @@ pub fn run(command: &'static str, common: &Common, job: impl FnOnce() -> Result<
     };
     result.unwrap_or_else(|error| {
         let code = exit::of_error(error.kind());
-        let _ = writeln!(anstream::stderr(), "{}", human::error(&error));
+        let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
         if common.format == Format::Json {
             print(&json::error(command, &error, code));
         }
@@ -170,8 +170,8 @@ fn confirmed(report: &Report) -> Result<bool> {
     let _ = writeln!(stderr, "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
     let question = format!(
         "delete {} ({share} % of {})? This cannot be undone.",
-        human::size(report.planned_bytes),
-        human::size(report.bytes.before)
+        words::size(report.planned_bytes),
+        words::size(report.bytes.before)
     );
     ask::ask(&question).map_err(|error| Error::new(ErrorKind::Io, "ask").caused_by(error))
 }
@@ -220,7 +220,7 @@ fn show(report: &Report, job: &Job, common: &Common) {
     }
     let mut stderr = anstream::stderr();
     for refusal in &report.refusals {
-        let message = human::wrapped(&format!("refused: {} ({})", refusal.message, refusal.code), "");
+        let message = words::wrapped(&format!("refused: {} ({})", refusal.message, refusal.code), "");
         let _ = writeln!(stderr, "{message}  if you know better: {}", refusal.allow);
     }
     if let Some(path) = job.output.as_ref().filter(|_| !common.quiet) {

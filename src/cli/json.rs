@@ -19,7 +19,7 @@ pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
         "command": command,
         "version": env!("CARGO_PKG_VERSION"),
         "exit_code": exit_code,
-        "error": { "message": error.to_string(), "cause": super::human::causes(error), "next": error.hint() },
+        "error": { "message": error.to_string(), "cause": super::words::causes(error), "next": error.hint() },
     });
     serde_json::to_string_pretty(&value).unwrap_or_default()
 }

@@ -13,3 +13,4 @@ pub mod progress;
 pub mod settings;
 pub mod signals;
 pub mod verbose;
+pub mod words;

@@ -1,10 +1,9 @@
 //! What the listing of `repositories/` said: repositories with their links, tags and uploads.
 
-use super::entry::{Entry, Evidence, is_etag_of_link};
-use super::problem::{ProblemCode, Problems};
-use crate::layout::{self, SHA256_LINK_SIZE, StorageKey};
-use crate::model::{Algorithm, Digest, RepositoryName, Tag, Timestamp};
-use std::collections::{BTreeMap, HashMap};
+use super::entry::Evidence;
+use super::problem::Problems;
+use crate::model::{Digest, RepositoryName, Tag, Timestamp};
+use std::collections::BTreeMap;
 
 /// What a link says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +136,9 @@ pub struct Repository {
 }
 
 impl Repository {
-    fn new(name: RepositoryName) -> Self {
+    /// One of which nothing is known but its name.
+    #[must_use]
+    pub fn new(name: RepositoryName) -> Self {
         Self {
             name,
             revisions: Vec::new(),
@@ -169,182 +170,4 @@ pub struct Inventory {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
-}
-
-/// What a store's listing can prove about the content of links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Proof {
-    /// `ETag`s are the MD5 of the content (S3, GCS), unless what is seen says otherwise.
-    pub etags: bool,
-    /// Links are cheap to read (a local directory), so revision links are read where nothing proves them.
-    pub cheap_reads: bool,
-}
-
-/// So many unproven links are cheaper to read than to wonder about.
-const FEW_LINKS: u64 = 100;
-
-/// Takes a listing in, entry by entry, in any order.
-#[derive(Debug)]
-pub struct Builder {
-    proof: Proof,
-    inventory: Inventory,
-    index: HashMap<String, usize>,
-    last: Option<usize>,
-    proven: u64,
-    unproven: u64,
-}
-
-impl Builder {
-    /// Begins.
-    #[must_use]
-    pub fn new(proof: Proof) -> Self {
-        Self { proof, inventory: Inventory::default(), index: HashMap::new(), last: None, proven: 0, unproven: 0 }
-    }
-
-    /// Takes one entry in.
-    pub fn see(&mut self, entry: &Entry<'_>) {
-        self.inventory.objects += 1;
-        self.inventory.bytes += entry.size;
-        if entry.outside {
-            let message = "reached through a symbolic link that leaves the root: it counts, and is never deleted";
-            self.inventory.problems.add(ProblemCode::OutsideRoot, None, Some(entry.key.to_owned()), message);
-        }
-        match StorageKey::parse(entry.key) {
-            StorageKey::LayerLink { repository, digest } => {
-                let link = self.link(digest, entry);
-                self.repository(repository, |found| found.layers.push(link));
-            }
-            StorageKey::RevisionLink { repository, digest } => {
-                let link = self.link(digest, entry);
-                self.repository(repository, |found| found.revisions.push(link));
-            }
-            StorageKey::SignatureLink { repository, revision, signature } => {
-                let link = Signature { revision, signature, evidence: entry.evidence() };
-                self.repository(repository, |found| found.signatures.push(link));
-            }
-            StorageKey::TagCurrent { repository, tag } => {
-                let current = Current { target: Target::Unread, evidence: entry.evidence() };
-                self.tag(repository, tag, |found| found.current = Some(current));
-            }
-            StorageKey::TagHistory { repository, tag, digest } => {
-                // History decides nothing by its content: the key names the digest.
-                let link = Link { digest, content: Content::AsNamed, evidence: entry.evidence() };
-                self.tag(repository, tag, |found| found.history.push(link));
-            }
-            StorageKey::Upload { repository, upload, .. } => {
-                let file = (entry.key.to_owned(), entry.evidence());
-                self.repository(repository, |found| {
-                    found.uploads.entry(upload.to_owned()).or_default().files.push(file);
-                });
-            }
-            StorageKey::Suspect { place, digest } => self.suspect(place, digest, entry),
-            StorageKey::Unrecognized if layout::is_unaddressable(entry.key) => {
-                let message = "a key that the store's client cannot name: it is never deleted";
-                self.inventory.problems.add(ProblemCode::UnaddressableKey, None, Some(entry.key.to_owned()), message);
-            }
-            StorageKey::Blob(_) | StorageKey::Unrecognized => {}
-        }
-    }
-
-    fn suspect(&mut self, place: &str, digest: Option<Digest>, entry: &Entry<'_>) {
-        let key = Some(entry.key.to_owned());
-        if RepositoryName::new(place).is_some() {
-            let message = "a link of a shape that no registry writes: what it names is kept, and so is everything in its repository";
-            self.inventory.problems.add(ProblemCode::UnknownLink, Some(place), key, message);
-            self.repository(place, |found| {
-                found.damaged = true;
-                found.suspects.extend(digest);
-            });
-        } else {
-            let message = "a link under a name that no registry accepts: what it names is kept, with all that needs";
-            self.inventory.problems.add(ProblemCode::InvalidRepository, None, key, message);
-            self.inventory.strangers.extend(digest);
-        }
-    }
-
-    fn link(&mut self, digest: Digest, entry: &Entry<'_>) -> Link {
-        let is_usual = digest.algorithm() == Algorithm::Sha256 && entry.size == SHA256_LINK_SIZE;
-        let content = if is_usual && self.proof.etags && entry.is_proven_link_to(&digest) {
-            self.proven += 1;
-            Content::AsNamed
-        } else {
-            self.unproven += u64::from(is_usual);
-            Content::Unread
-        };
-        Link { digest, content, evidence: entry.evidence() }
-    }
-
-    fn tag(&mut self, repository: &str, tag: &str, change: impl FnOnce(&mut TagEntry)) {
-        if let Some(tag) = Tag::new(tag) {
-            self.repository(repository, |found| change(found.tags.entry(tag).or_default()));
-        }
-    }
-
-    fn repository(&mut self, name: &str, change: impl FnOnce(&mut Repository)) {
-        let repositories = &mut self.inventory.repositories;
-        // Listings come repository by repository: the last one is nearly always the one.
-        let last = self.last.filter(|&last| repositories[last].name.as_str() == name);
-        let at = if let Some(known) = last.or_else(|| self.index.get(name).copied()) {
-            known
-        } else {
-            let Some(valid) = RepositoryName::new(name) else { return };
-            repositories.push(Repository::new(valid));
-            self.index.insert(name.to_owned(), repositories.len() - 1);
-            repositories.len() - 1
-        };
-        self.last = Some(at);
-        change(&mut repositories[at]);
-    }
-
-    /// Ends the listing: sorts, and settles what needs no reading.
-    ///
-    /// Where hardly any `ETag` is the MD5 of its link (SSE-KMS and the like), `ETag`s prove nothing; then links of the
-    /// usual form count as naming the digest in their key, and only what may differ is read. A few unproven links are
-    /// read in any case: they may be what somebody wrote by hand.
-    #[must_use]
-    pub fn finish(mut self) -> Inventory {
-        let few = self.unproven <= FEW_LINKS;
-        let etags_prove = self.proof.etags && (self.proven >= self.unproven || few);
-        self.inventory.repositories.sort_by(|a, b| a.name.cmp(&b.name));
-        for repository in &mut self.inventory.repositories {
-            for links in [&mut repository.revisions, &mut repository.layers] {
-                links.sort_by(|a, b| a.digest.cmp(&b.digest));
-                links.dedup_by(|a, b| a.digest == b.digest);
-            }
-            let reads_revisions = etags_prove || self.proof.cheap_reads;
-            assume(&mut repository.revisions, reads_revisions);
-            assume(&mut repository.layers, etags_prove);
-            repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
-            for entry in repository.tags.values_mut() {
-                entry.history.sort_by(|a, b| a.digest.cmp(&b.digest));
-                resolve(entry, &repository.revisions, etags_prove);
-            }
-            for upload in repository.uploads.values_mut() {
-                upload.files.sort_by(|a, b| a.0.cmp(&b.0));
-            }
-        }
-        self.inventory.strangers.sort();
-        self.inventory.strangers.dedup();
-        self.inventory
-    }
-}
-
-/// Where nothing can be proven and reading is dear, a link of the usual form is taken at its key's word.
-fn assume(links: &mut [Link], reads: bool) {
-    for link in links {
-        let is_usual = link.digest.algorithm() == Algorithm::Sha256 && link.evidence.size == SHA256_LINK_SIZE;
-        if !reads && is_usual && link.content == Content::Unread {
-            link.content = Content::AsNamed;
-        }
-    }
-}
-
-/// Finds what a tag names by its `ETag`, among what it has named first.
-fn resolve(entry: &mut TagEntry, revisions: &[Link], etags_prove: bool) {
-    let Some(current) = &mut entry.current else { return };
-    let Some(etag) = current.evidence.etag.as_deref().filter(|_| etags_prove) else { return };
-    let mut candidates = entry.history.iter().chain(revisions).map(|link| &link.digest);
-    if let Some(digest) = candidates.find(|digest| is_etag_of_link(etag, digest)) {
-        current.target = Target::Digest(digest.clone());
-    }
 }

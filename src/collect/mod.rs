@@ -2,6 +2,7 @@
 //!
 //! Pure and synchronous: no clock, no I/O, no runtime. *Now* is a value that is read once, elsewhere.
 
+pub mod account;
 pub mod blobs;
 pub mod decide;
 pub mod entry;
@@ -9,6 +10,7 @@ pub mod graph;
 pub mod inventory;
 pub mod keep_from;
 pub mod learn;
+pub mod listing;
 pub mod mark;
 pub mod options;
 pub mod outcome;

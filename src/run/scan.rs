@@ -3,8 +3,9 @@
 use super::Order;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
 use crate::collect::graph::{Expectation, Fetched, Graph, Node, manifests_to_read};
-use crate::collect::inventory::{Builder, Inventory};
+use crate::collect::inventory::Inventory;
 use crate::collect::learn::LARGEST_LINK;
+use crate::collect::listing::Builder;
 use crate::collect::mark::Marks;
 use crate::collect::options::Options;
 use crate::error::Result;

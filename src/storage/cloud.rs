@@ -4,7 +4,7 @@ use super::explain;
 use super::page::{Dialect, Page};
 use super::reader::{Area, Content, Storage};
 use super::transport::{Counters, PageSink};
-use crate::collect::inventory::Proof;
+use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;

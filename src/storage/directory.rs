@@ -5,7 +5,7 @@ use super::page::Page;
 use super::reader::{Area, Content, Storage};
 use super::transport::Counters;
 use super::walk::Walk;
-use crate::collect::inventory::Proof;
+use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;

@@ -1,7 +1,7 @@
 //! What can be done to a registry's storage without changing it.
 
 use super::page::Page;
-use crate::collect::inventory::Proof;
+use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::error::Result;
 use crate::layout;

@@ -1,7 +1,7 @@
 //! The transport under every object store: counts requests, tells the storage's time, and hands over raw answers.
 //!
 //! Two kinds of answer are taken out of `object_store`'s hands before it parses them: listings, because its paths cannot
-//! hold every key (see [`page`](super::page)), and answers to bulk deletes, because it panics where one names a key that
+//! hold every key (see [`page`]), and answers to bulk deletes, because it panics where one names a key that
 //! was not asked for, and repeats a batch of a thousand where one key failed. It gets an empty answer instead.
 
 use super::page::{self, Dialect, Page};

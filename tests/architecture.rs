@@ -138,7 +138,10 @@ fn dry_run_holds_nothing_that_can_delete() {
     assert!(story.contains("pub async fn survey(storage: &dyn Storage,") || story.contains("storage: &dyn Storage,"));
     for file in ["src/run/scan.rs", "src/run/recheck.rs"] {
         let text = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
-        assert!(!text.contains("Sweeper") && !text.contains("sweep::") && !text.contains("Opened"), "{file} can reach the sweeper");
+        assert!(
+            !text.contains("Sweeper") && !text.contains("sweep::") && !text.contains("Opened"),
+            "{file} can reach the sweeper"
+        );
     }
     // What opens the storage hands out readers only: its fields are not seen outside of `storage`.
     let opened = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/storage/cloud.rs"));

@@ -30,7 +30,7 @@ impl Report {
             let needed = repository.revisions.iter().filter(|link| {
                 names(link).any(|digest| {
                     let reason = scan.marks.in_repository(at, scan.graph.id(digest));
-                    matches!(reason, Some(Reason::Needed | Reason::BrokenTag))
+                    matches!(reason, Some(Reason::Needed | Reason::BrokenTag | Reason::PointerStays))
                 })
             });
             report.marked.manifests += needed.count() as u64;

@@ -150,7 +150,7 @@ impl<'a> BlobJudge<'a> {
     fn keep(&mut self, reason: KeepReason, entry: &Entry<'_>) {
         let survey = &mut self.survey;
         match reason {
-            KeepReason::Needed(Reason::Needed) => survey.marked.add(entry.size),
+            KeepReason::Needed(Reason::Needed | Reason::PointerStays) => survey.marked.add(entry.size),
             KeepReason::Needed(Reason::BrokenTag) => {
                 survey.marked.add(entry.size);
                 survey.broken_tags.add(entry.size);
@@ -161,10 +161,7 @@ impl<'a> BlobJudge<'a> {
                 survey.young_until = survey.young_until.max(Some(entry.modified.plus(self.options.min_age)));
             }
             KeepReason::OutsideRoot => survey.outside.add(entry.size),
-            KeepReason::Needed(Reason::PointerStays)
-            | KeepReason::OutOfScope
-            | KeepReason::Current
-            | KeepReason::SwitchedOff => {}
+            KeepReason::OutOfScope | KeepReason::Current | KeepReason::SwitchedOff => {}
         }
     }
 

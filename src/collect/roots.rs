@@ -90,6 +90,7 @@ impl Collector<'_> {
         }
         self.add_tags(at, repository);
         self.add_young(at, repository);
+        self.add_outside(at, repository);
         if !self.options.is_in_scope(repository.name.as_str()) {
             self.add_all(at, repository, Reason::PointerStays);
         }
@@ -141,6 +142,14 @@ impl Collector<'_> {
             let history: Vec<&Digest> = history.map(|link| &link.digest).collect();
             self.add(at, Reason::Young, history);
         }
+    }
+
+    /// A pointer outside the root is never deleted, so what it names must stay as well.
+    fn add_outside(&mut self, at: usize, repository: &Repository) {
+        let history = repository.tags.values().flat_map(|entry| &entry.history);
+        let links = repository.revisions.iter().chain(&repository.layers).chain(history);
+        let outside: Vec<&Digest> = links.filter(|link| link.evidence.outside).flat_map(names).collect();
+        self.add(at, Reason::PointerStays, outside);
     }
 
     fn add_kept_from(&mut self, inventory: &Inventory) {

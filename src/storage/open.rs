@@ -6,6 +6,7 @@ use super::credentials;
 use super::directory::Directory;
 use super::location::{AzureLocation, Location, Store};
 use super::reader::Storage;
+use super::transport::Counters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use std::path::PathBuf;
@@ -43,10 +44,14 @@ impl Opened {
 /// # Errors
 /// If there is no such place, no registry in it, or the store cannot be asked.
 pub async fn open(location: &Location, connection: &Connection) -> Result<Opened> {
-    let with_setting = |error: Error| match error.kind() {
-        ErrorKind::Configuration if error.hint().is_none() => error.next(format!("{} named it", location.named_by)),
+    let with_setting = |error: Error| match (error.kind(), error.hint().map(str::to_owned)) {
+        (ErrorKind::Configuration, Some(hint)) if !hint.contains(&location.named_by) => {
+            error.next(format!("{} named it; {hint}", location.named_by))
+        }
+        (ErrorKind::Configuration, None) => error.next(format!("{} named it", location.named_by)),
         _ => error,
     };
+    let counters: Arc<Counters> = Arc::default();
     match &location.store {
         Store::Directory(directory) => {
             if !directory.root.is_dir() {
@@ -59,33 +64,29 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             Ok(Opened::Directory(opened))
         }
         Store::S3(s3) => {
-            let aws = if s3.keys.is_some() {
+            let mut aws = if s3.keys.is_some() {
                 None
             } else {
                 credentials::aws_chain(s3.profile.as_deref(), s3.region.as_deref()).await
             };
-            let probe = Cloud::new(
-                Backend::S3(s3_client(s3, aws.as_ref(), connection, &Arc::default(), FIRST_LOOK)?),
-                s3.prefix.clone(),
-                Arc::default(),
-            );
-            look(&probe, location).await.map_err(with_setting)?;
-            let counters = Arc::default();
-            let client = s3_client(s3, aws.as_ref(), connection, &counters, PATIENT)?;
-            Ok(Opened::Cloud(Cloud::new(Backend::S3(client), s3.prefix.clone(), counters)))
+            // A registry does not read the endpoint of a profile or of AWS_ENDPOINT_URL: another bucket may be there.
+            if let Some(aws) = aws.as_mut().filter(|_| location.from_configuration) {
+                aws.endpoint = None;
+            }
+            let client = |retries| s3_client(s3, aws.as_ref(), connection, &counters, retries).map(Backend::S3);
+            let cloud = |client| Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters));
+            look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
+            Ok(Opened::Cloud(cloud(client(PATIENT)?)))
         }
         Store::Gcs(gcs) => {
-            let probe = Cloud::new(
-                Backend::Gcs(gcs_client(gcs, connection, &Arc::default(), FIRST_LOOK)?),
-                gcs.prefix.clone(),
-                Arc::default(),
-            );
-            look(&probe, location).await.map_err(with_setting)?;
-            let counters = Arc::default();
-            let client = gcs_client(gcs, connection, &counters, PATIENT)?;
-            Ok(Opened::Cloud(Cloud::new(Backend::Gcs(client), gcs.prefix.clone(), counters)))
+            let client = |retries| gcs_client(gcs, connection, &counters, retries).map(Backend::Gcs);
+            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters));
+            look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
+            Ok(Opened::Cloud(cloud(client(PATIENT)?)))
         }
-        Store::Azure(azure) => open_azure(azure, location, connection).await.map_err(with_setting).map(Opened::Cloud),
+        Store::Azure(azure) => {
+            open_azure(azure, location, connection, &counters).await.map_err(with_setting).map(Opened::Cloud)
+        }
     }
 }
 
@@ -122,22 +123,21 @@ fn no_registry(location: &Location) -> Error {
 
 /// Registries before v3 begin every name in Azure with a slash; newer ones do not. Which form a container holds is found
 /// out by looking for both.
-async fn open_azure(azure: &AzureLocation, location: &Location, connection: &Connection) -> Result<Cloud> {
-    let counters = Arc::default();
-    let first = Cloud::new(
-        Backend::Azure(azure_client(azure, connection, &counters, FIRST_LOOK, false)?),
-        azure.prefix.clone(),
-        Arc::clone(&counters),
-    );
+async fn open_azure(
+    azure: &AzureLocation,
+    location: &Location,
+    connection: &Connection,
+    counters: &Arc<Counters>,
+) -> Result<Cloud> {
+    let client = |retries, slash| azure_client(azure, connection, counters, retries, slash).map(Backend::Azure);
+    let cloud = |client| Cloud::new(client, azure.prefix.clone(), Arc::clone(counters));
+    let first = cloud(client(FIRST_LOOK, false)?);
     let plain = first.has_any(&format!("{}{}", azure.prefix, layout::V2)).await?;
     let slashed = first.has_any(&format!("/{}{}", azure.prefix, layout::V2)).await?;
-    let counters = Arc::default();
-    let client = |slash| azure_client(azure, connection, &counters, PATIENT, slash).map(Backend::Azure);
-    let cloud = Cloud::new(client(false)?, azure.prefix.clone(), Arc::clone(&counters));
     match (plain, slashed) {
         (false, false) => Err(no_registry(location)),
-        (true, false) => Ok(cloud),
-        (false, true) => Ok(cloud.with_leading_slash(client(true)?)),
-        (true, true) => Ok(cloud.with_both_key_forms()),
+        (true, false) => Ok(cloud(client(PATIENT, false)?)),
+        (false, true) => Ok(cloud(client(PATIENT, false)?).with_leading_slash(client(PATIENT, true)?)),
+        (true, true) => Ok(cloud(client(PATIENT, false)?).with_both_key_forms()),
     }
 }

@@ -50,7 +50,11 @@ enum Kind {
 const REPOSITORIES: [&str; 4] = ["a", "a-b", "a/b", "z"];
 
 fn shapes() -> impl Strategy<Value = Shape> {
-    let manifest = (prop::collection::vec(0..40_usize, 0..4), prop::option::weighted(0.3, 0..40_usize), prop::bool::weighted(0.95));
+    let manifest = (
+        prop::collection::vec(0..40_usize, 0..4),
+        prop::option::weighted(0.3, 0..40_usize),
+        prop::bool::weighted(0.95),
+    );
     let kind = prop_oneof![
         4 => Just(Kind::Layer),
         3 => Just(Kind::Revision),
@@ -65,7 +69,13 @@ fn shapes() -> impl Strategy<Value = Shape> {
         prop::collection::vec(0..40_usize, 0..3),
         prop::collection::vec((0..REPOSITORIES.len(), 0..8_usize), 0..3),
     )
-        .prop_map(|(blobs, manifests, links, missing, aliases)| Shape { blobs, manifests, links, missing, aliases })
+        .prop_map(|(blobs, manifests, links, missing, aliases)| Shape {
+            blobs,
+            manifests,
+            links,
+            missing,
+            aliases,
+        })
 }
 
 fn sha512(of: &Digest) -> Digest {
@@ -86,8 +96,11 @@ fn build(shape: &Shape) -> Tree {
         let subject = subject.map_or("null".to_owned(), descriptor);
         let media_type = if *readable { "application/vnd.oci.image.manifest.v1+json" } else { "unknown" };
         contents.push(
-            format!(r#"{{"schemaVersion":2,"mediaType":"{media_type}","layers":[{}],"subject":{subject},"n":{number}}}"#, names.join(","))
-                .into_bytes(),
+            format!(
+                r#"{{"schemaVersion":2,"mediaType":"{media_type}","layers":[{}],"subject":{subject},"n":{number}}}"#,
+                names.join(",")
+            )
+            .into_bytes(),
         );
     }
     let digests: Vec<Digest> = contents.iter().map(|content| Digest::of(content)).collect();
@@ -183,7 +196,10 @@ fn plan(tree: &Tree, options: &Options) -> Plan {
 
 fn swept(tree: &Tree, plan: &Plan) -> Tree {
     let gone: BTreeSet<&str> = plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect();
-    tree.iter().filter(|(key, _)| !gone.contains(key.as_str())).map(|(key, bytes)| (key.clone(), bytes.clone())).collect()
+    tree.iter()
+        .filter(|(key, _)| !gone.contains(key.as_str()))
+        .map(|(key, bytes)| (key.clone(), bytes.clone()))
+        .collect()
 }
 
 /// What a client gets of a tag, as the registry would serve it; written without the collector's own code.
@@ -210,7 +226,8 @@ fn served(tree: &Tree, repository: &RepositoryName, tag: &Tag) -> BTreeMap<Strin
                 if let StorageKey::RevisionLink { repository: name, digest: referrer } = StorageKey::parse(key)
                     && name == repository.as_str()
                     && let Some(bytes) = tree.get(&layout::blob_data(&referrer))
-                    && serde_json::from_slice::<serde_json::Value>(bytes).unwrap()["subject"]["digest"] == digest.to_string()
+                    && serde_json::from_slice::<serde_json::Value>(bytes).unwrap()["subject"]["digest"]
+                        == digest.to_string()
                 {
                     todo.push(referrer);
                 }
@@ -237,12 +254,13 @@ fn all_served(tree: &Tree) -> BTreeMap<(String, String), BTreeMap<String, Vec<u8
 /// Links whose blob was there before a sweep and is not there after it.
 fn newly_dangling(before: &Tree, after: &Tree) -> Vec<String> {
     let named = |key: &String| match StorageKey::parse(key) {
-        StorageKey::LayerLink { digest, .. } | StorageKey::RevisionLink { digest, .. } | StorageKey::TagHistory { digest, .. } => {
-            Some(layout::blob_data(&digest))
-        }
+        StorageKey::LayerLink { digest, .. }
+        | StorageKey::RevisionLink { digest, .. }
+        | StorageKey::TagHistory { digest, .. } => Some(layout::blob_data(&digest)),
         _ => None,
     };
-    let dangling = |key: &&String| named(key).is_some_and(|data| before.contains_key(&data) && !after.contains_key(&data));
+    let dangling =
+        |key: &&String| named(key).is_some_and(|data| before.contains_key(&data) && !after.contains_key(&data));
     after.keys().filter(dangling).cloned().collect()
 }
 

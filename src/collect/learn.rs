@@ -123,3 +123,82 @@ fn digest_in(content: Option<&[u8]>) -> (Option<Digest>, Option<Digest>) {
     let Some(text) = content.and_then(|bytes| std::str::from_utf8(bytes).ok()) else { return (None, None) };
     (text.parse().ok(), text.trim().parse().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::collect::entry::Entry;
+    use crate::collect::listing::{Builder, Proof};
+    use crate::model::RepositoryName;
+
+    const WEEK: Duration = Duration::from_hours(168);
+    const NOW: Timestamp = Timestamp::from_days(100);
+
+    fn listed(keys: &[(String, Timestamp)]) -> Inventory {
+        let mut builder = Builder::new(Proof { etags: false, cheap_reads: true });
+        for (key, modified) in keys {
+            builder.see(&Entry { key, size: 71, modified: *modified, etag: None, outside: false });
+        }
+        builder.finish()
+    }
+
+    fn name() -> RepositoryName {
+        RepositoryName::new("a").unwrap()
+    }
+
+    fn revision_says(content: Option<&[u8]>) -> (Content, u64) {
+        let mut inventory = listed(&[(layout::revision_link(&name(), &Digest::of(b"1")), NOW)]);
+        let read = inventory.to_read(NOW, None).remove(0);
+        inventory.learn(&read, content);
+        let content = inventory.repositories[0].revisions[0].content.clone();
+        (content, inventory.problems.count(ProblemCode::UnreadableLink))
+    }
+
+    #[test]
+    fn every_content_of_a_link() {
+        let (own, other) = (Digest::of(b"1").to_string(), Digest::of(b"2"));
+        assert_eq!(revision_says(Some(own.as_bytes())), (Content::AsNamed, 0));
+        assert_eq!(
+            revision_says(Some(format!("{own}\n").as_bytes())),
+            (Content::AsNamed, 1),
+            "the registry cannot read it"
+        );
+        assert_eq!(revision_says(Some(other.to_string().as_bytes())), (Content::Other(other), 0));
+        for nonsense in [Some(&b""[..]), Some(b"\xff"), Some(b"sha256:12"), None] {
+            assert_eq!(revision_says(nonsense), (Content::Unreadable, 1), "{nonsense:?}");
+        }
+    }
+
+    fn tag_says(content: &[u8]) -> Target {
+        let tag = Tag::new("t").unwrap();
+        let mut inventory = listed(&[(layout::tag_current(&name(), &tag), NOW)]);
+        let read = inventory.to_read(NOW, None).remove(0);
+        inventory.learn(&read, Some(content));
+        inventory.repositories[0].tags[&tag].current.as_ref().unwrap().target.clone()
+    }
+
+    #[test]
+    fn every_content_of_a_tag() {
+        let digest = Digest::of(b"1");
+        assert_eq!(tag_says(digest.to_string().as_bytes()), Target::Digest(digest.clone()));
+        assert_eq!(tag_says(format!("{digest}\n").as_bytes()), Target::Unreadable(Some(digest)));
+        assert_eq!(tag_says(b""), Target::Unreadable(None));
+    }
+
+    #[test]
+    fn start_time_is_read_only_where_it_matters() {
+        let upload = layout::upload(&name(), "0f8fad5b-d9cb-469f-a165-70867728950e");
+        let files = |days: i64| {
+            let at = Timestamp::from_days(100 - days);
+            listed(&[(format!("{upload}data"), at), (format!("{upload}startedat"), at)])
+        };
+        assert_eq!(files(1).to_read(NOW, Some(WEEK)).len(), 0, "young by its files already");
+        assert_eq!(files(8).to_read(NOW, None).len(), 0, "nobody wants to know");
+        let mut stale = files(8);
+        let read = stale.to_read(NOW, Some(WEEK)).remove(0);
+        stale.learn(&read, Some(b"1970-04-10T00:00:00Z"));
+        let newest = stale.repositories[0].uploads.values().next().unwrap().newest();
+        assert_eq!(newest, Some(Timestamp::from_days(99)), "younger by its start than by its files");
+    }
+}

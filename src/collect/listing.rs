@@ -184,3 +184,94 @@ fn resolve(entry: &mut TagEntry, revisions: &[Link], etags_prove: bool) {
         current.target = Target::Digest(digest.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::model::Timestamp;
+    use md5::Digest as _;
+    use std::fmt::Write as _;
+    use std::time::Duration;
+
+    const S3: Proof = Proof { etags: true, cheap_reads: false };
+    const AZURE: Proof = Proof { etags: false, cheap_reads: false };
+    const DIRECTORY: Proof = Proof { etags: false, cheap_reads: true };
+
+    fn etag(text: &str) -> String {
+        md5::Md5::digest(text).iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    fn inventory(proof: Proof, entries: &[(String, u64, Option<String>)]) -> Inventory {
+        let mut builder = Builder::new(proof);
+        for (key, size, etag) in entries {
+            let modified = Timestamp::from_days(1);
+            builder.see(&Entry { key, size: *size, modified, etag: etag.as_deref(), outside: false });
+        }
+        builder.finish()
+    }
+
+    fn name() -> RepositoryName {
+        RepositoryName::new("a").unwrap()
+    }
+
+    fn digest(number: u32) -> Digest {
+        Digest::of(&number.to_le_bytes())
+    }
+
+    fn to_read(inventory: &Inventory) -> usize {
+        inventory.to_read(Timestamp::from_days(9), Some(Duration::ZERO)).len()
+    }
+
+    /// A link as S3 lists it, with the `ETag` of what it says.
+    fn link(key: String, says: &Digest) -> (String, u64, Option<String>) {
+        (key, 71, Some(etag(&says.to_string())))
+    }
+
+    #[test]
+    fn proven_links_are_not_read() {
+        let tag = Tag::new("v1").unwrap();
+        let entries = [
+            link(layout::layer_link(&name(), &digest(1)), &digest(1)),
+            link(layout::revision_link(&name(), &digest(2)), &digest(2)),
+            link(layout::tag_history(&name(), &tag, &digest(2)), &digest(2)),
+            link(layout::tag_current(&name(), &tag), &digest(2)),
+        ];
+        let found = inventory(S3, &entries);
+        assert_eq!(to_read(&found), 0);
+        let current = found.repositories[0].tags[&tag].current.as_ref().unwrap();
+        assert_eq!(current.target, Target::Digest(digest(2)));
+    }
+
+    #[test]
+    fn link_that_says_something_else_is_read() {
+        let entries = [
+            link(layout::layer_link(&name(), &digest(1)), &digest(9)),
+            (layout::layer_link(&name(), &digest(2)), 0, None),
+            link(layout::revision_link(&name(), &digest(3)), &digest(3)),
+        ];
+        assert_eq!(to_read(&inventory(S3, &entries)), 2);
+        assert_eq!(to_read(&inventory(AZURE, &entries)), 1, "only the empty one shows");
+        assert_eq!(to_read(&inventory(DIRECTORY, &entries)), 2, "the empty one, and the revision link");
+    }
+
+    #[test]
+    fn where_etags_prove_nothing_only_tags_are_read() {
+        let opaque = |key: String| (key, 71, Some("0123456789abcdef0123456789abcdef".to_owned()));
+        let mut entries: Vec<_> = (0..300).map(|at| opaque(layout::layer_link(&name(), &digest(at)))).collect();
+        entries.push(opaque(layout::tag_current(&name(), &Tag::new("v1").unwrap())));
+        assert_eq!(to_read(&inventory(S3, &entries)), 1);
+    }
+
+    #[test]
+    fn link_listed_twice_counts_once() {
+        let twice = [
+            link(layout::layer_link(&name(), &digest(1)), &digest(1)),
+            link(layout::layer_link(&name(), &digest(1)), &digest(1)),
+        ];
+        assert_eq!(inventory(S3, &twice).repositories[0].layers.len(), 1);
+    }
+}

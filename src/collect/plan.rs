@@ -294,3 +294,58 @@ pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::collect::graph::{Expectation, Fetched};
+
+    fn going(digest: &Digest) -> Deletion {
+        let name = RepositoryName::new("a").unwrap();
+        Deletion {
+            stage: Stage::Revision,
+            key: layout::revision_link(&name, digest),
+            digest: Some(digest.clone()),
+            alias: None,
+            repository: Some((0, name)),
+            evidence: Evidence { size: 71, modified: Timestamp::from_days(1), etag: None, outside: false },
+            reason: DeleteReason::UntaggedManifest,
+            level: 0,
+        }
+    }
+
+    /// A manifest of these children, about that subject.
+    fn add(graph: &mut Graph, children: &[&Digest], subject: Option<&Digest>) -> Digest {
+        let descriptor = |digest: &&Digest| format!(r#"{{"digest":"{digest}"}}"#);
+        let children: Vec<String> = children.iter().map(descriptor).collect();
+        let subject = subject.map_or("null".to_owned(), |digest| descriptor(&digest));
+        let json = format!(r#"{{"schemaVersion":2,"manifests":[{}],"subject":{subject}}}"#, children.join(","));
+        let digest = Digest::of(json.as_bytes());
+        graph.learn(&digest, Expectation::Manifest, &Fetched::Bytes(json.into()));
+        digest
+    }
+
+    #[test]
+    fn parents_go_before_children_and_subjects_before_what_is_about_them() {
+        let mut graph = Graph::default();
+        let child = add(&mut graph, &[], None);
+        let inner = add(&mut graph, &[&child], None);
+        let outer = add(&mut graph, &[&inner, &child], None);
+        let signature = add(&mut graph, &[], Some(&outer));
+        let mut deletions: Vec<Deletion> = [&child, &signature, &inner, &outer].map(going).into();
+        set_levels(&mut deletions, &graph);
+        let level = |digest: &Digest| deletions.iter().find(|it| it.digest.as_ref() == Some(digest)).unwrap().level;
+        assert!(level(&outer) < level(&inner) && level(&inner) < level(&child), "{deletions:#?}");
+        assert!(level(&outer) < level(&signature));
+        let plan = Plan::new(deletions);
+        assert_eq!(plan.deletions()[0].digest.as_ref(), Some(&outer));
+        assert_eq!(plan.deletions()[3].digest.as_ref(), Some(&child));
+    }
+
+    #[test]
+    fn what_is_planned_twice_goes_once() {
+        let digest = Digest::of(b"x");
+        assert_eq!(Plan::new(vec![going(&digest), going(&digest)]).deletions().len(), 1);
+    }
+}

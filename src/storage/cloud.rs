@@ -77,7 +77,7 @@ pub struct Cloud {
 /// A range of keys, relative to the root: after `after`, before `end`.
 #[derive(Debug, Clone)]
 struct Range {
-    prefix: &'static str,
+    prefix: String,
     after: Option<String>,
     end: Option<String>,
 }
@@ -141,12 +141,10 @@ impl Cloud {
         let pages = stream::try_unfold((first, range, raw), move |(state, range, raw)| async move {
             let Some((token, after)) = state else { return Ok(None) };
             let offset = after.map(|after| format!("{}{after}", self.raw_prefix));
+            let asked = token.clone();
             let mut page = self.page(&raw, token, offset, self.backend.page_size()).await?;
-            let last = page
-                .entries()
-                .next_back()
-                .map(|entry| entry.key[self.raw_prefix.len().min(entry.key.len())..].to_owned());
-            let passed_end = range.end.as_ref().is_some_and(|end| last.as_ref().is_some_and(|last| last >= end));
+            let last = page.entries().next_back().and_then(|entry| entry.key.strip_prefix(&self.raw_prefix));
+            let passed_end = range.end.as_deref().is_some_and(|end| last.is_some_and(|last| last >= end));
             let keep = |key: &str| {
                 range.after.as_deref().is_none_or(|after| key > after)
                     && range.end.as_deref().is_none_or(|end| key < end)
@@ -154,6 +152,10 @@ impl Cloud {
             page.relative_to(&self.raw_prefix, keep).map_err(|error| {
                 Error::new(ErrorKind::Untrustworthy, "list the storage").on(raw.clone()).caused_by(error)
             })?;
+            if page.next.is_some() && page.next == asked {
+                let error = Error::new(ErrorKind::Untrustworthy, "list the storage").on(raw);
+                return Err(error.because("the store gives the same page again and again"));
+            }
             let next = page.next.take().filter(|_| !passed_end).map(|token| (Some(token), None));
             Ok(Some((page, (next, range, raw))))
         });
@@ -163,7 +165,7 @@ impl Cloud {
     /// Blobs are spread evenly over their first digits: the first page tells how many pages there are, and the rest is
     /// cut into as many ranges, which are fetched side by side.
     fn blobs(&self) -> BoxStream<'_, Result<Page>> {
-        let whole = Range { prefix: layout::BLOBS, after: None, end: None };
+        let whole = Range { prefix: layout::BLOBS.into(), after: None, end: None };
         // Azure's `startFrom` is young, and unknown to emulators: there, the pages are five times as large instead.
         if self.backend.dialect() == Dialect::Azure {
             return self.range(whole);
@@ -189,7 +191,7 @@ impl Cloud {
 
 /// Cuts what follows the key `last`, the last of a first full page, at equal steps of the digests.
 fn cut(last: &str) -> Vec<Range> {
-    let rest = Range { prefix: layout::BLOBS, after: Some(last.to_owned()), end: None };
+    let rest = Range { prefix: layout::BLOBS.into(), after: Some(last.to_owned()), end: None };
     let sha256 = format!("{}sha256/", layout::BLOBS);
     let shard = last.strip_prefix(&sha256).and_then(|rest| u32::from_str_radix(rest.get(3..7)?, 16).ok());
     let Some(position) = shard else { return vec![rest] };
@@ -201,7 +203,7 @@ fn cut(last: &str) -> Vec<Range> {
         let at = position as usize + left * piece / pages;
         let end = format!("{sha256}{:02x}/{at:04x}", at >> 8);
         if end > after {
-            ranges.push(Range { prefix: layout::BLOBS, after: Some(after), end: Some(end.clone()) });
+            ranges.push(Range { prefix: layout::BLOBS.into(), after: Some(after), end: Some(end.clone()) });
             // Nothing is exactly this key (it is a part of one), so it may end one range and begin the next.
             after = end;
         }
@@ -214,26 +216,13 @@ fn cut(last: &str) -> Vec<Range> {
 impl Storage for Cloud {
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>> {
         match area {
-            Area::Repositories => self.range(Range { prefix: layout::REPOSITORIES, after: None, end: None }),
+            Area::Repositories => self.list_prefix(layout::REPOSITORIES.into()),
             Area::Blobs => self.blobs(),
         }
     }
 
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>> {
-        let raw = format!("{}{prefix}", self.raw_prefix);
-        let pages = stream::try_unfold(Some(None), move |state| {
-            let raw = raw.clone();
-            async move {
-                let Some(token) = state else { return Ok(None) };
-                let mut page = self.page(&raw, token, None, self.backend.page_size()).await?;
-                page.relative_to(&self.raw_prefix, |_| true).map_err(|error| {
-                    Error::new(ErrorKind::Untrustworthy, "list the storage").on(raw).caused_by(error)
-                })?;
-                let next = page.next.take().map(Some);
-                Ok(Some((page, next)))
-            }
-        });
-        pages.boxed()
+        self.range(Range { prefix, after: None, end: None })
     }
 
     async fn read(&self, key: &str, limit: u64) -> Result<Content> {

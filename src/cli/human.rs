@@ -179,7 +179,7 @@ fn kept(text: &mut String, report: &Report) {
     }
     if kept.broken_tags.count > 0 {
         lines.push(format!(
-            "{} that cannot be pulled ({} only they need): `regsweep rm REPO@DIGEST` lets one go, `regsweep fsck --repair` mends it",
+            "{} that cannot be pulled ({} only they need): push the image again to mend one (later versions: `regsweep fsck --repair`, or `regsweep rm REPO@DIGEST` to let it go)",
             number(kept.broken_tags.count, "tag"),
             size(kept.broken_tags.bytes)
         ));

@@ -164,8 +164,8 @@ fn kept(text: &mut String, report: &Report) {
     let kept = &report.kept;
     let mut lines = Vec::new();
     if kept.too_young.count > 0 {
-        let when =
-            minute(report.young_until.as_deref()).map_or_else(String::new, |when| format!(": it can go after {when}"));
+        let when = minute(report.young_until.as_deref())
+            .map_or_else(String::new, |when| format!(": they can go after {when}"));
         let how = if report.mode == "offline" {
             "or now with `--min-age 0s`"
         } else {

@@ -83,9 +83,10 @@ fn nobody_uses_a_higher_floor() {
 
 #[test]
 fn configuration_knows_only_where_data_is() {
+    let names = Regex::new(r"crate::storage::([a-z_]+)").unwrap();
     for path in sources("config") {
         let text = code(&path);
-        for name in Regex::new(r"crate::storage::([a-z_]+)").unwrap().captures_iter(&text) {
+        for name in names.captures_iter(&text) {
             assert_eq!(&name[1], "location", "{}", relative(&path));
         }
     }

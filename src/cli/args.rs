@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn durations_are_those_of_the_manual() {
-        assert_eq!(duration("1d12h"), Ok(Duration::from_secs(36 * 3600)));
-        assert_eq!(duration("2w"), Ok(Duration::from_secs(14 * 86_400)));
+        assert_eq!(duration("1d12h"), Ok(Duration::from_hours(36)));
+        assert_eq!(duration("2w"), Ok(Duration::from_hours(14 * 24)));
         assert_eq!(duration_or_off("off"), Ok(Limit(None)));
         assert!(duration("off").is_err());
         assert!(duration("7").is_err());

@@ -125,7 +125,7 @@ pub fn blob(
 mod tests {
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
     const NOW: Timestamp = Timestamp::from_days(20_000);
 
     fn seen(days_ago: i64) -> Evidence {

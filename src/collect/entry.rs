@@ -74,6 +74,6 @@ mod tests {
         assert!(is_etag_of_link(&right.to_uppercase(), &digest));
         assert!(!is_etag_of_link(&format!("\"{right}-1\""), &digest));
         assert!(!is_etag_of_link("", &digest));
-        assert!(!is_etag_of_link(&right, &Digest::of(b"x")));
+        assert!(!is_etag_of_link(right, &Digest::of(b"x")));
     }
 }

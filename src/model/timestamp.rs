@@ -104,7 +104,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    const DAY: Duration = Duration::from_hours(24);
 
     #[test]
     fn future_is_young_and_no_limit_makes_nothing_young() {
@@ -113,7 +113,7 @@ mod tests {
         assert!(tomorrow.is_younger_than(DAY, now));
         assert!(!tomorrow.is_younger_than(Duration::ZERO, now));
         assert!(!now.is_younger_than(DAY, now.plus(DAY)), "exactly as old as the limit is old enough");
-        assert!(now.is_younger_than(DAY, now.plus(DAY - Duration::from_nanos(1))));
+        assert!(now.is_younger_than(DAY, now.plus(Duration::from_nanos(86_399_999_999_999))));
     }
 
     #[test]

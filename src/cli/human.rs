@@ -124,6 +124,19 @@ fn stages(report: &Report) -> String {
     finish(rows, &[1, 2])
 }
 
+/// What there is of each kind, in words.
+fn listed(counts: &Counts) -> Vec<String> {
+    let kinds = [
+        (counts.tags, "tag"),
+        (counts.tag_history, "history entry"),
+        (counts.manifests, "manifest"),
+        (counts.layer_links, "layer link"),
+        (counts.uploads.count, "upload"),
+        (counts.blobs.count, "blob"),
+    ];
+    kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, one)| number(count, one)).collect()
+}
+
 /// So many repositories are shown; JSON has them all.
 const ROWS: usize = 15;
 
@@ -131,21 +144,8 @@ fn repositories(report: &Report) -> String {
     let mut rows = table();
     for row in report.repositories.iter().take(ROWS) {
         let planned = &row.planned;
-        let mut what = Vec::new();
-        for (count, one) in [
-            (planned.tags, "tag"),
-            (planned.tag_history, "history entry"),
-            (planned.manifests, "manifest"),
-            (planned.layer_links, "layer link"),
-            (planned.uploads.count, "upload"),
-            (planned.blobs.count, "blob"),
-        ] {
-            if count > 0 {
-                what.push(number(count, one));
-            }
-        }
         let bytes = size(planned.blobs.bytes + planned.uploads.bytes);
-        rows.add_row(vec![row.name.clone(), bytes, what.join(", ")]);
+        rows.add_row(vec![row.name.clone(), bytes, listed(planned).join(", ")]);
     }
     let nobody = &report.nobody;
     for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {
@@ -233,19 +233,7 @@ fn outcome(text: &mut String, report: &Report) {
     }
     let deleted = &report.deleted;
     text.push_str("\ndeleted\n");
-    let mut parts = Vec::new();
-    for (count, one) in [
-        (deleted.tags, "tag"),
-        (deleted.tag_history, "history entry"),
-        (deleted.manifests, "manifest"),
-        (deleted.layer_links, "layer link"),
-        (deleted.uploads.count, "upload"),
-        (deleted.blobs.count, "blob"),
-    ] {
-        if count > 0 {
-            parts.push(number(count, one));
-        }
-    }
+    let parts = listed(deleted);
     let _ = writeln!(text, "  {}", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") });
     for (count, what) in [
         (report.already_gone, "already gone"),

@@ -11,6 +11,7 @@ use crate::lab::random::{Prng, random_registry};
 use crate::lab::registry::{Digest, ROOT, RegistryBuilder, blob_key, revision_key, tag_key};
 use crate::lab::tree::{Tree, write_dir};
 use crate::real::{self, Registry, registry_garbage_collect};
+use crate::runs::home;
 use crate::tool::regsweep;
 
 /// What a manifest names; none if it is no manifest.
@@ -93,7 +94,7 @@ fn planned(root: &Path, home: &Path, more: &[&str]) -> BTreeSet<Digest> {
 
 /// What the two collectors would delete of one registry: regsweep's, and the registry's own.
 fn compare(tree: &Tree, untagged: bool, context: &str) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>)> {
-    let home = tempfile::tempdir()?;
+    let home = home();
     let (one, other) = (home.path().join("one"), home.path().join("other"));
     write_dir(tree, &one);
     write_dir(tree, &other);
@@ -172,7 +173,7 @@ fn regsweep_takes_the_same_untagged_images_as_the_registrys_collector() -> Resul
 #[tokio::test]
 async fn regsweep_takes_what_the_registrys_collector_takes_of_what_the_registry_wrote() -> Result<()> {
     for seed in [31, 32] {
-        let home = tempfile::tempdir()?;
+        let home = home();
         let root = home.path().join("root");
         std::fs::create_dir(&root)?;
         let mut registry = Registry::on_directory(&root)?;

@@ -6,7 +6,7 @@ use crate::lab::bucket::Bucket;
 use crate::lab::pull::{assert_tags_unharmed, pull_all, pull_all_revisions};
 use crate::lab::random::{damage, random_registry};
 use crate::lab::tree::{Tree, read_dir, removed, write_dir};
-use crate::runs::{self, Way, carry_out, directory, s3, shown, survey};
+use crate::runs::{self, Way, carry_out, directory, home, s3, shown, survey};
 use regsweep::collect::plan::Stage;
 
 /// The registry of a seed; every third is damaged.
@@ -21,7 +21,7 @@ fn registry(seed: u64) -> Tree {
 async fn sweep_is_safe_and_complete(seed: u64, way: Way) {
     let context = format!("seed {seed}, {way:?}");
     let before = registry(seed);
-    let home = tempfile::tempdir().unwrap();
+    let home = home();
     write_dir(&before, home.path());
     let opened = directory(home.path()).await;
 
@@ -56,7 +56,7 @@ async fn sweep_is_safe_and_complete(seed: u64, way: Way) {
 async fn order_does_not_matter(seed: u64, way: Way) {
     let context = format!("seed {seed}, {way:?}");
     let tree = registry(seed);
-    let home = tempfile::tempdir().unwrap();
+    let home = home();
     write_dir(&tree, home.path());
     let bucket = Bucket::s3("registry");
     bucket.load("", &tree);
@@ -105,7 +105,7 @@ fn bucket_and_directory_end_alike() {
     for_seeds(300..320, async |seed, way| {
         let context = format!("seed {seed}, {way:?}");
         let tree = registry(seed);
-        let home = tempfile::tempdir().unwrap();
+        let home = home();
         write_dir(&tree, home.path());
         let bucket = Bucket::s3("registry");
         bucket.load("", &tree);

@@ -12,6 +12,7 @@ use regsweep::run::{self, Order, Stop, Survey};
 use regsweep::storage::location::{DirectoryLocation, Location, S3Keys, S3Location, Secret, Store};
 use regsweep::storage::open::{Connection, Opened, open};
 use regsweep::storage::sweep::Approved;
+use tempfile::TempDir;
 
 use crate::lab::bucket::Bucket;
 use crate::lab::clients::{ACCESS_KEY, REGION, SECRET_KEY};
@@ -47,6 +48,13 @@ impl Way {
         let started = Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap());
         Order { location: "test".into(), harbor: false, options, started, concurrency: 8 }
     }
+}
+
+/// A directory for many small files: in memory where the system has such a place, several times as fast.
+pub(crate) fn home() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    home.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 async fn opened(store: Store) -> Opened {

@@ -13,7 +13,9 @@ use crate::tool::{Ran, regsweep_with};
 fn tree() -> Tree {
     let mut tree = sample::tree();
     let then = std::time::SystemTime::now() - Duration::from_hours(1);
-    tree.values_mut().for_each(|entry| entry.mtime = then);
+    for entry in tree.values_mut() {
+        entry.mtime = then;
+    }
     tree
 }
 

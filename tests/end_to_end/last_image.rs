@@ -33,15 +33,15 @@ async fn space_of_the_only_image_comes_back_after_it_was_deleted() -> Result<()>
     client.delete_manifest("hello", image.digest()).await?;
     assert_eq!(space(root.path())? / MB, 61, "deleting by the API frees nothing");
 
-    let live = regsweep(["gc", "--dry-run", &directory]).expect(0);
-    let text: Vec<&str> = live.stdout.lines().collect();
-    let at = text.iter().position(|line| *line == "kept for safety").unwrap_or_else(|| panic!("{live:#?}"));
+    let dry = regsweep(["gc", "--dry-run", &directory]).expect(0);
+    let text: Vec<&str> = dry.stdout.lines().collect();
+    let at = text.iter().position(|line| *line == "kept for safety").unwrap_or_else(|| panic!("{dry:#?}"));
     let line = text[at + 1];
     for part in ["3 blobs (61.0 MB) for their age", "can go after 20", "now with `--offline`", "stopped or read-only"] {
         assert!(line.contains(part), "{part:?} in {line:?}");
     }
-    assert!(live.stdout.contains("nothing to delete"), "{live:#?}");
-    assert!(live.stdout.contains("61.0 MB more can be freed after 20"), "{live:#?}");
+    assert!(dry.stdout.contains("nothing to delete"), "{dry:#?}");
+    assert!(dry.stdout.contains("61.0 MB more can be freed after 20"), "{dry:#?}");
     assert_eq!(space(root.path())? / MB, 61, "a dry run changes nothing");
 
     registry.stop();

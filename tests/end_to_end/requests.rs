@@ -6,7 +6,6 @@ use crate::lab::bucket::{Bucket, Counts};
 use crate::lab::clients::{s3_config, s3_environment};
 use crate::lab::pull::revisions;
 use crate::lab::registry::{ROOT, RegistryBuilder};
-use crate::lab::tree::days_ago;
 use crate::tool::{Ran, regsweep_with};
 
 /// A busy registry: tagged, untagged and shared images, indexes, much garbage; links that say what their keys say.
@@ -83,7 +82,7 @@ fn a_tag_whose_link_does_not_prove_itself_is_all_that_is_read() {
 #[test]
 fn deletes_go_in_batches_of_a_thousand() {
     let bucket = Bucket::s3("registry");
-    registry().at(days_ago(3)).load_into(&bucket, "root/");
+    registry().load_into(&bucket, "root/");
     let (ran, counts) = run(&bucket, &[]);
     let planned = |kind: &str| ran.count(&format!("/planned/{kind}"));
     let batches = |keys: u64| keys.div_ceil(1000);

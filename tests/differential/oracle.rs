@@ -10,6 +10,7 @@ use crate::lab::pull::{revisions, tags};
 use crate::lab::random::{Prng, random_registry};
 use crate::lab::registry::{Digest, ROOT, RegistryBuilder, blob_key, revision_key, tag_key};
 use crate::lab::tree::{Tree, write_dir};
+use crate::real::copy::blobs;
 use crate::real::{self, Registry, registry_garbage_collect};
 use crate::runs::home;
 use crate::tool::regsweep;
@@ -168,6 +169,33 @@ fn regsweep_takes_the_same_untagged_images_as_the_registrys_collector() -> Resul
         }
     }
     panic!("only {compared} registries had neither indexes nor referrers");
+}
+
+#[test]
+fn both_collectors_do_what_they_say() -> Result<()> {
+    for seed in 70..78 {
+        let mut registry = random_registry(seed);
+        without_artifacts(&mut registry);
+        let tree = registry.build();
+        let context = format!("seed {seed}");
+        let (ours, theirs) = compare(&tree, false, &context)?;
+        let home = home();
+        let (one, other) = (home.path().join("one"), home.path().join("other"));
+        write_dir(&tree, &one);
+        write_dir(&tree, &other);
+        let config = home.path().join("config.yml");
+        let root = other.display();
+        std::fs::write(&config, format!("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n"))?;
+        assert_eq!(registry_garbage_collect(&config, false, false)?.exit, Some(0), "{context}");
+        regsweep(["gc", "--offline", &one.display().to_string()]).expect(0);
+        let before = blobs(tree.keys());
+        let gone = |root: &Path| -> Result<BTreeSet<Digest>> {
+            Ok(before.difference(&blobs(real::copy::tree(root)?.keys())).cloned().collect())
+        };
+        assert_eq!(gone(&one)?, ours, "{context}");
+        assert_eq!(gone(&other)?, theirs, "{context}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -1,0 +1,25 @@
+//! The whole way: real registries and clients, real stores, and the built `regsweep` between them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+mod lab;
+mod real;
+mod tool;
+
+#[path = "end_to_end/azure.rs"]
+mod azure;
+#[path = "end_to_end/gcs.rs"]
+mod gcs;
+#[path = "end_to_end/last_image.rs"]
+mod last_image;
+#[path = "end_to_end/registry.rs"]
+mod registry;
+#[path = "end_to_end/requests.rs"]
+mod requests;
+#[path = "end_to_end/sample.rs"]
+mod sample;

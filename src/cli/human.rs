@@ -235,9 +235,26 @@ fn kept(text: &mut String, report: &Report) {
     if !lines.is_empty() {
         text.push_str("\nkept for safety\n");
         for line in lines {
-            let _ = writeln!(text, "  {line}");
+            wrap(text, &line);
         }
     }
+}
+
+/// A terminal is so wide.
+const COLUMNS: usize = 80;
+
+/// Writes an item over as many lines as it takes.
+fn wrap(text: &mut String, item: &str) {
+    let mut line = String::from(" ");
+    for word in item.split(' ') {
+        if line.chars().count() + 1 + word.chars().count() > COLUMNS && !line.trim().is_empty() {
+            let _ = writeln!(text, "{line}");
+            line = String::from("   ");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
 }
 
 /// So many problems of one code are told; JSON tells more.
@@ -305,7 +322,7 @@ fn outcome(text: &mut String, report: &Report) {
         (report.failed, "failed"),
         (report.unknown, "unknown: the store's answer was lost; run again to settle them"),
         (report.kept.changed, "changed since they were listed, and kept"),
-        (report.not_attempted, "not attempted: something they belong to could not be deleted, or the run was stopped"),
+        (report.not_attempted, "not attempted: refused, stopped, or needed by what stays"),
     ] {
         if count > 0 {
             let _ = writeln!(text, "  {count} {what}");

@@ -45,7 +45,9 @@ fn a_run_that_is_killed_loses_nothing_and_the_next_one_finishes() {
                 // The store obeys, and nobody hears of it.
                 let after = scene.bucket.fault(Fault::cut_after().on(Kind::Batch));
                 scene.bucket.release(held);
-                wait_until("the store has obeyed", || scene.planned(stage, None).iter().any(|key| !scene.bucket.contains(key)));
+                wait_until("the store has obeyed", || {
+                    scene.planned(stage, None).iter().any(|key| !scene.bucket.contains(key))
+                });
                 child.kill().unwrap();
                 child.wait().unwrap();
                 scene.bucket.clear_fault(after);

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use super::lab::bucket::{Bucket, EtagStyle, Fault, Kind};
-use super::lab::registry::{ROOT, RegistryBuilder, blob_key, layer_key, revision_key, sha256, tag_key};
+use super::lab::registry::{ROOT, RegistryBuilder, blob_key, layer_key, sha256, tag_key};
 use super::lab::tree::Tree;
 use super::scene::{LIVE, OTHER, Scene, registry};
 use super::tool::Ran;
@@ -106,7 +106,9 @@ fn a_listing_with_holes_is_refused() {
     for hidden in [blob_key(&sha256(b"base")), blob_key(&sha256(b"arm layer")), manifest] {
         let key = hidden.clone();
         scene.bucket.fault(Fault::hide().key(move |listed| listed == key));
-        for arguments in [["gc", "--offline", "-m", "--format", "json"], ["plan", "--offline", "-m", "--format", "json"]] {
+        for arguments in
+            [["gc", "--offline", "-m", "--format", "json"], ["plan", "--offline", "-m", "--format", "json"]]
+        {
             let ran = scene.run(&arguments).expect(3);
             assert_eq!(ran.refusals(), ["holes"], "{hidden}: {ran:#?}");
             assert!(ran.stderr.contains(&hidden), "{ran:#?}");
@@ -138,10 +140,13 @@ fn a_push_between_scan_and_delete_stops_the_run() {
         }
         let pushed = pushed.build();
         let before = scene.before.clone();
-        let new: Tree = pushed.into_iter().filter(|(key, entry)| before.get(key).is_none_or(|old| old.bytes != entry.bytes || key.contains("_layers"))).collect();
-        scene.bucket.fault(
-            Fault::call(move |store| store.load("", &new)).on(Kind::List).key(blobs).times(1),
-        );
+        let new: Tree = pushed
+            .into_iter()
+            .filter(|(key, entry)| {
+                before.get(key).is_none_or(|old| old.bytes != entry.bytes || key.contains("_layers"))
+            })
+            .collect();
+        scene.bucket.fault(Fault::call(move |store| store.load("", &new)).on(Kind::List).key(blobs).times(1));
         let ran = scene.collect();
         assert_eq!(ran.code, 1, "{what}: {ran:#?}");
         assert!(ran.stderr.contains("was written to") && ran.stderr.contains("next: "), "{what}: {ran:#?}");
@@ -248,23 +253,22 @@ fn thousands_of_blobs_are_listed_in_ranges_and_deleted_in_batches() {
 
 #[test]
 fn other_etags_make_the_same_plan_with_few_reads() {
-    let expected = Scene::new().all_planned();
-    for (style, few) in [
-        (EtagStyle::Md5, 0),
-        (EtagStyle::Opaque, 0),
-        (EtagStyle::Multipart, 0),
-        (EtagStyle::Azure, 0),
-        (EtagStyle::Absent, 0),
-    ] {
+    // So many links that reading each of them would show.
+    let mut registry = registry();
+    let layers: Vec<String> = (0..400).map(|n| format!("needed {n}")).collect();
+    let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
+    let image = registry.image(OTHER, "large", &layers);
+    registry.tag(OTHER, "large", &image.digest);
+    let expected = Scene::with(Bucket::s3("reg"), &registry).all_planned();
+    for style in [EtagStyle::Md5, EtagStyle::Opaque, EtagStyle::Multipart, EtagStyle::Azure, EtagStyle::Absent] {
         let bucket = Bucket::s3("reg");
         bucket.etag_style(style);
-        let scene = Scene::with(bucket, &registry());
+        let scene = Scene::with(bucket, &registry);
         assert_eq!(scene.all_planned(), expected, "{style:?}");
         let ran = scene.collect();
         let (tags, manifests) = (ran.count("/found/tags"), ran.count("/found/manifests"));
         let gets = scene.bucket.counts().get;
-        assert!(gets <= tags + manifests + 8 + few, "{style:?}: {gets} reads for {tags} tags, {manifests} manifests");
+        assert!(gets <= tags + manifests + 8, "{style:?}: {gets} reads for {tags} tags, {manifests} manifests");
         scene.expect_contained(&ran, 0, &format!("{style:?}"));
     }
-    assert!(expected.iter().any(|key| *key == revision_key(OTHER, key) || key.contains("revisions")));
 }

@@ -188,7 +188,8 @@ impl Scene {
     #[track_caller]
     pub fn expect_adds_up(&self, ran: &Ran, context: &str) {
         let json = ran.json();
-        let number = |pointer: &str| json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}"));
+        let number =
+            |pointer: &str| json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}"));
         let gone = self.gone();
         let gone_of = |stage: &str| self.planned(stage, None).intersection(&gone).count() as u64;
         let rest = number("/failed") + number("/unknown") + number("/not_attempted") + number("/kept/changed");
@@ -207,8 +208,12 @@ impl Scene {
             }
             let freed: usize = gone.iter().map(|key| self.before[key].bytes.len()).sum();
             assert_eq!(number("/bytes/freed"), freed as u64, "{context}: bytes freed");
-            let per_repository: u64 =
-                json["repositories"].as_array().unwrap().iter().map(|row| row["deleted"]["manifests"].as_u64().unwrap()).sum();
+            let per_repository: u64 = json["repositories"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| row["deleted"]["manifests"].as_u64().unwrap())
+                .sum();
             assert_eq!(per_repository, number("/deleted/manifests"), "{context}: the repositories' rows");
         }
         assert_eq!(number("/exit_code"), u64::try_from(ran.code).unwrap(), "{context}");
@@ -263,14 +268,18 @@ fn the_scene_has_garbage_in_every_stage_and_a_run_takes_just_that() {
         }
         assert_eq!(tags(&scene.before).len(), 3);
         // Written by hand, not taken from the plan: these must go, and those must stay.
-        let (gone, kept) = (["orphan", "never named", "gone layer", "old layer"], ["base", "arm layer", "sbom of what stays"]);
+        let (gone, kept) =
+            (["orphan", "never named", "gone layer", "old layer"], ["base", "arm layer", "sbom of what stays"]);
         let ran = scene.collect();
         scene.expect_contained(&ran, 0, "no fault");
         assert!(gone.iter().all(|text| !scene.bucket.contains(&blob_key(&sha256(text.as_bytes())))));
         assert!(kept.iter().all(|text| scene.bucket.contains(&blob_key(&sha256(text.as_bytes())))));
         let again = scene.collect().expect(0);
         assert_eq!(again.json()["planned"]["blobs"]["count"], 0);
-        assert_eq!(again.count("/found/blobs/count"), scene.bucket.keys().iter().filter(|key| key.ends_with("/data")).count() as u64);
+        assert_eq!(
+            again.count("/found/blobs/count"),
+            scene.bucket.keys().iter().filter(|key| key.ends_with("/data")).count() as u64
+        );
     }
 }
 
@@ -279,7 +288,10 @@ fn an_emulator_of_gcs_is_asked_for_no_token() {
     let scene = Scene::gcs();
     let mut command = tool::command(["gc", "--offline", "-m", "--format", "json", "gs://reg"]);
     // Where a token would be asked for: nobody is there.
-    command.env("GCE_METADATA_HOST", "127.0.0.1:1").env("GCE_METADATA_ROOT", "127.0.0.1:1").env("GCE_METADATA_IP", "127.0.0.1:1");
+    command
+        .env("GCE_METADATA_HOST", "127.0.0.1:1")
+        .env("GCE_METADATA_ROOT", "127.0.0.1:1")
+        .env("GCE_METADATA_IP", "127.0.0.1:1");
     let ran = tool::finish(command.env("STORAGE_EMULATOR_HOST", scene.bucket.endpoint()));
     scene.expect_contained(&ran, 0, "emulator");
 }

@@ -88,7 +88,8 @@ fn parents_go_before_children() {
         let data = &scene.before[&super::lab::registry::blob_key(&format!("sha256:{digest}"))];
         serde_json::from_slice::<serde_json::Value>(&data.bytes).unwrap()
     };
-    let index = revisions.iter().find(|key| json(key)["manifests"].as_array().is_some_and(|list| list.len() == 2)).unwrap();
+    let index =
+        revisions.iter().find(|key| json(key)["manifests"].as_array().is_some_and(|list| list.len() == 2)).unwrap();
     let children: Vec<String> = json(index)["manifests"]
         .as_array()
         .unwrap()

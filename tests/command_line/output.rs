@@ -64,7 +64,7 @@ fn lines_fit_a_terminal() {
     let without = without_repositories();
     let disk = Disk::new();
     let mut young = registry();
-    young.aged(std::time::Duration::from_secs(60));
+    young.aged(std::time::Duration::from_mins(1));
     young.blob("pushed right now");
     young.layer("team/app", "pushed right now too");
     let broken = young.image("other", "broken", &["only it needs this"]);

@@ -209,7 +209,9 @@ fn odd_keys_are_untouched_and_hide_nobody() {
         }
         scene.restore();
     }
-    keys.iter().for_each(|key| scene.bucket.put(key, "odd"));
+    for key in &keys {
+        scene.bucket.put(key, "odd");
+    }
     let ran = scene.run(&["gc", "--offline", "-m", "-v"]);
     assert_eq!(ran.code, 0, "{ran:#?}");
     assert_eq!(scene.gone(), scene.all_planned());
@@ -270,5 +272,19 @@ fn other_etags_make_the_same_plan_with_few_reads() {
         let gets = scene.bucket.counts().get;
         assert!(gets <= tags + manifests + 8, "{style:?}: {gets} reads for {tags} tags, {manifests} manifests");
         scene.expect_contained(&ran, 0, &format!("{style:?}"));
+    }
+}
+
+#[test]
+fn a_tag_that_the_listing_leaves_out_is_missed_by_its_history() {
+    let scene = Scene::new();
+    for key in [tag_key(OTHER, "latest"), tag_key(LIVE, "multi"), tag_key(LIVE, "v1")] {
+        let hidden = key.clone();
+        scene.bucket.fault(Fault::hide().key(move |listed| listed == hidden));
+        let ran = scene.collect().expect(3);
+        assert_eq!(ran.refusals(), ["holes"], "{key}: {ran:#?}");
+        assert!(ran.stderr.contains(&key), "{ran:#?}");
+        scene.bucket.clear_faults();
+        scene.expect_untouched(&key);
     }
 }

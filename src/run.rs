@@ -124,7 +124,7 @@ async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Ob
     let marking = deciding.elapsed();
 
     let blobs = scan::blobs(storage, (&graph, &marks, &owners), options, now, observer).await?;
-    findings.holes = scan::holes(storage, (&graph, &marks, &blobs), order.concurrency, observer).await?;
+    findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(blobs.deletions.iter().cloned()).collect());
     let mut problems = inventory.problems.clone();
     problems.extend(roots::problems(&inventory, &graph, options));

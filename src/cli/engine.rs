@@ -120,6 +120,9 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         print(&(verbose::marking(&survey.scan) + &verbose::eligible(&survey.plan)));
     }
     report.exit_code = if !survey.refusals.is_empty() {
+        if acts {
+            report.not_attempted = survey.plan.deletions().len() as u64;
+        }
         exit::REFUSED
     } else if !acts {
         if job.detailed_exitcode && !survey.plan.is_empty() { exit::CHANGES } else { exit::DONE }

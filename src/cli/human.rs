@@ -240,7 +240,7 @@ fn outcome(text: &mut String, report: &Report) {
         (report.failed, "failed"),
         (report.unknown, "unknown: the store's answer was lost; run again to settle them"),
         (report.kept.changed, "changed since they were listed, and kept"),
-        (report.not_attempted, "not attempted: something they belong to could not be deleted, or the run was stopped"),
+        (report.not_attempted, "not attempted: refused, stopped, or needed by what stays"),
     ] {
         if count > 0 {
             text.push_str(&wrapped(&format!("{count} {what}"), "  "));

@@ -13,8 +13,12 @@ use std::path::Path;
 /// # Errors
 /// If the file cannot be written; then there is none, or the one that was there before.
 pub fn save(path: &Path, header: &Header, plan: &Plan) -> Result<()> {
-    write(path, header, plan)
-        .map_err(|error| Error::new(ErrorKind::Io, "save the plan").on(path.display().to_string()).caused_by(error))
+    write(path, header, plan).map_err(|error| {
+        Error::new(ErrorKind::Io, "save the plan")
+            .on(path.display().to_string())
+            .caused_by(error)
+            .next("name a file in a directory that is there and may be written to")
+    })
 }
 
 fn write(path: &Path, header: &Header, plan: &Plan) -> io::Result<()> {

@@ -51,7 +51,13 @@ pub(super) fn parse(operand: &str, named_by: &str) -> Result<Option<StorageUrl>>
             let why = format!("{scheme}:// leads to a registry's API, but regsweep works on the registry's storage");
             return Err(unusable(named_by, why, ACCEPTED));
         }
-        _ => return Err(unusable(named_by, "its scheme is none that regsweep knows", ACCEPTED)),
+        _ => {
+            // What stands before `://` by mistake may be anything; only what looks like a scheme is repeated.
+            let looks_so =
+                scheme.chars().all(|character| character.is_ascii_alphanumeric() || "+-.".contains(character));
+            let named = if looks_so && scheme.len() <= 12 { format!(" ({scheme}://)") } else { String::new() };
+            return Err(unusable(named_by, format!("its scheme{named} is none that regsweep knows"), ACCEPTED));
+        }
     };
     bucket(rest, &scheme, named_by).map(|bucket| Some(kind(bucket)))
 }
@@ -163,7 +169,10 @@ mod tests {
             ("file://a", "it names a host or a relative path"),
             ("https://registry.example/v2", "https:// leads to a registry's API"),
             ("docker://registry.example", "docker:// leads to a registry's API"),
-            ("swift://b", "its scheme is none that regsweep knows -> name the registry's config.yml, its root"),
+            (
+                "swift://b",
+                "its scheme (swift://) is none that regsweep knows -> name the registry's config.yml, its root",
+            ),
         ] {
             let error = refused(open(url));
             assert!(error.starts_with("Usage: understand which registry is meant: the argument: "), "{error}");

@@ -117,8 +117,12 @@ pub(super) async fn blobs(
 const LOOKED_FOR: usize = 256;
 
 /// What a GET found and the listing did not, or the reverse.
+///
+/// So is the link of a tag that has a history and nothing it names now: no registry leaves that but by a crash, and a
+/// listing that leaves the link out would cost the image.
 pub(super) async fn holes(
     storage: &dyn Storage,
+    inventory: &Inventory,
     (graph, marks, blobs): (&Graph, &Marks, &BlobSurvey),
     concurrency: usize,
     observer: &dyn Observer,
@@ -136,6 +140,11 @@ pub(super) async fn holes(
             (Node::Plain, _) | (Node::Missing, false) | (Node::Manifest { .. } | Node::Unreadable(_), true) => {}
         }
     }
+    let tags = inventory.repositories.iter().flat_map(|repository| {
+        let lost = repository.tags.iter().filter(|(_, entry)| entry.current.is_none());
+        lost.map(|(tag, _)| layout::tag_current(&repository.name, tag))
+    });
+    absent.extend(tags.take(LOOKED_FOR));
     let looks = absent.into_iter().map(|key| async move { storage.exists(&key).await.map(|there| (key, there)) });
     let mut looks = Box::pin(stream::iter(looks).buffer_unordered(concurrency.max(1)));
     while let Some((key, there)) = looks.try_next().await? {

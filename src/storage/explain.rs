@@ -75,7 +75,7 @@ fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (Err
             format!("the store does not accept the credential{said}"),
             Some("sign in again, or check the credential"),
         ),
-        _ if text.contains("received redirect without LOCATION") || text.contains("BareRedirect") => {
+        _ if text.contains("eceived redirect without LOCATION") || text.contains("BareRedirect") => {
             let next = "give the bucket's own region (`region` in the configuration, or --region)";
             (ErrorKind::Configuration, "the bucket is in another region".into(), Some(next))
         }
@@ -91,7 +91,8 @@ fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (Err
 }
 
 /// What the libraries say when a chain of credential providers ends without one.
-const CREDENTIALS: [&str; 5] = [
+const CREDENTIALS: [&str; 6] = [
+    "no credentials found in chain",
     "no providers in chain provided credentials",
     "could not be loaded",
     "169.254.169.254",
@@ -164,6 +165,8 @@ mod tests {
             ("<Error><Code>SignatureDoesNotMatch</Code></Error>", ErrorKind::Credentials),
             ("<Error><Code>PermanentRedirect</Code></Error>", ErrorKind::Configuration),
             ("no providers in chain provided credentials", ErrorKind::Credentials),
+            ("no credentials found in chain. Attempted: Environment", ErrorKind::Credentials),
+            ("Received redirect without LOCATION, this normally indicates", ErrorKind::Configuration),
             ("connection refused", ErrorKind::Unreachable),
         ] {
             let error = request(&generic(text), "list", "x");

@@ -1,0 +1,92 @@
+//! On a terminal somebody is asked, and only yes goes on.
+
+use std::process::Command;
+
+use super::Disk;
+use super::tool::{Ran, command, finish};
+
+/// Runs regsweep with stdin and stderr on a terminal of its own, stdout on a pipe, and types an answer.
+/// Prints what came on stdout; what came on the terminal goes to stderr.
+const TERMINAL: &str = r"
+import os, pty, subprocess, sys, threading
+answer, argv = sys.argv[1], sys.argv[2:]
+master, slave = pty.openpty()
+child = subprocess.Popen(argv, stdin=slave, stderr=slave, stdout=subprocess.PIPE, start_new_session=True)
+os.close(slave)
+seen = b''
+def out():
+    sys.stdout.buffer.write(child.stdout.read())
+    sys.stdout.buffer.flush()
+reader = threading.Thread(target=out)
+reader.start()
+asked = False
+while True:
+    try:
+        part = os.read(master, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    seen += part
+    if not asked and b'[y/N]' in seen:
+        asked = True
+        os.write(master, b'\x04' if answer == 'EOF' else answer.encode() + b'\n')
+reader.join()
+sys.stderr.buffer.write(seen)
+sys.stderr.flush()
+sys.exit(child.wait())
+";
+
+fn on_a_terminal(answer: &str, arguments: &[&str]) -> Ran {
+    let real = command(arguments);
+    let mut python = Command::new("python3");
+    python.arg("-c").arg(TERMINAL).arg(answer).arg(real.get_program()).args(real.get_args());
+    python.env("AWS_EC2_METADATA_DISABLED", "true");
+    finish(&mut python)
+}
+
+const QUESTION: &str = "[y/N]";
+
+#[test]
+fn only_yes_deletes() {
+    for answer in ["n", "", "no", "yeah", "EOF"] {
+        let disk = Disk::new();
+        let ran = on_a_terminal(answer, &["gc", "--offline", "-m", &disk.path()]);
+        assert_eq!(ran.code, 1, "{answer:?}: {ran:#?}");
+        assert!(ran.stderr.contains(QUESTION) && ran.stderr.contains("cannot be undone"), "{ran:#?}");
+        assert!(ran.stderr.contains(&disk.path()), "the location is shown: {ran:#?}");
+        assert!(ran.stderr.contains("nothing was deleted"), "{ran:#?}");
+        assert!(!ran.stdout.contains(QUESTION), "{ran:#?}");
+        disk.expect_untouched();
+    }
+    for answer in ["y", "yes", "Y"] {
+        let disk = Disk::new();
+        let ran = on_a_terminal(answer, &["gc", "--offline", "-m", &disk.path()]).expect(0);
+        assert!(ran.stderr.contains(QUESTION), "{ran:#?}");
+        assert!(disk.now().len() < disk.before.len(), "{answer:?}");
+    }
+}
+
+#[test]
+fn nobody_is_asked_with_yes_or_when_nothing_is_deleted() {
+    for arguments in
+        [&["gc", "--offline", "-m", "--yes"][..], &["gc", "--offline", "-m", "--dry-run"], &["plan", "--offline", "-m"]]
+    {
+        let disk = Disk::new();
+        let path = disk.path();
+        let arguments: Vec<&str> = arguments.iter().copied().chain([path.as_str()]).collect();
+        let ran = on_a_terminal("n", &arguments).expect(0);
+        assert!(!ran.stderr.contains(QUESTION), "{ran:#?}");
+        assert_eq!(disk.now().len() < disk.before.len(), arguments.contains(&"--yes"));
+    }
+}
+
+#[test]
+fn json_on_a_terminal_is_still_one_object() {
+    let disk = Disk::new();
+    let ran = on_a_terminal("n", &["gc", "--offline", "-m", "--format", "json", &disk.path()]).expect(1);
+    assert_eq!(ran.json()["stopped"], "the answer was no");
+    assert!(ran.count("/not_attempted") > 0);
+    assert!(ran.count("/exit_code") == 1);
+    disk.expect_untouched();
+}

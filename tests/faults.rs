@@ -1,0 +1,24 @@
+//! Whatever fails, at whatever point: nothing that is needed goes, nothing goes while a pointer to it stays, the report
+//! adds up, and the next run does the rest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod lab;
+mod tool;
+
+#[path = "faults/answers.rs"]
+mod answers;
+#[path = "faults/interruption.rs"]
+mod interruption;
+#[path = "faults/listing.rs"]
+mod listing;
+#[path = "faults/scene.rs"]
+mod scene;
+#[path = "faults/stages.rs"]
+mod stages;

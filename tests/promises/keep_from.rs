@@ -64,9 +64,8 @@ fn manifest_without_a_link_keeps_what_it_names() {
     tagged(&mut registry, "app", "latest");
     let image = untagged(&mut registry, "app", "image");
     registry.delete_manifest("app", &image.digest);
-    let parts: Vec<_> = image.config.iter().chain(&image.layers).collect();
     let swept = sweep_keeping(&registry, &image.digest);
-    assert!(blobs(image.all()).iter().all(|key| swept.after.contains_key(key)), "{parts:?}");
+    assert!(blobs(image.all()).iter().all(|key| swept.after.contains_key(key)));
 }
 
 #[test]
@@ -102,7 +101,7 @@ fn list_that_is_half_understood_stops_the_run() {
     tagged(&mut registry, "app", "latest");
     untagged(&mut registry, "app", "goes");
     let directory = written(&registry);
-    for lines in ["app:latest\nnot an image\n", "app@sha256:12", "sha256:xyz", "UP:1"] {
+    for lines in ["app:latest\nnot an image\n", "app@sha256:12", "sha256:0123456789ab", "UP:1"] {
         let (_list, file) = list(lines);
         gc(&["--offline", "-m", "--keep-from", file.to_str().unwrap()], directory.path()).expect(2);
     }

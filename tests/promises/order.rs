@@ -101,7 +101,7 @@ fn damage_in_one_of_three() {
 /// The promises of `check` hold for registries that nobody thought of.
 #[test]
 fn random_registries_keep_every_promise() {
-    for seed in 0..24 {
+    for seed in 0..10 {
         let mut registry = random_registry(seed);
         if seed % 2 == 1 {
             damage(&mut registry, seed);

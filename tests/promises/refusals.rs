@@ -146,3 +146,23 @@ fn directory_that_is_not_there_is_an_error() {
     let ran = gc(&["--offline"], &directory.path().join("nowhere"));
     assert!([1, 2].contains(&ran.code), "{ran:#?}");
 }
+
+/// From 1 GiB on, and when nobody is asked, not more than three quarters of the bytes go.
+#[cfg(unix)]
+#[test]
+fn most_of_the_bytes_are_refused() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "latest");
+    let garbage = rubbish(&mut registry, "app");
+    let directory = written(&registry);
+    let data = directory.path().join(&garbage[1]);
+    // A hole of 2 GiB: nobody reads it.
+    std::fs::File::options().write(true).open(&data).unwrap().set_len(2 << 30).unwrap();
+    let run = |arguments: &[&str]| gc(&[&["--offline"], arguments].concat(), directory.path());
+    assert_eq!(run(&[]).expect(3).refusals(), ["percent"]);
+    assert_eq!(run(&["--max-delete-percent", "90"]).expect(3).refusals(), ["percent"]);
+    run(&["-d", "--max-delete-percent", "100"]).expect(0);
+    assert!(data.exists());
+    run(&["--allow", "percent"]).expect(0);
+    assert!(!data.exists());
+}

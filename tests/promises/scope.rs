@@ -1,7 +1,7 @@
 //! `--repository PATTERN`: only these repositories lose something.
 
 use crate::check::{blobs, links, lost_by_repository, pointers, rubbish, sweep, tagged, untagged, whole};
-use crate::lab::registry::RegistryBuilder;
+use crate::lab::registry::{RegistryBuilder, revision_key};
 use crate::lab::tree::days_ago;
 
 const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
@@ -48,6 +48,19 @@ fn untagged_image_shared_with_another_repository_keeps_its_content() {
     }
     let image = registry.image("a", "shared", &["shared"]);
     sweep(&registry, &["-m", "--repository", "b"]).loses(pointers("b", &image));
+}
+
+/// Of the blobs goes what a repository in scope links or names.
+#[test]
+fn content_that_only_its_manifest_names_goes_too() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "a", "latest");
+    let image = untagged(&mut registry, "a", "untagged");
+    for key in links("a", image.config.iter().chain(&image.layers)) {
+        registry.remove(&key);
+    }
+    let goes = [vec![revision_key("a", &image.digest)], blobs(image.all())].concat();
+    sweep(&registry, &["-m", "--repository", "a"]).loses(goes);
 }
 
 /// Out of scope means: as if everything there were needed, also by what is in scope.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::check::{blobs, gc, links, rubbish, sweep_directory, tagged, untagged, whole, written};
 use crate::lab::registry::{ROOT, RegistryBuilder};
-use crate::lab::tree::read_dir;
+use crate::lab::tree::{days_ago, read_dir};
 
 /// Moves a directory of the registry, and leaves a link in its place.
 fn move_away(root: &Path, directory: &str, to: &Path) {
@@ -95,6 +95,47 @@ fn blobs_outside_the_root_stay_and_their_links_go() {
     let before = read_dir(outside.path());
     sweep_directory(directory.path(), &[]).loses(links("app", [unneeded])).reports(&["outside_root"]);
     assert_eq!(read_dir(outside.path()), before);
+}
+
+#[test]
+fn upload_outside_the_root_stays() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "latest");
+    registry.upload("app", "0f8fad5b-d9cb-469f-a165-70867728950e", days_ago(30), "data");
+    let directory = written(&registry);
+    let outside = TempDir::new().unwrap();
+    move_away(directory.path(), &repository("app/_uploads"), &outside.path().join("uploads"));
+    sweep_directory(directory.path(), &[]).loses_nothing();
+}
+
+/// Deduplicating tools leave such links; the file may serve others.
+#[test]
+fn blob_that_is_a_link_to_a_file_outside_the_root_stays() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "latest");
+    let garbage = rubbish(&mut registry, "app");
+    let directory = written(&registry);
+    let outside = TempDir::new().unwrap();
+    move_away(directory.path(), &garbage[1], &outside.path().join("data"));
+    sweep_directory(directory.path(), &[]).loses([garbage[0].clone()]).reports(&["outside_root"]);
+    assert!(outside.path().join("data").exists() && directory.path().join(&garbage[1]).is_symlink());
+}
+
+/// No registry writes it, and no key can say it; what it links is kept all the same.
+#[test]
+fn name_that_is_no_text_hides_nothing() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "latest");
+    let kept = rubbish(&mut registry, "odd");
+    let garbage = rubbish(&mut registry, "app");
+    let directory = written(&registry);
+    let repositories = directory.path().join(ROOT).join("repositories");
+    fs::rename(repositories.join("odd"), repositories.join(std::ffi::OsStr::from_bytes(b"od\xffd"))).unwrap();
+    let ran = gc(&["--offline", "-m"], directory.path()).expect(0);
+    assert!(ran.problems().contains("invalid_repository"), "{ran:#?}");
+    assert!(directory.path().join(&kept[1]).exists());
+    assert!(garbage.iter().all(|key| !directory.path().join(key).exists()));
 }
 
 /// Stops with 1, and deletes nothing.

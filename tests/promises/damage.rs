@@ -185,6 +185,18 @@ fn layer_link_that_names_another_digest_keeps_what_its_manifest_names() {
     }
 }
 
+/// A link can be written again; the blob cannot.
+#[test]
+fn needed_blob_without_its_layer_link_stays() {
+    for arguments in BOTH {
+        let mut registry = RegistryBuilder::new();
+        let image = tagged(&mut registry, "app", "latest");
+        registry.remove(&layer_key("app", &image.layers[0]));
+        let garbage = rubbish(&mut registry, "app");
+        sweep(&registry, arguments).loses(garbage).reports(&[]);
+    }
+}
+
 /// The registry's own collector leaves it for ever.
 #[test]
 fn unneeded_layer_link_without_its_blob_goes() {

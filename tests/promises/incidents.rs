@@ -33,7 +33,7 @@ fn old_layer_of_a_young_image_stays() {
     let mut registry = RegistryBuilder::new();
     registry.at(crate::lab::tree::days_ago(3000));
     registry.layer("base", "base layer");
-    registry.aged(std::time::Duration::from_secs(60));
+    registry.aged(std::time::Duration::from_mins(1));
     let image = registry.image("app", "config", &["base layer"]);
     registry.tag("app", "latest", &image.digest);
     let goes = links("base", &image.layers);

@@ -8,8 +8,8 @@ use crate::lab::registry::{RegistryBuilder, history_key, layer_key, revision_key
 use crate::lab::tree::{days_ago, read_dir};
 use crate::tool::Ran;
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A live dry run; it changes nothing.
 #[track_caller]

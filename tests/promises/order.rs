@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::{refused, sweep, sweep_directory, tagged, untagged, written};
+use crate::check::{lost_by_repository, refused, sweep, sweep_directory, tagged, untagged, written};
 use crate::lab::random::{damage, random_registry};
 use crate::lab::registry::RegistryBuilder;
 use crate::lab::tree::removed;
@@ -106,7 +106,7 @@ fn random_registries_keep_every_promise() {
         if seed % 2 == 1 {
             damage(&mut registry, seed);
         }
-        for arguments in [&[][..], &["-m"], &["-m", "--min-age", "10d"]] {
+        for arguments in [&[][..], &["-m"], &["-m", "--min-age", "10d"], &["-m", "--repository", "re:^[a-m]"]] {
             let directory = written(&registry);
             let ran = crate::check::gc(&[&["--offline", "-d"], arguments].concat(), directory.path());
             let allow = if ran.code == 3 {
@@ -117,7 +117,11 @@ fn random_registries_keep_every_promise() {
                 Vec::new()
             };
             let allow: Vec<&str> = allow.iter().map(String::as_str).collect();
-            sweep_directory(directory.path(), &[arguments, &allow].concat());
+            let swept = sweep_directory(directory.path(), &[arguments, &allow].concat());
+            if arguments.contains(&"--repository") {
+                let lost = lost_by_repository(&swept);
+                assert!(lost.keys().all(|name| name == "blobs" || name.as_str() < "n"), "{seed}: {lost:?}");
+            }
         }
     }
 }

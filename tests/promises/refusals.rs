@@ -116,6 +116,25 @@ fn pull_through_cache_is_refused_with_m_only() {
     sweep_in_spite_of(&["pull-through-cache"], &registry, &["-m"]).loses(garbage);
 }
 
+/// Harbor keeps its tags in its own database; its registry shows none of them, and may show some of its own.
+#[test]
+fn registry_of_harbor_is_refused_with_m_only() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "library/app", "latest");
+    let garbage = rubbish(&mut registry, "library/app");
+    let directory = written(&registry);
+    let root = directory.path().display();
+    let auth = "auth:\n  htpasswd:\n    realm: harbor-registry-basic-realm\n    path: /etc/registry/passwd\n";
+    let config = format!("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n{auth}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("config.yml");
+    std::fs::write(&file, config).unwrap();
+    assert_eq!(gc(&["--offline", "-m"], &file).expect(3).refusals(), ["tags-elsewhere"]);
+    assert_eq!(&read_dir(directory.path()), registry.tree());
+    gc(&["--offline"], &file).expect(0);
+    assert!(garbage.iter().all(|key| !directory.path().join(key).exists()));
+}
+
 /// All that speaks against it is told at once, not one after the other.
 #[test]
 fn every_refusal_is_told() {

@@ -9,7 +9,7 @@ use crate::lab::tree::days_ago;
 const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 
 fn now() -> SystemTime {
-    SystemTime::now() - Duration::from_secs(60)
+    SystemTime::now() - Duration::from_mins(1)
 }
 
 /// A registry with one image and one upload of 30 days.
@@ -60,7 +60,7 @@ fn limit_parts_the_young_from_the_stale() {
 #[test]
 fn upload_from_the_future_stays_whatever_the_limit() {
     let mut registry = with_upload();
-    registry.touch(&upload_key("app", UUID, "data"), SystemTime::now() + Duration::from_secs(86_400));
+    registry.touch(&upload_key("app", UUID, "data"), SystemTime::now() + Duration::from_hours(24));
     sweep(&registry, &["--uploads-older-than", "0s"]).loses_nothing();
 }
 

@@ -1,6 +1,6 @@
 //! What names what: manifests by digest, once for all repositories.
 
-use super::inventory::{Content, Inventory};
+use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
 use crate::model::{Digest, Manifest};
 use std::collections::HashMap;
@@ -187,7 +187,14 @@ pub fn manifests_to_read(inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(
         KeepFrom::Digest(digest) | KeepFrom::Image(_, digest) => Some(digest),
         KeepFrom::Tag(..) => None,
     });
-    for digest in suspects.chain(&inventory.strangers).chain(named) {
+    // An unreadable tag may mean anything in its history, also what its repository does not link.
+    let tags = inventory.repositories.iter().flat_map(|repository| repository.tags.values());
+    let perhaps = tags.filter(|entry| {
+        let target = entry.current.as_ref().map(|current| &current.target);
+        matches!(target, Some(Target::Unreadable(_)))
+    });
+    let perhaps = perhaps.flat_map(|entry| &entry.history).map(|link| &link.digest);
+    for digest in suspects.chain(&inventory.strangers).chain(named).chain(perhaps) {
         wanted.insert(digest, Expectation::Perhaps);
     }
     for repository in &inventory.repositories {

@@ -1,6 +1,6 @@
 //! `--keep-from`: digests and images that are roots whatever the storage says.
 
-use crate::model::{Digest, RepositoryName, Tag};
+use crate::model::{Algorithm, Digest, RepositoryName, Tag};
 
 /// One line of a keep-from list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,8 @@ impl KeepFrom {
             Some((name, tag)) if !tag.contains('/') => (name, tag),
             _ => (entry, "latest"),
         };
-        (!names(name).is_empty()).then_some(())?;
+        // `sha256:0123456789ab` is a digest cut short, and hardly a repository of that name.
+        (!names(name).is_empty() && !is_algorithm(name)).then_some(())?;
         Tag::new(tag).map(|tag| Self::Tag(name.to_owned(), tag))
     }
 
@@ -68,6 +69,10 @@ impl KeepFrom {
             Self::Tag(name, _) | Self::Image(name, _) => names(name),
         }
     }
+}
+
+fn is_algorithm(name: &str) -> bool {
+    Algorithm::ALL.iter().any(|algorithm| algorithm.name() == name)
 }
 
 fn names(name: &str) -> Vec<RepositoryName> {
@@ -108,6 +113,7 @@ mod tests {
         assert!(error.to_string().contains("\"not an image\""));
         assert!(KeepFrom::parse_list("app@sha256:12").is_err());
         assert!(KeepFrom::parse_list("UP:1").is_err());
+        assert!(KeepFrom::parse_list("sha256:0123456789ab").is_err());
         assert_eq!(KeepFrom::parse_list("\n# nothing\n").unwrap(), []);
     }
 }

@@ -18,7 +18,7 @@ pub enum Reason {
     BrokenTag,
     /// Only its age, or that of a link, keeps it.
     Young,
-    /// Only a repository outside `--repository`, or a pointer that could not be deleted, keeps it.
+    /// Only a repository outside `--repository`, or a pointer that cannot or could not be deleted, keeps it.
     PointerStays,
 }
 
@@ -150,6 +150,8 @@ impl Collector<'_> {
         let links = repository.revisions.iter().chain(&repository.layers).chain(history);
         let outside: Vec<&Digest> = links.filter(|link| link.evidence.outside).flat_map(names).collect();
         self.add(at, Reason::PointerStays, outside);
+        let signatures = repository.signatures.iter().filter(|link| link.evidence.outside);
+        self.add(at, Reason::PointerStays, signatures.flat_map(|link| [&link.revision, &link.signature]));
     }
 
     fn add_kept_from(&mut self, inventory: &Inventory) {

@@ -1,0 +1,48 @@
+//! The promises that `regsweep gc --offline` keeps, one test each, on real directories and with the real program.
+//!
+//! Where they come from: the registry's own collector (what it does with each media type and each oddity, and its own
+//! tests), and what has gone wrong with other collectors. Every run goes through [`check`], which also holds what no test
+//! has to say again: a dry run changes nothing and tells what the run will do, every tag pulls what it pulled, the
+//! report's numbers are those of the directory, and a second run finds nothing more.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "tests know the time, and remove what a registry would have lost")]
+
+mod lab;
+mod tool;
+
+#[path = "promises/check.rs"]
+mod check;
+
+#[path = "promises/aliases.rs"]
+mod aliases;
+#[path = "promises/damage.rs"]
+mod damage;
+#[path = "promises/incidents.rs"]
+mod incidents;
+#[path = "promises/indexes.rs"]
+mod indexes;
+#[path = "promises/keep_from.rs"]
+mod keep_from;
+#[path = "promises/live.rs"]
+mod live;
+#[path = "promises/manifests.rs"]
+mod manifests;
+#[path = "promises/order.rs"]
+mod order;
+#[path = "promises/referrers.rs"]
+mod referrers;
+#[path = "promises/refusals.rs"]
+mod refusals;
+#[path = "promises/scope.rs"]
+mod scope;
+#[path = "promises/strangers.rs"]
+mod strangers;
+#[cfg(unix)]
+#[path = "promises/symlinks.rs"]
+mod symlinks;
+#[path = "promises/tags.rs"]
+mod tags;
+#[path = "promises/uploads.rs"]
+mod uploads;
+#[path = "promises/upstream.rs"]
+mod upstream;

@@ -1,4 +1,5 @@
 //! The whole way: real registries and clients, real stores, and the built `regsweep` between them.
+#![allow(clippy::disallowed_methods, reason = "tests know the time, and tidy up after themselves")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,6 @@
 //! Whatever fails, at whatever point: nothing that is needed goes, nothing goes while a pointer to it stays, the report
 //! adds up, and the next run does the rest.
+#![allow(clippy::disallowed_methods, reason = "tests know the time, and tidy up after themselves")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! The test harness itself works: real servers start, take every kind of content, and give it back whole.
+#![allow(clippy::disallowed_methods, reason = "tests know the time, and tidy up after themselves")]
 
 mod real;
 

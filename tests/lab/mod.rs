@@ -5,6 +5,7 @@
 //! - [`registry::RegistryBuilder`]: a registry as a value; [`random::random_registry`]: one from a seed
 //! - [`tree::Tree`]: what all of them exchange: key -> (bytes, modification time)
 //! - [`pull`]: what can be pulled from a tree
+#![allow(clippy::disallowed_methods, reason = "tests know the time, and tidy up after themselves")]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test crate uses a part")]
 #![allow(
     clippy::unwrap_used,

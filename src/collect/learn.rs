@@ -3,7 +3,7 @@
 use super::inventory::{Content, Inventory, Link, Target, Upload};
 use super::problem::ProblemCode;
 use crate::layout;
-use crate::model::{Digest, Tag, Timestamp};
+use crate::model::{Algorithm, Digest, Tag, Timestamp};
 use std::time::Duration;
 
 /// A link is one digest's text: a larger file is none and is not read to its end.
@@ -74,6 +74,9 @@ impl Inventory {
                     None => Content::Unreadable,
                 };
                 unreadable = digest_in(content).0.is_none();
+                // Content is stored under SHA-256: a link under another name does not tell any more for what it stood.
+                let lost = link.content == Content::Unreadable && link.digest.algorithm() != Algorithm::Sha256;
+                repository.damaged |= lost;
             }
             What::Current(tag) => {
                 let current = repository.tags.get_mut(tag).and_then(|entry| entry.current.as_mut());

@@ -252,7 +252,8 @@ pub fn own_directory(key: &str) -> Option<&str> {
 /// character. The registry writes no such key.
 #[must_use]
 pub fn is_unaddressable(key: &str) -> bool {
-    key.split('/').any(|part| matches!(part, "" | "." | "..")) || key.chars().any(char::is_control)
+    key.split('/').any(|part| matches!(part, "" | "." | ".."))
+        || key.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)
 }
 
 #[cfg(test)]

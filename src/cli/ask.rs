@@ -13,9 +13,9 @@ pub fn is_possible() -> bool {
 /// # Errors
 /// If the question cannot be put, or the answer not be read.
 pub fn ask(question: &str) -> io::Result<bool> {
-    let mut stderr = anstream::stderr().lock();
-    write!(stderr, "{question} [y/N] ")?;
-    stderr.flush()?;
+    // The lock on stderr ends here: whoever interrupts while this waits must be able to say so.
+    write!(anstream::stderr(), "{question} [y/N] ")?;
+    anstream::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(is_yes(&answer))

@@ -69,9 +69,16 @@ fn choose_colours(colour: Colour) {
     }
 }
 
-fn print(text: &str) {
-    // A reader that has seen enough (`| head`) is no failure.
-    let _ = writeln!(anstream::stdout(), "{}", text.trim_end());
+/// Whether the text was written. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> bool {
+    let written = writeln!(anstream::stdout(), "{}", text.trim_end());
+    match written.and_then(|()| anstream::stdout().flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(anstream::stderr(), "error: write the report to stdout: {error}");
+            false
+        }
+        _ => true,
+    }
 }
 
 /// This machine's clock, read once for a run.
@@ -134,8 +141,9 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     report.finished = started.plus(begun.elapsed()).to_rfc3339();
     report.peak_memory_bytes = peak_memory();
     drop(observer);
-    show(&report, job, common);
-    Ok(report.exit_code)
+    let shown = show(&report, job, common);
+    let unshown = if acts { exit::INCOMPLETE } else { exit::FAILED };
+    Ok(if shown || report.exit_code != exit::DONE { report.exit_code } else { unshown })
 }
 
 /// Asks, deletes, and accounts.
@@ -151,14 +159,29 @@ async fn act(
     if survey.plan.is_empty() {
         return Ok(exit::DONE);
     }
-    if job.asks && !confirmed(report)? {
-        report.stopped = Some("the answer was no".into());
-        report.not_attempted = survey.plan.deletions().len() as u64;
-        return Ok(exit::FAILED);
+    if job.asks {
+        let yes = tokio::select! {
+            yes = confirmed(report) => yes?,
+            () = stop.requested() => false,
+        };
+        if stop.is_requested() || !yes {
+            let (why, code) = if stop.is_requested() { ("signal", exit::INTERRUPTED) } else { (NO, exit::FAILED) };
+            report.stopped = Some(why.into());
+            report.not_attempted = survey.plan.deletions().len() as u64;
+            return Ok(code);
+        }
     }
     let sweeping = Instant::now();
     let approved = Approved { plan: &survey.plan };
-    let outcomes = run::carry_out(opened, &approved, &mut survey.scan, order, observer, stop).await?;
+    let outcomes = match run::carry_out(opened, &approved, &mut survey.scan, order, observer, stop).await {
+        Ok(outcomes) => outcomes,
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
+            report.error = Some(json::row(&error));
+            report.not_attempted = survey.plan.deletions().len() as u64;
+            return Ok(exit::of_error(error.kind()));
+        }
+    };
     report.account(&survey.scan, &survey.plan, Some(&outcomes));
     report.seconds.sweep = sweeping.elapsed().as_secs_f64();
     if stop.is_requested() {
@@ -167,7 +190,7 @@ async fn act(
     Ok(exit::of_sweep(report, stop.is_requested()))
 }
 
-fn confirmed(report: &Report) -> Result<bool> {
+async fn confirmed(report: &Report) -> Result<bool> {
     let share = report.planned_bytes.saturating_mul(100).checked_div(report.bytes.before).unwrap_or(0);
     let mut stderr = anstream::stderr();
     let _ = writeln!(stderr, "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
@@ -176,8 +199,15 @@ fn confirmed(report: &Report) -> Result<bool> {
         words::size(report.planned_bytes),
         words::size(report.bytes.before)
     );
-    ask::ask(&question).map_err(|error| Error::new(ErrorKind::Io, "ask").caused_by(error))
+    let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
+    match tokio::task::spawn_blocking(move || ask::ask(&question)).await {
+        Ok(answer) => answer.map_err(failed),
+        Err(_) => Ok(false),
+    }
 }
+
+/// What the report says where the answer was no.
+const NO: &str = "the answer was no";
 
 fn describe(report: &mut Report, job: &Job, order: &Order, survey: &Survey) {
     job.command.clone_into(&mut report.command);
@@ -215,12 +245,13 @@ fn header(report: &Report, created: Timestamp) -> Header {
     }
 }
 
-fn show(report: &Report, job: &Job, common: &Common) {
-    match (common.format, common.quiet) {
+/// Whether all of it was shown.
+fn show(report: &Report, job: &Job, common: &Common) -> bool {
+    let shown = match (common.format, common.quiet) {
         (Format::Json, _) => print(&json::report(report)),
-        (Format::Text, true) => {}
+        (Format::Text, true) => true,
         (Format::Text, false) => print(&human::report(report)),
-    }
+    };
     let mut stderr = anstream::stderr();
     for refusal in &report.refusals {
         let message = words::wrapped(&format!("refused: {} ({})", refusal.message, refusal.code), "");
@@ -229,7 +260,7 @@ fn show(report: &Report, job: &Job, common: &Common) {
     if let Some(path) = job.output.as_ref().filter(|_| !common.quiet) {
         let _ = writeln!(stderr, "the plan is in {}; nothing was deleted", path.display());
     }
-    if report.stopped.as_deref() == Some("the answer was no") {
+    if report.stopped.as_deref() == Some(NO) {
         let _ = writeln!(stderr, "nothing was deleted");
     }
     if common.quiet && report.exit_code == exit::INCOMPLETE {
@@ -240,6 +271,7 @@ fn show(report: &Report, job: &Job, common: &Common) {
             report.not_attempted
         );
     }
+    shown
 }
 
 /// The most memory that was resident, where the system tells it.

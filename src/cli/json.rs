@@ -1,8 +1,8 @@
 //! One JSON object on stdout.
 
-use crate::collect::report::Report;
-use crate::error::Error;
-use serde_json::json;
+use super::words;
+use crate::collect::report::{ErrorRow, RefusalRow, Report};
+use crate::error::{Error, ErrorKind};
 
 /// A report.
 #[must_use]
@@ -11,15 +11,27 @@ pub fn report(report: &Report) -> String {
     serde_json::to_string_pretty(report).unwrap_or_default()
 }
 
-/// A run that ended with an error before there was a report.
+/// A run that ended with an error before anything was known.
 #[must_use]
 pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
-    let value = json!({
-        "schema": "regsweep.report/1",
-        "command": command,
-        "version": env!("CARGO_PKG_VERSION"),
-        "exit_code": exit_code,
-        "error": { "message": error.to_string(), "cause": super::words::causes(error), "next": error.hint() },
+    let row = self::row(error);
+    let refusal = (error.kind() == ErrorKind::Refused).then(|| RefusalRow {
+        code: "not-offline",
+        message: row.message.clone(),
+        allow: "--offline".into(),
     });
-    serde_json::to_string_pretty(&value).unwrap_or_default()
+    report(&Report {
+        command: command.to_owned(),
+        exit_code,
+        refusals: refusal.clone().into_iter().collect(),
+        refusal,
+        error: Some(row),
+        ..Report::empty()
+    })
+}
+
+/// An error as reports show it.
+#[must_use]
+pub fn row(error: &Error) -> ErrorRow {
+    ErrorRow { message: error.to_string(), cause: words::causes(error), next: error.hint().map(Into::into) }
 }

@@ -66,7 +66,11 @@ fn read_keep_from(file: &Path) -> Result<Vec<KeepFrom>> {
     } else {
         std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?
     };
-    KeepFrom::parse_list(&text).map_err(|error| failed(error.to_string()))
+    match KeepFrom::parse_list(&text) {
+        // What was to fill it has failed, perhaps; then nothing of it would be kept.
+        Ok(list) if list.is_empty() => Err(failed("there is nothing in it".into())),
+        list => list.map_err(|error| failed(error.to_string())),
+    }
 }
 
 /// The deciding options as reports and plans show them.

@@ -20,8 +20,8 @@ async fn obey(mut signal: Signal, stop: Arc<Stop>) {
         if stop.is_requested() {
             leave("ended at once: what was on its way is unknown; run again to finish");
         }
-        let _ = writeln!(anstream::stderr(), "stopping: finishing what is on its way (once more to end at once)");
         stop.request();
+        let _ = writeln!(anstream::stderr(), "stopping: finishing what is on its way (once more to end at once)");
     }
 }
 

@@ -23,12 +23,12 @@ pub fn number(count: u64, one: &str) -> String {
 /// An error with its causes, and what to do next.
 #[must_use]
 pub fn error(error: &Error) -> String {
-    let mut text = format!("error: {error}");
+    let mut text = format!("error: {}", printable(&error.to_string()));
     if let Some(causes) = causes(error) {
-        let _ = write!(text, ": {causes}");
+        let _ = write!(text, ": {}", printable(&causes));
     }
     if let Some(next) = error.hint() {
-        let _ = write!(text, "\n{}", wrapped(&format!("next: {next}"), "  ").trim_end());
+        let _ = write!(text, "\n{}", wrapped(&printable(&format!("next: {next}")), "  ").trim_end());
     }
     text
 }

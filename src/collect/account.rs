@@ -16,10 +16,16 @@ use std::collections::HashMap;
 const FAILURES_TOLD: usize = 20;
 
 impl Report {
+    /// A report of nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { schema: "regsweep.report/1", version: env!("CARGO_PKG_VERSION"), ..Self::default() }
+    }
+
     /// Tells of a scan and its plan.
     #[must_use]
     pub fn new(scan: &Scan, plan: &Plan) -> Self {
-        let mut report = Self { schema: "regsweep.report/1", version: env!("CARGO_PKG_VERSION"), ..Self::default() };
+        let mut report = Self::empty();
         report.found = found(scan);
         report.marked.blobs = scan.blobs.marked;
         report.kept.too_young = scan.blobs.too_young;
@@ -43,6 +49,7 @@ impl Report {
         report.problems = scan.problems.as_slice().to_vec();
         report.problem_counts = scan.problems.counts().collect();
         report.planned_bytes = plan.bytes();
+        report.entries.planned = plan.deletions().len() as u64;
         report.account(scan, plan, None);
         report
     }
@@ -125,6 +132,7 @@ impl Report {
     }
 
     fn account_outcomes(&mut self, plan: &Plan, outcomes: &Outcomes) {
+        self.entries.deleted = outcomes.count(|outcome| *outcome == Outcome::Deleted);
         self.already_gone = outcomes.count(|outcome| *outcome == Outcome::AlreadyGone);
         self.failed = outcomes.count(|outcome| matches!(outcome, Outcome::Failed(_)));
         self.unknown = outcomes.count(|outcome| matches!(outcome, Outcome::Unknown(_)));
@@ -140,23 +148,33 @@ impl Report {
 }
 
 /// Uploads of which nothing is left.
-struct GoneUploads<'a>(HashMap<&'a str, bool>);
+struct GoneUploads<'a>(HashMap<&'a str, Gone>);
+
+#[derive(Default)]
+struct Gone {
+    /// Whether something may be left.
+    left: bool,
+    /// Whether this run deleted something of it.
+    deleted: bool,
+}
 
 impl<'a> GoneUploads<'a> {
     fn of(plan: &'a Plan, outcomes: Option<&Outcomes>) -> Self {
         let mut gone = HashMap::new();
         for (index, deletion) in plan.deletions().iter().enumerate() {
             if let (Stage::Upload, Some(upload)) = (deletion.stage, layout::own_directory(&deletion.key)) {
-                let left = outcomes.is_none_or(|outcomes| outcomes.get(index).may_still_be_there());
-                let all_gone = gone.entry(upload).or_insert(true);
-                *all_gone = *all_gone && !left;
+                let outcome = outcomes.map_or(&Outcome::NotAttempted, |outcomes| outcomes.get(index));
+                let entry: &mut Gone = gone.entry(upload).or_default();
+                entry.left |= outcome.may_still_be_there();
+                entry.deleted |= *outcome == Outcome::Deleted;
             }
         }
         Self(gone)
     }
 
     fn is_gone(&self, key: &str) -> bool {
-        layout::own_directory(key).is_some_and(|upload| self.0.get(upload) == Some(&true))
+        layout::own_directory(key)
+            .is_some_and(|upload| self.0.get(upload).is_some_and(|gone| gone.deleted && !gone.left))
     }
 }
 

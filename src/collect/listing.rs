@@ -45,6 +45,15 @@ impl Builder {
             let message = "reached through a symbolic link that leaves the root: it counts, and is never deleted";
             self.inventory.problems.add(ProblemCode::OutsideRoot, None, Some(entry.key.to_owned()), message);
         }
+        if layout::is_unaddressable(entry.key) {
+            let message = "a key that the store's client cannot name: it is never deleted";
+            self.inventory.problems.add(ProblemCode::UnaddressableKey, None, Some(entry.key.to_owned()), message);
+            // It may still keep something alive.
+            if let StorageKey::Suspect { place, digest } = StorageKey::parse(entry.key) {
+                self.suspect(place, digest, entry);
+            }
+            return;
+        }
         match StorageKey::parse(entry.key) {
             StorageKey::LayerLink { repository, digest } => {
                 let link = self.link(digest, entry);
@@ -74,10 +83,6 @@ impl Builder {
                 });
             }
             StorageKey::Suspect { place, digest } => self.suspect(place, digest, entry),
-            StorageKey::Unrecognized if layout::is_unaddressable(entry.key) => {
-                let message = "a key that the store's client cannot name: it is never deleted";
-                self.inventory.problems.add(ProblemCode::UnaddressableKey, None, Some(entry.key.to_owned()), message);
-            }
             StorageKey::Blob(_) | StorageKey::Unrecognized => {}
         }
     }

@@ -170,6 +170,12 @@ impl<'a> Marker<'a> {
             let up = self.referrers.get(&(at, id)).map_or(&[][..], Vec::as_slice);
             let down = expanded.iter().chain(self.graph.aliases(id)).chain(up);
             self.work.extend(down.map(|next| (at, *next)));
+            // What is about this by another name needs that name: without its link the next run would not know.
+            let names = up.iter().filter_map(|referrer| match self.graph.node(*referrer) {
+                Node::Manifest { subject, .. } => *subject,
+                Node::Plain | Node::Unreadable(_) | Node::Missing => None,
+            });
+            self.work.extend(names.map(|subject| (at, subject)));
             self.need_of_others(at, id);
         }
     }

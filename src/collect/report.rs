@@ -109,6 +109,26 @@ pub struct Nobody {
     pub unlinked: Tally,
 }
 
+/// Entries of a plan.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Entries {
+    /// All.
+    pub planned: u64,
+    /// Those whose delete the store confirmed.
+    pub deleted: u64,
+}
+
+/// An error in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErrorRow {
+    /// What was being done, on what, why it failed.
+    pub message: String,
+    /// What is underneath.
+    pub cause: Option<String>,
+    /// What to do next.
+    pub next: Option<String>,
+}
+
 /// A refusal in a report.
 #[derive(Debug, Clone, Serialize)]
 pub struct RefusalRow {
@@ -171,6 +191,8 @@ pub struct Report {
     pub refusal: Option<RefusalRow>,
     /// All refusals.
     pub refusals: Vec<RefusalRow>,
+    /// Why the run failed before the first delete.
+    pub error: Option<ErrorRow>,
     /// Why the run stopped before its end.
     pub stopped: Option<String>,
     /// The registry's storage.
@@ -189,6 +211,8 @@ pub struct Report {
     pub kept: Kept,
     /// What was to go.
     pub planned: Counts,
+    /// The plan's entries: each is one key, and ends as deleted or in one of the five words below.
+    pub entries: Entries,
     /// Bytes of all that was to go, links included.
     pub planned_bytes: u64,
     /// What went.

@@ -2,7 +2,6 @@
 
 use crate::collect::entry::Evidence;
 use crate::collect::inventory::Repository;
-use crate::collect::outcome::{Outcome, Outcomes};
 use crate::collect::plan::Plan;
 use crate::collect::report::Scan;
 use crate::error::{Error, ErrorKind, Result};
@@ -10,19 +9,12 @@ use crate::event::{Event, Observer, Phase};
 use crate::layout::{self, StorageKey};
 use crate::storage::reader::{Area, Storage};
 use futures::TryStreamExt;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Makes sure that nothing wrote to these repositories since they were listed. What another collector has removed of the
-/// plan in the meantime is noted as gone.
-pub(super) async fn unchanged(
-    storage: &dyn Storage,
-    scan: &Scan,
-    plan: &Plan,
-    outcomes: &mut Outcomes,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
-    let planned: HashMap<&str, usize> = pointers.map(|(index, deletion)| (deletion.key.as_str(), index)).collect();
+/// Makes sure that nothing wrote to these repositories since they were listed.
+pub(super) async fn unchanged(storage: &dyn Storage, scan: &Scan, plan: &Plan, observer: &dyn Observer) -> Result<()> {
+    let pointers = plan.deletions().iter().filter(|deletion| deletion.stage.is_pointer());
+    let planned: HashSet<&str> = pointers.map(|deletion| deletion.key.as_str()).collect();
     let affected: BTreeSet<usize> =
         plan.deletions().iter().filter_map(|deletion| Some(deletion.repository.as_ref()?.0)).collect();
     if affected.is_empty() {
@@ -72,11 +64,10 @@ pub(super) async fn unchanged(
             observer.notice(Event::Progress(page.len() as u64, 0));
         }
     }
-    for key in known.keys() {
-        match planned.get(key.as_str()) {
-            Some(index) => outcomes.set(*index, Outcome::AlreadyGone),
-            None => return Err(written_to("a repository", key)),
-        }
+    // What was planned may be gone by another collector's hand; its own delete will tell. An absence in a listing proves
+    // nothing.
+    if let Some(key) = known.keys().find(|key| !planned.contains(key.as_str())) {
+        return Err(written_to("a repository", key));
     }
     observer.notice(Event::End);
     Ok(())

@@ -178,9 +178,11 @@ impl Cloud {
                 .relative_to(&self.raw_prefix, |_| true)
                 .map_err(|error| Error::new(ErrorKind::Untrustworthy, "list the blobs").on(raw).caused_by(error))?;
             let last = first.entries().next_back().map(|entry| entry.key.to_owned());
-            let rest = match last.filter(|_| truncated) {
+            let rest = match last {
+                _ if !truncated => Vec::new(),
                 Some(last) => cut(&last),
-                None => Vec::new(),
+                // A page may be empty and yet not be the last.
+                None => vec![whole],
             };
             let rest = stream::iter(rest).map(|range| self.range(range));
             Ok::<_, Error>(stream::once(async { Ok(first) }).chain(rest.flatten_unordered(RANGES_IN_FLIGHT)))

@@ -4,7 +4,7 @@ use super::explain;
 use super::page::Page;
 use super::reader::{Area, Content, Storage};
 use super::transport::Counters;
-use super::walk::Walk;
+use super::walk::{Message, Walk};
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::error::{Error, ErrorKind, Result};
@@ -45,24 +45,44 @@ impl Directory {
         Path::parse(key).map_err(|error| Error::new(ErrorKind::Bug, "name a file").on(key).caused_by(error))
     }
 
-    fn walk(&self, key: String, strict: bool) -> BoxStream<'static, Result<Page>> {
+    fn walk(&self, key: String, area: Area) -> BoxStream<'static, Result<Page>> {
         let (pages, receiver) = tokio::sync::mpsc::channel(16);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, THREADS));
         let root = self.root.clone();
+        let place = key.clone();
         self.counters.count_list();
-        tokio::task::spawn_blocking(move || Walk::start(&root, &key, strict, threads, pages));
-        stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) }).boxed()
+        tokio::task::spawn_blocking(move || {
+            Walk::start(&root, &key, area.prefix(), area == Area::Repositories, threads, &pages);
+        });
+        let pages = stream::try_unfold(Some(receiver), move |state| {
+            let place = place.clone();
+            async move {
+                let Some(mut receiver) = state else { return Ok(None) };
+                match receiver.recv().await {
+                    Some(Message::Page(page)) => Ok(Some((page, Some(receiver)))),
+                    Some(Message::Complete) => Ok(None),
+                    Some(Message::Failed(error)) => Err(error),
+                    None => {
+                        let error = Error::new(ErrorKind::Io, "read the registry's directory").on(place);
+                        Err(error
+                            .because("the walk broke off")
+                            .next("perhaps this machine has no threads left; run again"))
+                    }
+                }
+            }
+        });
+        pages.boxed()
     }
 }
 
 #[async_trait]
 impl Storage for Directory {
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>> {
-        self.walk(area.prefix().to_owned(), area == Area::Repositories)
+        self.walk(area.prefix().to_owned(), area)
     }
 
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>> {
-        self.walk(prefix, true)
+        self.walk(prefix, Area::Repositories)
     }
 
     async fn read(&self, key: &str, limit: u64) -> Result<Content> {

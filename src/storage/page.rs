@@ -147,7 +147,7 @@ struct Parser {
     page: Page,
     depth: usize,
     complete: bool,
-    truncated: bool,
+    truncated: Option<bool>,
     in_object: bool,
     field: Option<Field>,
     encoded: bool,
@@ -177,7 +177,7 @@ impl Parser {
             page: Page::default(),
             depth: 0,
             complete: false,
-            truncated: false,
+            truncated: None,
             in_object: false,
             field: None,
             encoded: false,
@@ -239,7 +239,13 @@ impl Parser {
             Some(Field::Etag) => self.etag = Some(text.to_owned()),
             Some(Field::ResourceType) => self.is_directory = text.trim() == "directory",
             Some(Field::Next) => self.page.next = Some(text.to_owned()).filter(|token| !token.is_empty()),
-            Some(Field::Truncated) => self.truncated = text.trim() == "true",
+            Some(Field::Truncated) => {
+                self.truncated = match text.trim() {
+                    "true" => Some(true),
+                    "false" => Some(false),
+                    other => return Err(NotAListing(format!("it is truncated: {other:?}"))),
+                };
+            }
             None => {}
         }
         let object: &[u8] = if self.dialect == Dialect::S3 { b"Contents" } else { b"Blob" };
@@ -276,13 +282,20 @@ impl Parser {
         if !self.complete {
             return Err(NotAListing("it is cut off".into()));
         }
-        if self.truncated && self.page.next.is_none() {
-            return Err(NotAListing("it is truncated, but there is no token for the rest".into()));
+        match (self.dialect, self.truncated) {
+            (Dialect::S3, Some(true)) if self.page.next.is_none() => {
+                Err(NotAListing("it is truncated, but there is no token for the rest".into()))
+            }
+            // Only a clear word ends a listing: what a page leaves out would be taken for gone.
+            (Dialect::S3, None) if self.page.next.is_none() => {
+                Err(NotAListing("it does not say whether it is truncated".into()))
+            }
+            (Dialect::S3, Some(false)) => {
+                self.page.next = None;
+                Ok(self.page)
+            }
+            (Dialect::S3, Some(true) | None) | (Dialect::Azure, _) => Ok(self.page),
         }
-        if self.dialect == Dialect::S3 && !self.truncated {
-            self.page.next = None;
-        }
-        Ok(self.page)
     }
 }
 
@@ -334,6 +347,10 @@ mod tests {
         );
         let lost_token = whole.replace("<IsTruncated>false", "<IsTruncated>true");
         assert!(parse(lost_token.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("no token"));
+        let unsaid = whole.replace("<IsTruncated>false</IsTruncated>", "");
+        assert!(parse(unsaid.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("does not say"));
+        let odd = whole.replace(">false<", ">True<");
+        assert!(parse(odd.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("True"));
         assert!(parse(b"<html></html>", Dialect::S3).unwrap_err().to_string().contains("begins with <html>"));
         assert!(parse(b"<Error><Code>SlowDown</Code></Error>", Dialect::S3).is_err());
     }
@@ -342,6 +359,8 @@ mod tests {
     fn goes_on_where_the_page_was_truncated() {
         let body = s3(&object("k"), "<NextContinuationToken>a&amp;b</NextContinuationToken>").replace("false", "true");
         assert_eq!(parse(body.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
+        let unsaid = body.replace("<IsTruncated>true</IsTruncated>", "");
+        assert_eq!(parse(unsaid.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
     }
 
     #[test]

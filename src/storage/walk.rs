@@ -26,14 +26,24 @@ struct Directory {
     outside: bool,
 }
 
+/// What a walk sends. A channel that closes without [`Message::Complete`] is a walk that broke off, and what came until
+/// then must not be taken for all there is.
+#[derive(Debug)]
+pub(super) enum Message {
+    Page(Page),
+    Failed(Error),
+    Complete,
+}
+
 /// What is walked, and where its pages go.
 #[derive(Debug)]
 pub(super) struct Walk {
     root: PathBuf,
+    /// All that is listed: what a symbolic link in it leads to is read under its own name.
     area: PathBuf,
     /// Whether something that cannot be followed may hide a name: then the walk fails.
     strict: bool,
-    pages: Sender<Result<Page>>,
+    pages: Sender<Message>,
     work: Mutex<Work>,
     more: Condvar,
 }
@@ -42,6 +52,8 @@ pub(super) struct Walk {
 struct Work {
     directories: Vec<Directory>,
     busy: usize,
+    /// Threads that have not ended properly so far.
+    running: usize,
     failed: bool,
     /// Targets of symbolic links that were followed: each is read once.
     followed: HashSet<PathBuf>,
@@ -50,45 +62,58 @@ struct Work {
 const PAGE: usize = 1000;
 
 impl Walk {
-    /// Walks the directory `key` (ends with a slash) below `root`, with `threads` threads, until all is sent.
+    /// Walks the directory `key` (ends with a slash) below `root`, with `threads` threads, until all is sent. `area` is
+    /// the key of all that is listed; `key` is it, or is below it.
     ///
     /// `strict`: a symbolic link that dangles or cannot be read ends the walk with an error. A directory that is not
     /// there is empty.
-    pub(super) fn start(root: &Path, key: &str, strict: bool, threads: usize, pages: Sender<Result<Page>>) {
-        let area = match fs::canonicalize(root.join(key)) {
-            Ok(area) => area,
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound && !root.join(key.trim_end_matches('/')).is_symlink() =>
-            {
+    pub(super) fn start(root: &Path, key: &str, area: &str, strict: bool, threads: usize, pages: &Sender<Message>) {
+        let place = root.join(key.trim_end_matches('/'));
+        let real = match fs::canonicalize(&place) {
+            Ok(real) => real,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !place.is_symlink() => {
+                let _ = pages.blocking_send(Message::Complete);
                 return;
             }
             Err(error) => {
-                let _ = pages.blocking_send(Err(unreadable(&root.join(key), error)));
+                let _ = pages.blocking_send(Message::Failed(unreadable(&place, error)));
                 return;
             }
         };
-        let first = Directory { outside: !area.starts_with(root), real: area.clone(), key: key.to_owned() };
-        let work = Work { directories: vec![first], ..Work::default() };
-        let walk =
-            Arc::new(Self { root: root.to_owned(), area, strict, pages, work: Mutex::new(work), more: Condvar::new() });
-        for _ in 0..threads.max(1) {
-            let walk = Arc::clone(&walk);
-            std::thread::spawn(move || walk.run());
+        let area = fs::canonicalize(root.join(area)).unwrap_or_else(|_| real.clone());
+        let first = Directory { outside: !real.starts_with(root), real, key: key.to_owned() };
+        let threads = threads.max(1);
+        let work = Work { directories: vec![first], running: threads, ..Work::default() };
+        let (root, work, more, pages) = (root.to_owned(), Mutex::new(work), Condvar::new(), pages.clone());
+        let walk = Arc::new(Self { root, area, strict, pages, work, more });
+        for _ in 0..threads {
+            let worker = Arc::clone(&walk);
+            if std::thread::Builder::new().spawn(move || worker.run()).is_err() {
+                // The machine has no thread left: the others, or this one, do the work.
+                walk.run();
+            }
         }
     }
 
     fn run(&self) {
         let mut page = Page::default();
         while let Some(directory) = self.next() {
-            let result = self.read(&directory, &mut page);
-            self.done(result.is_err());
-            if let Err(error) = result {
-                let _ = self.pages.blocking_send(Err(error));
+            let busy = Busy { walk: self, failed: true };
+            if let Err(error) = self.read(&directory, &mut page) {
+                let _ = self.pages.blocking_send(Message::Failed(error));
                 return;
             }
+            busy.succeed();
         }
         if !page.is_empty() {
-            let _ = self.pages.blocking_send(Ok(page));
+            let _ = self.pages.blocking_send(Message::Page(page));
+        }
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.running -= 1;
+        let complete = work.running == 0 && !work.failed;
+        drop(work);
+        if complete {
+            let _ = self.pages.blocking_send(Message::Complete);
         }
     }
 
@@ -168,7 +193,9 @@ impl Walk {
         }
         let full = std::mem::take(page);
         // Nobody listens any more: then nobody wants the rest.
-        self.pages.blocking_send(Ok(full)).map_err(|_| Error::new(ErrorKind::Interrupted, "walk the directory"))
+        self.pages
+            .blocking_send(Message::Page(full))
+            .map_err(|_| Error::new(ErrorKind::Interrupted, "walk the directory"))
     }
 
     fn follow(&self, at: &Directory, entry: &DirEntry, page: &mut Page, below: &mut Vec<Directory>) -> Result<()> {
@@ -184,7 +211,8 @@ impl Walk {
             };
         let outside = at.outside || !target.starts_with(&self.root);
         if metadata.is_file() {
-            return self.push(at, entry, &metadata, outside, page);
+            // Deleting it would remove the link and free nothing: what it leads to belongs to somebody else as well.
+            return self.push(at, entry, &metadata, true, page);
         }
         if at.real.starts_with(&target) {
             let error = Error::new(ErrorKind::Untrustworthy, "follow a symbolic link").on(link.display().to_string());
@@ -192,13 +220,42 @@ impl Walk {
                 .because("it leads back to where it is")
                 .next("remove the link; a registry cannot read it either"));
         }
-        // What is in the area itself is read under its own name.
+        let key = format!("{}{}/", at.key, entry.file_name().to_string_lossy());
+        if target.starts_with(&self.area) {
+            // What is in the area is read under its own name. For a whole repository that is enough; a part of one that
+            // is borrowed from another would be judged by what the other needs alone.
+            if self.strict && key.contains("/_") {
+                let error =
+                    Error::new(ErrorKind::Untrustworthy, "follow a symbolic link").on(link.display().to_string());
+                let error = error.because("it makes a part of one repository a part of another");
+                return Err(error.next("replace the link by a copy of what it leads to"));
+            }
+            return Ok(());
+        }
         let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        if !target.starts_with(&self.area) && work.followed.insert(target.clone()) {
-            let key = format!("{}{}/", at.key, entry.file_name().to_string_lossy());
+        if work.followed.insert(target.clone()) {
             below.push(Directory { real: target, key, outside });
         }
         Ok(())
+    }
+}
+
+/// A directory that is being read. If the thread ends before it says how that went, the walk has failed, and the others
+/// do not wait for it.
+struct Busy<'a> {
+    walk: &'a Walk,
+    failed: bool,
+}
+
+impl Busy<'_> {
+    fn succeed(mut self) {
+        self.failed = false;
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.walk.done(self.failed);
     }
 }
 

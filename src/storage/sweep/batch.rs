@@ -22,12 +22,26 @@ pub(super) fn batch_size(backend: &Backend) -> usize {
 
 /// Deletes one batch; an outcome for each key, in order.
 pub(super) async fn delete(cloud: &Cloud, keys: &[&str]) -> Vec<Outcome> {
-    let mut paths = Vec::with_capacity(keys.len());
-    for key in keys {
+    let mut outcomes = vec![Outcome::NotAttempted; keys.len()];
+    let (mut places, mut paths) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
+    for (place, key) in keys.iter().enumerate() {
         match cloud.path(key) {
-            Ok(path) => paths.push(path),
-            Err(error) => return vec![Outcome::Failed(error.to_string()); keys.len()],
+            Ok(path) => {
+                places.push(place);
+                paths.push(path);
+            }
+            Err(error) => outcomes[place] = Outcome::Failed(error.to_string()),
         }
+    }
+    for (place, outcome) in places.into_iter().zip(delete_paths(cloud, paths).await) {
+        outcomes[place] = outcome;
+    }
+    outcomes
+}
+
+async fn delete_paths(cloud: &Cloud, paths: Vec<Path>) -> Vec<Outcome> {
+    if paths.is_empty() {
+        return Vec::new();
     }
     match &cloud.backend {
         Backend::S3(store) => bulk(Arc::new(store.clone()), paths, true).await,

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Deletes one file, and its own directory if that is empty now.
 pub(super) async fn delete(directory: &Directory, key: &str) -> Outcome {
     directory.counters.count_delete();
-    let checked = Directory::path(key).map_err(|error| error.to_string());
+    let checked = Directory::path(key).map_err(|_| "its name cannot be expressed".to_owned());
     let checked = checked.and_then(|path| stays_inside(directory, key).map(|()| path));
     let path = match checked {
         Ok(path) => path,

@@ -7,6 +7,7 @@ use crate::storage::cloud::Cloud;
 use crate::storage::directory::Directory;
 use crate::storage::open::Opened;
 use futures::{StreamExt, stream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A plan that was looked at, was not refused, and is to be carried out. Only its maker can make it, and only it arms a
@@ -32,6 +33,11 @@ enum Place<'a> {
 
 /// How many batches are on their way at a time: each counts a thousandfold against the store's request rate.
 const BATCHES_IN_FLIGHT: usize = 4;
+/// How many looks at single keys, to settle what a batch left open.
+const LOOKS_IN_FLIGHT: usize = 16;
+/// After so many batches in a row of which nobody knows anything the store is not asked for more: it is gone, or does not
+/// accept the credential any more.
+const LOST_BATCHES: u32 = 3;
 /// How often a key is tried of which the store's answer told nothing.
 const TRIES: u32 = 3;
 
@@ -62,13 +68,19 @@ impl<'a> Sweeper<'a> {
             Place::Directory(_) => 1,
             Place::Cloud(cloud) => batch::batch_size(&cloud.backend),
         };
-        let go_on = &go_on;
+        let lost = AtomicU32::new(0);
+        let (go_on, lost) = (&go_on, &lost);
         let batches = keys.chunks(size).map(|chunk| async move {
-            if !go_on() {
+            if !go_on() || lost.load(Ordering::SeqCst) >= LOST_BATCHES {
                 return Vec::new();
             }
             let names: Vec<&str> = chunk.iter().map(|(_, key)| *key).collect();
-            let outcomes = self.settled(&names).await;
+            let outcomes = self.settled(&names, go_on).await;
+            if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unknown(_))) {
+                lost.fetch_add(1, Ordering::SeqCst);
+            } else {
+                lost.store(0, Ordering::SeqCst);
+            }
             chunk.iter().map(|(number, _)| *number).zip(outcomes).collect::<Vec<_>>()
         });
         let mut batches = Box::pin(stream::iter(batches).buffer_unordered(self.in_flight));
@@ -78,23 +90,29 @@ impl<'a> Sweeper<'a> {
     }
 
     /// Deletes one batch and settles what the store's answer left open: looks for each such key, and tries again as long
-    /// as it is there.
-    async fn settled(&self, keys: &[&str]) -> Vec<Outcome> {
+    /// as it is there. Where even looking fails, the rest stays unknown: the next run will know.
+    async fn settled(&self, keys: &[&str], go_on: &(impl Fn() -> bool + Sync)) -> Vec<Outcome> {
         let mut outcomes = self.attempt(keys).await;
         for attempt in 1..=TRIES {
             let open: Vec<usize> = (0..keys.len()).filter(|at| matches!(outcomes[*at], Outcome::Unknown(_))).collect();
-            if open.is_empty() {
+            if open.is_empty() || !go_on() {
                 break;
             }
             let mut there = Vec::new();
-            for at in open {
-                match self.is_there(keys[at]).await {
+            let looks = open.into_iter().map(|at| async move { (at, self.is_there(keys[at]).await) });
+            let mut looks = Box::pin(stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT));
+            while let Some((at, found)) = looks.next().await {
+                match found {
                     Some(true) => there.push(at),
                     // It was there when it was listed, and it is gone now that its delete was sent.
                     Some(false) => outcomes[at] = Outcome::Deleted,
-                    None => {}
+                    None => break,
+                }
+                if !go_on() {
+                    break;
                 }
             }
+            drop(looks);
             if there.is_empty() {
                 break;
             }

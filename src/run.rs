@@ -199,7 +199,7 @@ pub async fn carry_out(
     stop: &Stop,
 ) -> Result<Outcomes> {
     let mut outcomes = Outcomes::new(approved.plan);
-    let check = recheck::unchanged(opened.reader(), survey, approved.plan, observer);
+    let check = recheck::unchanged(opened.reader(), survey, approved.plan, &mut outcomes, observer);
     tokio::select! {
         result = check => result?,
         () = stop.requested() => return Ok(outcomes),

@@ -254,8 +254,8 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
     };
     let mut stderr = anstream::stderr();
     for refusal in &report.refusals {
-        let message = words::wrapped(&format!("refused: {} ({})", refusal.message, refusal.code), "");
-        let _ = writeln!(stderr, "{message}  if you know better: {}", refusal.allow);
+        let _ = writeln!(stderr, "refused: {} ({})", words::printable(&refusal.message), refusal.code);
+        let _ = writeln!(stderr, "  if you know better: {}", refusal.allow);
     }
     if let Some(path) = job.output.as_ref().filter(|_| !common.quiet) {
         let _ = writeln!(stderr, "the plan is in {}; nothing was deleted", path.display());

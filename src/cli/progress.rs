@@ -3,7 +3,7 @@
 use crate::collect::plan::Stage;
 use crate::event::{Event, Observer, Phase};
 use bytesize::ByteSize;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -69,10 +69,13 @@ impl Progress {
 
 fn bar(phase: Phase, total: Option<u64>) -> ProgressBar {
     let template = match total {
-        Some(_) => "{spinner} {prefix} [{bar:20}] {human_pos}/{human_len} {msg} ({per_sec}, {eta} left)",
-        None => "{spinner} {prefix}: {human_pos} {msg} ({per_sec})",
+        Some(_) => "{spinner} {prefix} [{bar:20}] {human_pos}/{human_len} {msg} ({rate}, {eta} left)",
+        None => "{spinner} {prefix}: {human_pos} {msg} ({rate})",
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let _ = write!(text, "{:.0}/s", state.per_sec());
+    });
     let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new).with_style(style).with_prefix(phase.name());
     bar.enable_steady_tick(Duration::from_millis(120));
     bar

@@ -20,7 +20,7 @@ pub fn number(count: u64, one: &str) -> String {
     }
 }
 
-/// An error with its causes, and what to do next.
+/// An error with its causes, and what to do next: a line each, so that logs can be searched.
 #[must_use]
 pub fn error(error: &Error) -> String {
     let mut text = format!("error: {}", printable(&error.to_string()));
@@ -28,7 +28,7 @@ pub fn error(error: &Error) -> String {
         let _ = write!(text, ": {}", printable(&causes));
     }
     if let Some(next) = error.hint() {
-        let _ = write!(text, "\n{}", wrapped(&printable(&format!("next: {next}")), "  ").trim_end());
+        let _ = write!(text, "\n  next: {}", printable(next));
     }
     text
 }

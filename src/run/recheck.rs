@@ -2,19 +2,30 @@
 
 use crate::collect::entry::Evidence;
 use crate::collect::inventory::Repository;
+use crate::collect::outcome::{Outcome, Outcomes};
 use crate::collect::plan::Plan;
 use crate::collect::report::Scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::layout::{self, StorageKey};
 use crate::storage::reader::{Area, Storage};
-use futures::TryStreamExt;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::{BTreeSet, HashMap};
 
-/// Makes sure that nothing wrote to these repositories since they were listed.
-pub(super) async fn unchanged(storage: &dyn Storage, scan: &Scan, plan: &Plan, observer: &dyn Observer) -> Result<()> {
-    let pointers = plan.deletions().iter().filter(|deletion| deletion.stage.is_pointer());
-    let planned: HashSet<&str> = pointers.map(|deletion| deletion.key.as_str()).collect();
+/// How many looks at single keys at a time.
+const LOOKS_IN_FLIGHT: usize = 16;
+
+/// Makes sure that nothing wrote to these repositories since they were listed. What another collector has removed of the
+/// plan in the meantime is noted as gone.
+pub(super) async fn unchanged(
+    storage: &dyn Storage,
+    scan: &Scan,
+    plan: &Plan,
+    outcomes: &mut Outcomes,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
+    let planned: HashMap<&str, usize> = pointers.map(|(index, deletion)| (deletion.key.as_str(), index)).collect();
     let affected: BTreeSet<usize> =
         plan.deletions().iter().filter_map(|deletion| Some(deletion.repository.as_ref()?.0)).collect();
     if affected.is_empty() {
@@ -64,10 +75,19 @@ pub(super) async fn unchanged(storage: &dyn Storage, scan: &Scan, plan: &Plan, o
             observer.notice(Event::Progress(page.len() as u64, 0));
         }
     }
-    // What was planned may be gone by another collector's hand; its own delete will tell. An absence in a listing proves
-    // nothing.
-    if let Some(key) = known.keys().find(|key| !planned.contains(key.as_str())) {
-        return Err(written_to("a repository", key));
+    // What was planned may be gone by another collector's hand. An absence in a listing alone proves nothing.
+    let mut gone = Vec::new();
+    for key in known.into_keys() {
+        let index = *planned.get(key.as_str()).ok_or_else(|| written_to("a repository", &key))?;
+        gone.push((index, key));
+    }
+    let looks = gone.into_iter().map(|(index, key)| async move { Ok((index, storage.exists(&key).await?, key)) });
+    let mut looks = Box::pin(stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT));
+    while let Some((index, is_there, key)) = looks.try_next().await? {
+        if is_there {
+            return Err(left_out(&key));
+        }
+        outcomes.set(index, Outcome::AlreadyGone);
     }
     observer.notice(Event::End);
     Ok(())
@@ -88,6 +108,13 @@ fn pointers_of(repository: &Repository) -> impl Iterator<Item = (String, &Eviden
         current.chain(history)
     });
     revisions.chain(layers).chain(signatures).chain(tags)
+}
+
+fn left_out(key: &str) -> Error {
+    Error::new(ErrorKind::Untrustworthy, "check the registry once more before deleting")
+        .on(key)
+        .because("it is there, but a listing leaves it out: the listing is not to be trusted; nothing was deleted")
+        .next("find out what makes this storage's listings incomplete before anything is deleted from it")
 }
 
 fn written_to(repository: &str, key: &str) -> Error {

@@ -17,6 +17,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::mpsc::{self, Receiver};
 
 /// A registry in a local directory.
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ impl Directory {
     }
 
     fn walk(&self, key: String, area: Area) -> BoxStream<'static, Result<Page>> {
-        let (pages, receiver) = tokio::sync::mpsc::channel(16);
+        let (pages, receiver) = mpsc::channel(16);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, THREADS));
         let root = self.root.clone();
         let place = key.clone();
@@ -54,25 +55,28 @@ impl Directory {
         tokio::task::spawn_blocking(move || {
             Walk::start(&root, &key, area.prefix(), area == Area::Repositories, threads, &pages);
         });
-        let pages = stream::try_unfold(Some(receiver), move |state| {
-            let place = place.clone();
-            async move {
-                let Some(mut receiver) = state else { return Ok(None) };
-                match receiver.recv().await {
-                    Some(Message::Page(page)) => Ok(Some((page, Some(receiver)))),
-                    Some(Message::Complete) => Ok(None),
-                    Some(Message::Failed(error)) => Err(error),
-                    None => {
-                        let error = Error::new(ErrorKind::Io, "read the registry's directory").on(place);
-                        Err(error
-                            .because("the walk broke off")
-                            .next("perhaps this machine has no threads left; run again"))
-                    }
+        pages_of(receiver, place)
+    }
+}
+
+/// The pages of a walk. If it broke off, the last of them is an error.
+fn pages_of(receiver: Receiver<Message>, place: String) -> BoxStream<'static, Result<Page>> {
+    let pages = stream::try_unfold(Some(receiver), move |state| {
+        let place = place.clone();
+        async move {
+            let Some(mut receiver) = state else { return Ok(None) };
+            match receiver.recv().await {
+                Some(Message::Page(page)) => Ok(Some((page, Some(receiver)))),
+                Some(Message::Complete) => Ok(None),
+                Some(Message::Failed(error)) => Err(error),
+                None => {
+                    let error = Error::new(ErrorKind::Io, "read the registry's directory").on(place);
+                    Err(error.because("the walk broke off").next("perhaps this machine has no threads left; run again"))
                 }
             }
-        });
-        pages.boxed()
-    }
+        }
+    });
+    pages.boxed()
 }
 
 #[async_trait]
@@ -129,4 +133,29 @@ pub(super) fn file_error(error: &object_store::Error, doing: &str, key: &str) ->
         Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, format!("{doing} a file")).on(key);
     let found = found.because(text);
     if denied { found.next("run as the user that the registry runs as, or as root") } else { found }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use futures::TryStreamExt;
+
+    /// A thread that could not start, or that died, must not look like a directory with nothing in it.
+    #[tokio::test]
+    async fn walk_that_broke_off_is_an_error() {
+        let (sender, receiver) = mpsc::channel(4);
+        sender.send(Message::Page(Page::default())).await.unwrap();
+        drop(sender);
+        let listed: Result<Vec<Page>> = pages_of(receiver, "x".into()).try_collect().await;
+        assert!(listed.unwrap_err().to_string().contains("the walk broke off"));
+    }
+
+    #[tokio::test]
+    async fn directory_that_is_not_there_is_empty() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Directory::open(root.path()).unwrap();
+        let listed: Vec<Page> = directory.list(Area::Blobs).try_collect().await.unwrap();
+        assert!(listed.is_empty());
+    }
 }

@@ -11,7 +11,9 @@ const TERMINAL: &str = r"
 import os, pty, subprocess, sys, threading
 answer, argv = sys.argv[1], sys.argv[2:]
 master, slave = pty.openpty()
-child = subprocess.Popen(argv, stdin=slave, stderr=slave, stdout=subprocess.PIPE, start_new_session=True)
+import fcntl, termios
+child = subprocess.Popen(argv, stdin=slave, stderr=slave, stdout=subprocess.PIPE, start_new_session=True,
+                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 os.close(slave)
 seen = b''
 def out():
@@ -30,7 +32,7 @@ while True:
     seen += part
     if not asked and b'[y/N]' in seen:
         asked = True
-        os.write(master, b'\x04' if answer == 'EOF' else answer.encode() + b'\n')
+        os.write(master, {'EOF': b'\x04', 'INT': b'\x03'}.get(answer, answer.encode() + b'\n'))
 reader.join()
 sys.stderr.buffer.write(seen)
 sys.stderr.flush()
@@ -88,5 +90,13 @@ fn json_on_a_terminal_is_still_one_object() {
     assert_eq!(ran.json()["stopped"], "the answer was no");
     assert!(ran.count("/not_attempted") > 0);
     assert!(ran.count("/exit_code") == 1);
+    disk.expect_untouched();
+}
+
+#[test]
+fn question_can_be_interrupted() {
+    let disk = Disk::new();
+    let ran = on_a_terminal("INT", &["gc", "--offline", "-m", &disk.path()]);
+    assert_eq!(ran.code, 130, "{ran:#?}");
     disk.expect_untouched();
 }

@@ -71,7 +71,7 @@ fn lines_fit_a_terminal() {
     young.tag("other", "v1", &broken.digest).delete_manifest("other", &broken.digest);
     let young = Disk::with(&young);
     let kept = regsweep(["gc", "--dry-run", &young.path()]).expect(0);
-    assert!(kept.stdout.contains("kept for safety") && kept.stdout.contains("it can go after"), "{kept:#?}");
+    assert!(kept.stdout.contains("kept for safety") && kept.stdout.contains("they can go after"), "{kept:#?}");
     for (arguments, disk) in [
         (&["gc", "--offline", "-m", "--dry-run"][..], &disk),
         (&["gc", "--dry-run"], &young),
@@ -204,4 +204,15 @@ fn the_json_report_has_what_the_manual_says() {
     assert_eq!(json["bytes"]["freed"], gone);
     let left: u64 = disk.now().values().map(|entry| entry.bytes.len() as u64).sum();
     assert_eq!(json["bytes"]["after"], left);
+}
+
+#[test]
+fn report_that_cannot_be_written_is_a_failure() {
+    let disk = Disk::new();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let path = disk.path();
+    let mut command = super::tool::command(["gc", "--offline", "--dry-run", "--format", "json", &path]);
+    let output = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("write the report to stdout"));
 }

@@ -288,3 +288,18 @@ fn a_tag_that_the_listing_leaves_out_is_missed_by_its_history() {
         scene.expect_untouched(&key);
     }
 }
+
+/// A console leaves markers of folders; such a key cannot be named in a delete.
+#[test]
+fn upload_with_a_key_that_cannot_be_named_hides_nobody() {
+    let scene = Scene::new();
+    let upload = format!("{ROOT}/repositories/a/_uploads/0f8fad5b-d9cb-469f-a165-70867728950e/");
+    let old = super::lab::tree::days_ago(30);
+    for file in ["", "startedat", "data"] {
+        scene.bucket.put_at(&format!("{upload}{file}"), "2025-01-01T00:00:00Z", old);
+    }
+    let ran = scene.collect().expect(0);
+    assert!(ran.problems().contains("unaddressable_key"), "{ran:#?}");
+    let left: Vec<String> = scene.bucket.keys().into_iter().filter(|key| key.starts_with(&upload)).collect();
+    assert_eq!(left, [upload]);
+}

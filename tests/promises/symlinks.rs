@@ -210,3 +210,36 @@ fn manifest_that_cannot_be_read_stops_the_run() {
     let left = whole("here", &image).into_iter().filter(|key| *key != blobs([&image.digest])[0]);
     assert!(left.into_iter().all(|key| directory.path().join(key).exists()));
 }
+
+/// What `b` borrows from `a` would be judged by what `a` needs, and `b` would lose its layers.
+#[test]
+fn part_of_a_repository_that_is_borrowed_from_another_stops_the_run() {
+    let (registry, ..) = two();
+    let directory = written(&registry);
+    let root = directory.path();
+    let borrowed = root.join(repository("here")).join("_layers");
+    fs::remove_dir_all(&borrowed).unwrap();
+    symlink(root.join(repository("there")).join("_layers"), &borrowed).unwrap();
+    let before = read_dir(root);
+    let ran = gc(&["--offline", "-m"], root).expect(1);
+    assert!(ran.stderr.contains("makes a part of one repository a part of another"), "{ran:#?}");
+    assert_eq!(read_dir(root), before);
+}
+
+/// Deleting it would remove the link and free nothing.
+#[test]
+fn file_that_is_a_link_counts_and_stays() {
+    let (mut registry, ..) = two();
+    let orphan = registry.blob("an orphan that was moved away");
+    let directory = written(&registry);
+    let root = directory.path();
+    let data = root.join(crate::lab::registry::blob_key(&orphan));
+    let away = root.join("pool/x");
+    fs::create_dir_all(away.parent().unwrap()).unwrap();
+    fs::rename(&data, &away).unwrap();
+    symlink(&away, &data).unwrap();
+    let ran = gc(&["--offline", "-m"], root).expect(0);
+    assert!(ran.problems().contains("outside_root"), "{ran:#?}");
+    assert!(data.is_symlink() && away.exists());
+    assert!(gc(&["--offline", "-m"], root).expect(0).count("/entries/planned") == 0);
+}

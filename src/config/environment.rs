@@ -157,7 +157,7 @@ pub(super) mod fake {
         }
 
         fn working_directory(&self) -> io::Result<PathBuf> {
-            Ok("/work".into())
+            Ok("/here".into())
         }
     }
 }

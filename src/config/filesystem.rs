@@ -89,12 +89,12 @@ mod tests {
             ("rootdirectory: ''", "/"),
             ("rootdirectory: /", "/"),
             ("rootdirectory: /prefix", "/prefix"),
-            ("rootdirectory: prefix/", "/work/prefix"),
+            ("rootdirectory: prefix/", "/here/prefix"),
             ("rootdirectory: /a//b", "/a/b"),
             ("rootdirectory: /a/../b", "/b"),
-            ("rootdirectory: 2024", "/work/2024"),
-            ("rootdirectory: 0755", "/work/493"),
-            ("rootdirectory: '0755'", "/work/0755"),
+            ("rootdirectory: 2024", "/here/2024"),
+            ("rootdirectory: 0755", "/here/493"),
+            ("rootdirectory: '0755'", "/here/0755"),
         ];
         for (line, directory) in cases {
             assert_eq!(root(&ok(read(&with(line), &[]))), directory, "{line:?}");
@@ -136,7 +136,7 @@ mod tests {
             resolved.notes,
             [
                 "`storage.filesystem.rootdirectory` (line 5 of /etc/r.yml) is relative; taken from the working directory \
-              of regsweep, it is /work/data"
+              of regsweep, it is /here/data"
             ]
         );
     }

@@ -91,7 +91,8 @@ fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (Err
 }
 
 /// What the libraries say when a chain of credential providers ends without one.
-const CREDENTIALS: [&str; 6] = [
+const CREDENTIALS: [&str; 7] = [
+    "while loading credentials",
     "no credentials found in chain",
     "no providers in chain provided credentials",
     "could not be loaded",
@@ -166,6 +167,7 @@ mod tests {
             ("<Error><Code>PermanentRedirect</Code></Error>", ErrorKind::Configuration),
             ("no providers in chain provided credentials", ErrorKind::Credentials),
             ("no credentials found in chain. Attempted: Environment", ErrorKind::Credentials),
+            ("an error occurred while loading credentials: failed to load IMDS", ErrorKind::Credentials),
             ("Received redirect without LOCATION, this normally indicates", ErrorKind::Configuration),
             ("connection refused", ErrorKind::Unreachable),
         ] {

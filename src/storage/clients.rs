@@ -46,10 +46,20 @@ fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) 
     Ok(options)
 }
 
-fn unusable(location: &str, error: &object_store::Error) -> Error {
-    Error::new(ErrorKind::Configuration, "prepare the client")
-        .on(location)
-        .because(explain::shortened(&explain::chain(error)))
+/// Certificates are only looked at when the client is made.
+fn is_about_certificates(error: &object_store::Error) -> bool {
+    explain::chain(error).contains("certificate")
+}
+
+fn unusable(location: &str, connection: &Connection, error: &object_store::Error) -> Error {
+    let why = explain::shortened(&explain::chain(error));
+    match &connection.ca_file {
+        Some(file) if is_about_certificates(error) => Error::new(ErrorKind::Usage, "read the CA file")
+            .on(file.display().to_string())
+            .because(why)
+            .next("give a PEM file"),
+        _ => Error::new(ErrorKind::Configuration, "prepare the client").on(location).because(why),
+    }
 }
 
 pub(super) fn s3_client(
@@ -97,11 +107,26 @@ pub(super) fn s3_client(
         (None, Some(aws)) => builder.with_credentials(Arc::clone(&aws.provider)),
         (None, None) => builder,
     };
-    builder.build().map_err(|error| unusable(&format!("s3://{}", s3.bucket), &error))
+    builder.build().map_err(|error| unusable(&format!("s3://{}", s3.bucket), connection, &error))
+}
+
+/// Finds how to sign in, once for all clients: a token that was had serves each of them.
+///
+/// # Errors
+/// If there is a sign-in file, and it cannot be used.
+pub(super) fn gcs_sign_in(gcs: &GcsLocation) -> Result<credentials::Google> {
+    match &gcs.credential {
+        GcsCredential::KeyFile(path) => credentials::google_chain(Some(path)),
+        GcsCredential::Default => credentials::google_chain(None),
+        GcsCredential::Inline(_) | GcsCredential::Token(_) | GcsCredential::Anonymous => {
+            Ok(credentials::Google::default())
+        }
+    }
 }
 
 pub(super) fn gcs_client(
     gcs: &GcsLocation,
+    google: &credentials::Google,
     connection: &Connection,
     counters: &Arc<Counters>,
     max_retries: usize,
@@ -115,25 +140,25 @@ pub(super) fn gcs_client(
     if let Some(endpoint) = &gcs.endpoint {
         builder = builder.with_base_url(endpoint.trim_end_matches('/'));
     }
-    builder = match &gcs.credential {
-        GcsCredential::KeyFile(path) => match credentials::google_chain(Some(path))? {
-            Some(provider) => builder.with_credentials(provider),
-            None => builder.with_service_account_path(path.display().to_string()),
-        },
-        GcsCredential::Inline(key) => builder.with_service_account_key(key.reveal()),
-        GcsCredential::Token(token) => builder.with_bearer_token(token.reveal()),
+    builder = match (&gcs.credential, &google.provider, &google.file) {
+        (GcsCredential::Inline(key), ..) => builder.with_service_account_key(key.reveal()),
+        (GcsCredential::Token(token), ..) => builder.with_bearer_token(token.reveal()),
         // `object_store` signs deletes all the same, with whatever token there is: without one it would ask Google's
         // metadata server. No emulator looks at it.
-        GcsCredential::Anonymous => builder.with_skip_signature(true).with_bearer_token("anonymous"),
-        GcsCredential::Default => match credentials::google_chain(None)? {
-            Some(provider) => builder.with_credentials(provider),
-            None => match std::env::var("GOOGLE_APPLICATION_CREDENTIALS") {
-                Ok(path) if !path.is_empty() => builder.with_application_credentials(path),
-                _ => builder,
-            },
-        },
+        (GcsCredential::Anonymous, ..) => builder.with_skip_signature(true).with_bearer_token("anonymous"),
+        (_, Some(provider), _) => builder.with_credentials(Arc::clone(provider)),
+        (GcsCredential::KeyFile(path), ..) => builder.with_service_account_path(path.display().to_string()),
+        (GcsCredential::Default, _, Some(file)) => builder.with_application_credentials(file.display().to_string()),
+        (GcsCredential::Default, ..) => builder,
     };
-    builder.build().map_err(|error| unusable(&format!("gs://{}", gcs.bucket), &error))
+    builder.build().map_err(|error| match &google.file {
+        // Whatever else is wrong with a client shows before: what is left is the file.
+        Some(file) if !is_about_certificates(&error) => Error::new(ErrorKind::Credentials, "read the sign-in file")
+            .on(file.display().to_string())
+            .because(explain::shortened(&explain::chain(&error)))
+            .next(credentials::SIGN_IN),
+        _ => unusable(&format!("gs://{}", gcs.bucket), connection, &error),
+    })
 }
 
 /// With `leading_slash` the container goes into the endpoint and the container's name is left empty: so every request has
@@ -177,7 +202,7 @@ pub(super) fn azure_client(
         }
         AzureCredential::Default => azure_from_environment(builder),
     };
-    builder.build().map_err(|error| unusable(&format!("az://{}", azure.container), &error))
+    builder.build().map_err(|error| unusable(&format!("az://{}", azure.container), connection, &error))
 }
 
 /// What `object_store` would read from the environment, but for what says where the data is: that is decided already.

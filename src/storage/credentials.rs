@@ -116,6 +116,10 @@ pub(super) async fn aws_chain(_profile: Option<&str>, _region: Option<&str>) -> 
 /// The kinds of sign-in file that `object_store` reads by itself.
 const KNOWN_TO_OBJECT_STORE: [&str; 2] = ["service_account", "authorized_user"];
 
+/// What works instead of a sign-in file that does not.
+pub(super) const SIGN_IN: &str = "use a service account key, a file of workload identity federation, what \
+    `gcloud auth application-default login` writes, or a token in CLOUDSDK_AUTH_ACCESS_TOKEN";
+
 /// The sign-in file that Google's tools would use, if there is one.
 fn google_file() -> Option<PathBuf> {
     let named = std::env::var_os("GOOGLE_APPLICATION_CREDENTIALS").filter(|path| !path.is_empty());
@@ -127,28 +131,34 @@ fn google_file() -> Option<PathBuf> {
     })
 }
 
-/// A provider for a sign-in file of a kind that `object_store` does not read; `None` where it can read what there is.
+/// How to sign in to Google Cloud without a token in hand.
+#[derive(Debug, Default)]
+pub(super) struct Google {
+    /// The sign-in file, if there is one.
+    pub(super) file: Option<PathBuf>,
+    /// For a file of a kind that `object_store` does not read: who gets and keeps tokens.
+    pub(super) provider: Option<object_store::gcp::GcpCredentialProvider>,
+}
+
+/// Finds the sign-in file: the given one, or that of Google's tools.
 ///
 /// # Errors
 /// If the file cannot be read, is no sign-in file, or needs what this build does not have.
-pub(super) fn google_chain(file: Option<&Path>) -> Result<Option<object_store::gcp::GcpCredentialProvider>> {
+pub(super) fn google_chain(file: Option<&Path>) -> Result<Google> {
     use crate::error::{Error, ErrorKind};
-    let Some(path) = file.map(Path::to_owned).or_else(google_file) else { return Ok(None) };
+    let Some(path) = file.map(Path::to_owned).or_else(google_file) else { return Ok(Google::default()) };
     let shown = path.display().to_string();
-    let failed =
-        |why: String| Error::new(ErrorKind::Credentials, "read the sign-in file").on(shown.clone()).because(why);
+    let failed = |why: String| {
+        Error::new(ErrorKind::Credentials, "read the sign-in file").on(shown.clone()).because(why).next(SIGN_IN)
+    };
     let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-    let json: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|_| failed("it is not JSON".into()).next("use the file as your cloud wrote it"))?;
+    let json: serde_json::Value = serde_json::from_str(&text).map_err(|_| failed("it is not JSON".into()))?;
     let kind = json.get("type").and_then(serde_json::Value::as_str).unwrap_or_default();
     if KNOWN_TO_OBJECT_STORE.contains(&kind) {
-        return Ok(None);
+        return Ok(Google { file: Some(path), provider: None });
     }
-    google_provider(json.clone(), kind).map(Some).map_err(|why| {
-        failed(why).next(
-            "use a service account key, `gcloud auth application-default login`, or a token in CLOUDSDK_AUTH_ACCESS_TOKEN",
-        )
-    })
+    let provider = google_provider(json.clone(), kind).map_err(failed)?;
+    Ok(Google { file: Some(path), provider: Some(provider) })
 }
 
 #[cfg(feature = "google-auth")]

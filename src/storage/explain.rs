@@ -83,6 +83,17 @@ fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (Err
             let next = "give credentials: in the registry's configuration, the cloud's environment variables, a profile (--profile) or the machine's role";
             (ErrorKind::Credentials, "no credentials could be had".into(), Some(next))
         }
+        _ if text.contains("CaUsedAsEndEntity") => {
+            let next = "give the server a certificate that is not an authority's (basicConstraints CA:FALSE) and its \
+                        authority with --ca-file";
+            let why = "the server shows an authority's certificate as its own, which is not accepted";
+            (ErrorKind::Unreachable, why.into(), Some(next))
+        }
+        _ if text.contains("invalid peer certificate") => {
+            let next =
+                "give the PEM file of the authority that signed it with --ca-file; check the endpoint's name too";
+            (ErrorKind::Unreachable, "the server's certificate is not trusted".into(), Some(next))
+        }
         _ => {
             let next = "check the endpoint, the network, and whether a proxy or a CA file (--ca-file) is needed";
             (ErrorKind::Unreachable, format!("the store could not be asked{said}"), Some(next))
@@ -170,6 +181,8 @@ mod tests {
             ("an error occurred while loading credentials: failed to load IMDS", ErrorKind::Credentials),
             ("Received redirect without LOCATION, this normally indicates", ErrorKind::Configuration),
             ("connection refused", ErrorKind::Unreachable),
+            ("invalid peer certificate: UnknownIssuer", ErrorKind::Unreachable),
+            ("invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))", ErrorKind::Unreachable),
         ] {
             let error = request(&generic(text), "list", "x");
             assert_eq!(error.kind(), kind, "{text}");

@@ -1,6 +1,6 @@
 //! Opens a registry's storage: the right client, the right credentials, and a first look that finds mistakes at once.
 
-use super::clients::{azure_client, gcs_client, s3_client};
+use super::clients::{azure_client, gcs_client, gcs_sign_in, s3_client};
 use super::cloud::{Backend, Cloud};
 use super::credentials;
 use super::directory::Directory;
@@ -79,7 +79,8 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             Ok(Opened::Cloud(cloud(client(PATIENT)?)))
         }
         Store::Gcs(gcs) => {
-            let client = |retries| gcs_client(gcs, connection, &counters, retries).map(Backend::Gcs);
+            let google = gcs_sign_in(gcs)?;
+            let client = |retries| gcs_client(gcs, &google, connection, &counters, retries).map(Backend::Gcs);
             let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters));
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
             Ok(Opened::Cloud(cloud(client(PATIENT)?)))

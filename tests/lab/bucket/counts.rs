@@ -73,6 +73,10 @@ pub struct Call {
     pub keys: Vec<String>,
     /// The query's pairs, decoded.
     pub query: Vec<(String, String)>,
+    /// Who asked: the `Authorization` header; empty where there is none.
+    pub authorization: String,
+    /// The session of a temporary credential (`x-amz-security-token`); empty where there is none.
+    pub session: String,
     /// The status answered; 0 where the connection was cut without an answer, or the answer is not made yet.
     pub status: u16,
 }

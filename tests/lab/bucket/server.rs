@@ -143,6 +143,8 @@ async fn handle(store: &Store, request: hyper::Request<Incoming>) -> io::Result<
             key: request.key.clone(),
             keys: request.keys.clone(),
             query: request.query.clone(),
+            authorization: request.header("authorization").unwrap_or_default().to_owned(),
+            session: request.header("x-amz-security-token").unwrap_or_default().to_owned(),
             status: 0,
         });
         (state.judge(&request), state.log.len() - 1)

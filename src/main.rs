@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("REGSWEEP_LOG").unwrap_or_else(|_| "error".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_env("REGSWEEP_LOG")
+        .unwrap_or_else(|_| "error,rustls_platform_verifier=off".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     ExitCode::from(match &cli.command {
         Command::GarbageCollect(args) => garbage_collect::run(args, &cli.common),

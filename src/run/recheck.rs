@@ -1,9 +1,9 @@
 //! One more look at the repositories that are about to lose something, right before they do.
 
-use crate::collect::entry::Evidence;
+use crate::collect::entry::{Entry, Evidence};
 use crate::collect::inventory::Repository;
 use crate::collect::outcome::{Outcome, Outcomes};
-use crate::collect::plan::Plan;
+use crate::collect::plan::{Plan, Stage};
 use crate::collect::report::Scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
@@ -26,6 +26,9 @@ pub(super) async fn unchanged(
 ) -> Result<()> {
     let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
     let planned: HashMap<&str, usize> = pointers.map(|(index, deletion)| (deletion.key.as_str(), index)).collect();
+    let uploads = plan.deletions().iter().filter(|deletion| deletion.stage == Stage::Upload);
+    let uploads: HashMap<&str, &Evidence> =
+        uploads.map(|deletion| (deletion.key.as_str(), &deletion.evidence)).collect();
     let affected: BTreeSet<usize> =
         plan.deletions().iter().filter_map(|deletion| Some(deletion.repository.as_ref()?.0)).collect();
     if affected.is_empty() {
@@ -37,16 +40,19 @@ pub(super) async fn unchanged(
         known.extend(pointers_of(&scan.inventory.repositories[*at]));
     }
     let names: BTreeSet<&str> = affected.iter().map(|at| scan.inventory.repositories[*at].name.as_str()).collect();
-    let mut see = |entry: &crate::collect::entry::Entry<'_>| {
+    let mut see = |entry: &Entry<'_>| {
         let repository = match StorageKey::parse(entry.key) {
             StorageKey::LayerLink { repository, .. }
             | StorageKey::RevisionLink { repository, .. }
             | StorageKey::SignatureLink { repository, .. }
             | StorageKey::TagCurrent { repository, .. }
             | StorageKey::TagHistory { repository, .. } => repository,
-            StorageKey::Blob(_) | StorageKey::Upload { .. } | StorageKey::Suspect { .. } | StorageKey::Unrecognized => {
-                return Ok(());
+            // An upload that was given up may have been taken up again. One that is gone was purged: its delete will tell.
+            StorageKey::Upload { repository, .. } => {
+                let seen = uploads.get(entry.key).filter(|evidence| ***evidence != entry.evidence());
+                return seen.map_or(Ok(()), |_| Err(written_to(repository, entry.key)));
             }
+            StorageKey::Blob(_) | StorageKey::Suspect { .. } | StorageKey::Unrecognized => return Ok(()),
         };
         if !names.contains(repository) {
             return Ok(());

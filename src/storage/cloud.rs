@@ -114,7 +114,9 @@ impl Cloud {
 
     /// Whether anything is below a raw prefix.
     pub(super) async fn has_any(&self, raw_prefix: &str) -> Result<bool> {
-        Ok(!self.page(raw_prefix, None, None, 1).await?.is_empty())
+        let page = self.page(raw_prefix, None, None, 1).await?;
+        // A page may be empty and yet not be the last.
+        Ok(!page.is_empty() || page.next.is_some())
     }
 
     async fn page(&self, raw: &str, token: Option<String>, after: Option<String>, size: usize) -> Result<Page> {

@@ -155,6 +155,21 @@ fn a_push_between_scan_and_delete_stops_the_run() {
     }
 }
 
+/// A client comes back to an upload that looked given up.
+#[test]
+fn an_upload_that_is_taken_up_again_stops_the_run() {
+    let scene = Scene::new();
+    let upload = scene.before.keys().find(|key| key.contains("/_uploads/") && key.ends_with("/data")).unwrap().clone();
+    assert!(scene.planned("upload", None).contains(&upload));
+    let key = upload.clone();
+    let more = move |store: &super::lab::bucket::Store| store.put(&key, "and more of it");
+    scene.bucket.fault(Fault::call(more).on(Kind::List).key(blobs).times(1));
+    let ran = scene.collect().expect(1);
+    assert!(ran.stderr.contains("was written to"), "{ran:#?}");
+    assert_eq!(scene.bucket.counts().writes(), 0);
+    assert!(scene.bucket.contains(&upload));
+}
+
 #[test]
 fn a_link_that_vanishes_between_list_and_read_loses_nothing() {
     for key in [tag_key(OTHER, "latest"), tag_key(LIVE, "multi"), layer_key(OTHER, &sha256(b"base"))] {

@@ -111,7 +111,7 @@ async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Ob
     let inventory = scan::repositories(storage, observer).await?;
     let (now, clock_difference) = judged_now(storage, order.started, begun);
     findings.clock_difference = clock_difference;
-    let inventory = scan::links(storage, inventory, order, now, observer).await?;
+    let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
     let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
 
     let deciding = Instant::now();
@@ -123,14 +123,14 @@ async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Ob
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let blobs = scan::blobs(storage, (&graph, &marks, &owners), options, now, observer).await?;
+    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), options, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
-    let plan = Plan::new(pointers.into_iter().chain(blobs.deletions.iter().cloned()).collect());
-    let mut problems = inventory.problems.clone();
+    let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
+    let mut problems = std::mem::take(&mut inventory.problems);
     problems.extend(roots::problems(&inventory, &graph, options));
     if blobs.outside.count > 0 {
         let message = format!(
-            "{} unneeded blobs were reached through a symbolic link that leaves the root: they stay",
+            "{} unneeded blobs are symbolic links, or lie behind one that leaves the root: they stay",
             blobs.outside.count
         );
         problems.add(ProblemCode::OutsideRoot, None, None, message);

@@ -92,7 +92,7 @@ pub struct BlobSurvey {
     pub young_until: Option<Timestamp>,
     /// What goes.
     pub deletions: Vec<Deletion>,
-    /// Unneeded blobs that were reached through a symbolic link that leaves the root.
+    /// Unneeded blobs that are symbolic links, or were reached through one that leaves the root.
     pub outside: Tally,
     /// Objects below `blobs/` that are no blobs.
     pub unrecognized: Tally,
@@ -140,10 +140,9 @@ impl<'a> BlobJudge<'a> {
         self.survey.found.add(entry.size);
         let needed = self.marks.anywhere(id);
         let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some();
-        let evidence = entry.evidence();
-        match decide::blob(needed, &evidence, self.options.min_age, self.now, in_scope) {
+        match decide::blob(needed, entry, self.options.min_age, self.now, in_scope) {
             Decision::Keep(reason) => self.keep(reason, entry),
-            Decision::Delete(reason) => self.survey.deletions.push(deletion(entry.key, digest, evidence, reason)),
+            Decision::Delete(reason) => self.survey.deletions.push(deletion(entry, digest, reason)),
         }
     }
 
@@ -172,14 +171,14 @@ impl<'a> BlobJudge<'a> {
     }
 }
 
-fn deletion(key: &str, digest: Digest, evidence: super::entry::Evidence, reason: DeleteReason) -> Deletion {
+fn deletion(entry: &Entry<'_>, digest: Digest, reason: DeleteReason) -> Deletion {
     Deletion {
         stage: Stage::Blob,
-        key: key.to_owned(),
+        key: entry.key.to_owned(),
         digest: Some(digest),
         alias: None,
         repository: None,
-        evidence,
+        evidence: entry.evidence(),
         reason,
         level: 0,
     }

@@ -1,6 +1,6 @@
 //! Keep or delete: one total function for each kind of object. Whatever is not certain is kept.
 
-use super::entry::Evidence;
+use super::entry::{Entry, Evidence};
 use super::roots::Reason;
 use crate::model::Timestamp;
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub enum KeepReason {
     OutOfScope,
     /// It is what its tag names now.
     Current,
-    /// It was reached through a symbolic link that leaves the root.
+    /// It is a symbolic link, or was reached through one that leaves the root.
     OutsideRoot,
     /// The user keeps all of its kind.
     SwitchedOff,
@@ -105,18 +105,12 @@ pub fn upload(
 
 /// A blob: `needed` is why anyone needs it; `in_scope` whether it concerns the repositories that may lose something.
 #[must_use]
-pub fn blob(
-    needed: Option<Reason>,
-    evidence: &Evidence,
-    min_age: Duration,
-    now: Timestamp,
-    in_scope: bool,
-) -> Decision {
+pub fn blob(needed: Option<Reason>, entry: &Entry<'_>, min_age: Duration, now: Timestamp, in_scope: bool) -> Decision {
     match needed {
         Some(reason) => Decision::Keep(KeepReason::Needed(reason)),
-        None if evidence.outside => Decision::Keep(KeepReason::OutsideRoot),
+        None if entry.outside => Decision::Keep(KeepReason::OutsideRoot),
         None if !in_scope => Decision::Keep(KeepReason::OutOfScope),
-        None if evidence.modified.is_younger_than(min_age, now) => Decision::Keep(KeepReason::Young),
+        None if entry.modified.is_younger_than(min_age, now) => Decision::Keep(KeepReason::Young),
         None => Decision::Delete(DeleteReason::UnreferencedBlob),
     }
 }
@@ -134,6 +128,10 @@ mod tests {
 
     fn outside() -> Evidence {
         Evidence { outside: true, ..seen(100) }
+    }
+
+    fn listed(days_ago: i64) -> Entry<'static> {
+        Entry { key: "", size: 1, modified: Timestamp::from_days(20_000 - days_ago), etag: None, outside: false }
     }
 
     #[test]
@@ -163,12 +161,15 @@ mod tests {
     #[test]
     fn every_branch_for_a_blob() {
         let needed = Some(Reason::Needed);
-        assert_eq!(blob(needed, &seen(9), DAY, NOW, true), Decision::Keep(KeepReason::Needed(Reason::Needed)));
-        assert_eq!(blob(None, &outside(), DAY, NOW, true), Decision::Keep(KeepReason::OutsideRoot));
-        assert_eq!(blob(None, &seen(9), DAY, NOW, false), Decision::Keep(KeepReason::OutOfScope));
-        assert_eq!(blob(None, &seen(0), DAY, NOW, true), Decision::Keep(KeepReason::Young));
-        assert_eq!(blob(None, &seen(-1), DAY, NOW, true), Decision::Keep(KeepReason::Young));
-        assert_eq!(blob(None, &seen(0), Duration::ZERO, NOW, true), Decision::Delete(DeleteReason::UnreferencedBlob));
-        assert_eq!(blob(None, &seen(1), DAY, NOW, true), Decision::Delete(DeleteReason::UnreferencedBlob));
+        assert_eq!(blob(needed, &listed(9), DAY, NOW, true), Decision::Keep(KeepReason::Needed(Reason::Needed)));
+        assert_eq!(
+            blob(None, &Entry { outside: true, ..listed(100) }, DAY, NOW, true),
+            Decision::Keep(KeepReason::OutsideRoot)
+        );
+        assert_eq!(blob(None, &listed(9), DAY, NOW, false), Decision::Keep(KeepReason::OutOfScope));
+        assert_eq!(blob(None, &listed(0), DAY, NOW, true), Decision::Keep(KeepReason::Young));
+        assert_eq!(blob(None, &listed(-1), DAY, NOW, true), Decision::Keep(KeepReason::Young));
+        assert_eq!(blob(None, &listed(0), Duration::ZERO, NOW, true), Decision::Delete(DeleteReason::UnreferencedBlob));
+        assert_eq!(blob(None, &listed(1), DAY, NOW, true), Decision::Delete(DeleteReason::UnreferencedBlob));
     }
 }

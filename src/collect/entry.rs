@@ -15,7 +15,8 @@ pub struct Entry<'a> {
     pub modified: Timestamp,
     /// The store's `ETag`, if it has one.
     pub etag: Option<&'a str>,
-    /// Whether it was reached through a symbolic link that leaves the root. Such an object counts, and is never deleted.
+    /// Whether it is a symbolic link, or was reached through one that leaves the root. Such an object counts, and is never
+    /// deleted: it belongs to somebody else as well, or removing it frees nothing.
     pub outside: bool,
 }
 

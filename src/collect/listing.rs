@@ -42,7 +42,8 @@ impl Builder {
         self.inventory.objects += 1;
         self.inventory.bytes += entry.size;
         if entry.outside {
-            let message = "reached through a symbolic link that leaves the root: it counts, and is never deleted";
+            let message =
+                "it is a symbolic link, or lies behind one that leaves the root: it counts, and is never deleted";
             self.inventory.problems.add(ProblemCode::OutsideRoot, None, Some(entry.key.to_owned()), message);
         }
         if layout::is_unaddressable(entry.key) {

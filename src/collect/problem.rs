@@ -23,7 +23,7 @@ pub enum ProblemCode {
     UnknownLink,
     /// Links under a repository name that the registry does not accept.
     InvalidRepository,
-    /// Something reached through a symbolic link that leaves the root.
+    /// Something that is a symbolic link, or was reached through one that leaves the root.
     OutsideRoot,
     /// A key that the store's protocol library cannot name.
     UnaddressableKey,

@@ -11,7 +11,7 @@ use crate::model::Timestamp;
 use crate::run::{self, Order, Stop, Survey};
 use crate::storage::open::{self, Connection, Opened};
 use crate::storage::sweep::Approved;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -71,8 +71,11 @@ fn choose_colours(colour: Colour) {
 
 /// Whether the text was written. A reader that has seen enough (`| head`) is no failure.
 fn print(text: &str) -> bool {
-    let written = writeln!(anstream::stdout(), "{}", text.trim_end());
-    match written.and_then(|()| anstream::stdout().flush()) {
+    written(writeln!(anstream::stdout(), "{}", text.trim_end()).and_then(|()| anstream::stdout().flush()))
+}
+
+fn written(result: std::io::Result<()>) -> bool {
+    match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             let _ = writeln!(anstream::stderr(), "error: write the report to stdout: {error}");
             false
@@ -120,11 +123,17 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     let mut survey = run::survey(opened.reader(), &order, &observer, &stop).await?;
     let mut report = Report::new(&survey.scan, &survey.plan);
     describe(&mut report, job, &order, &survey);
-    if let Some(path) = &job.output {
+    // A refused plan is not saved: a file of it would ask to be carried out.
+    if let Some(path) = job.output.as_ref().filter(|_| survey.refusals.is_empty()) {
         plan_file::save(path, &header(&report, started), &survey.plan)?;
     }
     if common.verbose && common.format == Format::Text && !common.quiet {
-        print(&(verbose::marking(&survey.scan) + &verbose::eligible(&survey.plan)));
+        let mut out = BufWriter::new(anstream::stdout());
+        written(
+            verbose::marking(&mut out, &survey.scan)
+                .and_then(|()| verbose::eligible(&mut out, &survey.plan))
+                .and_then(|()| out.flush()),
+        );
     }
     report.exit_code = if !survey.refusals.is_empty() {
         if acts {
@@ -258,7 +267,11 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
         let _ = writeln!(stderr, "  if you know better: {}", refusal.allow);
     }
     if let Some(path) = job.output.as_ref().filter(|_| !common.quiet) {
-        let _ = writeln!(stderr, "the plan is in {}; nothing was deleted", path.display());
+        let _ = if report.refusals.is_empty() {
+            writeln!(stderr, "the plan is in {}; nothing was deleted", path.display())
+        } else {
+            writeln!(stderr, "a plan that is refused is not saved; nothing was deleted")
+        };
     }
     if report.stopped.as_deref() == Some(NO) {
         let _ = writeln!(stderr, "nothing was deleted");

@@ -24,14 +24,13 @@ pub fn save(path: &Path, header: &Header, plan: &Plan) -> Result<()> {
 fn write(path: &Path, header: &Header, plan: &Plan) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    let lines = seal(header, plan);
     if path.extension().is_some_and(|extension| extension == "gz") {
         let mut encoder = GzEncoder::new(io::BufWriter::new(&mut file), Compression::default());
-        lines.iter().try_for_each(|line| encoder.write_all(line.as_bytes()))?;
+        seal(header, plan, |line| encoder.write_all(line.as_bytes()))?;
         encoder.finish()?.flush()?;
     } else {
         let mut writer = io::BufWriter::new(&mut file);
-        lines.iter().try_for_each(|line| writer.write_all(line.as_bytes()))?;
+        seal(header, plan, |line| writer.write_all(line.as_bytes()))?;
         writer.flush()?;
     }
     file.as_file().sync_all()?;

@@ -1,8 +1,8 @@
 //! One object as a listing tells of it.
 
+use crate::model::digest::hex;
 use crate::model::{Digest, Timestamp};
 use md5::Digest as _;
-use std::fmt::Write as _;
 
 /// One object of a listing. Borrowed from its page: nothing here is kept but what a decision needs.
 #[derive(Debug, Clone, Copy)]
@@ -52,15 +52,7 @@ impl Entry<'_> {
 #[must_use]
 pub fn is_etag_of_link(etag: &str, digest: &Digest) -> bool {
     let etag = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"');
-    if etag.len() != 32 {
-        return false;
-    }
-    let mut expected = String::with_capacity(32);
-    for byte in md5::Md5::digest(digest.to_string()) {
-        // Writing to a String cannot fail.
-        let _ = write!(expected, "{byte:02x}");
-    }
-    etag.eq_ignore_ascii_case(&expected)
+    etag.len() == 32 && etag.eq_ignore_ascii_case(&hex(&md5::Md5::digest(digest.to_string())))
 }
 
 #[cfg(test)]

@@ -196,8 +196,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::model::Timestamp;
+    use crate::model::digest::hex;
     use md5::Digest as _;
-    use std::fmt::Write as _;
     use std::time::Duration;
 
     const S3: Proof = Proof { etags: true, cheap_reads: false };
@@ -205,10 +205,7 @@ mod tests {
     const DIRECTORY: Proof = Proof { etags: false, cheap_reads: true };
 
     fn etag(text: &str) -> String {
-        md5::Md5::digest(text).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&md5::Md5::digest(text))
     }
 
     fn inventory(proof: Proof, entries: &[(String, u64, Option<String>)]) -> Inventory {

@@ -6,7 +6,6 @@ use super::plan::{Deletion, Plan};
 use crate::model::Digest;
 use serde::Serialize;
 use sha2::Digest as _;
-use std::fmt::Write as _;
 
 /// The first line of a plan.
 #[derive(Debug, Clone, Serialize)]
@@ -55,24 +54,21 @@ struct Totals {
     sha256: String,
 }
 
-/// The lines of the file, each with its line end.
-#[must_use]
-pub fn seal(header: &Header, plan: &Plan) -> Vec<String> {
-    let mut lines = Vec::with_capacity(plan.deletions().len() + 2);
-    lines.push(line(header));
-    lines.extend(plan.deletions().iter().map(|deletion| line(&Line::from(deletion))));
+/// Writes the file, line by line: a plan may be larger than what else is in memory.
+///
+/// # Errors
+/// The first error of `write`.
+pub fn seal<E>(header: &Header, plan: &Plan, mut write: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
     let mut hash = sha2::Sha256::new();
-    for line in &lines {
+    let mut put = |line: String| {
         hash.update(line.as_bytes());
-    }
-    let mut sha256 = String::new();
-    for byte in hash.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(sha256, "{byte:02x}");
-    }
+        write(&line)
+    };
+    put(line(header))?;
+    plan.deletions().iter().try_for_each(|deletion| put(line(&Line::from(deletion))))?;
+    let sha256 = Digest::Sha256(hash.finalize().into()).hex();
     let deletions = plan.deletions().len() as u64;
-    lines.push(line(&Seal { seal: Totals { deletions, bytes: plan.bytes(), sha256 } }));
-    lines
+    write(&line(&Seal { seal: Totals { deletions, bytes: plan.bytes(), sha256 } }))
 }
 
 fn line(value: &impl Serialize) -> String {

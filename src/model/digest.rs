@@ -96,13 +96,7 @@ impl Digest {
     /// The lower-case hex part.
     #[must_use]
     pub fn hex(&self) -> String {
-        let bytes = self.bytes();
-        let mut hex = String::with_capacity(bytes.len() * 2);
-        for byte in bytes {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        hex
+        hex(self.bytes())
     }
 
     /// Whether `content` has this digest.
@@ -114,6 +108,17 @@ impl Digest {
             Self::Sha512(bytes) => sha2::Sha512::digest(content).as_slice() == bytes.as_slice(),
         }
     }
+}
+
+/// Bytes as lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 fn decode_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {

@@ -32,7 +32,7 @@ fn nothing_to_do_looks_so() {
     insta::assert_snapshot!(shown(&regsweep(["gc", "--offline", "-m", &disk.path()]), &disk));
 }
 
-fn without_repositories() -> Disk {
+pub fn without_repositories() -> Disk {
     let mut r = RegistryBuilder::new();
     r.blob("one");
     r.blob("another");

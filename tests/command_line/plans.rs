@@ -95,3 +95,13 @@ fn a_saved_plan_replaces_the_old_one_whole() {
         std::fs::read_dir(disk.directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside.len(), 2, "nothing temporary is left: {beside:?}");
 }
+
+/// A file of it would ask to be carried out.
+#[test]
+fn refused_plan_is_not_saved() {
+    let disk = super::output::without_repositories();
+    let file = disk.directory.path().join("plan.jsonl");
+    let ran = regsweep(["plan", "--offline", "-o", file.to_str().unwrap(), &disk.path()]).expect(3);
+    assert!(ran.stderr.contains("a plan that is refused is not saved"), "{ran:#?}");
+    assert!(!file.exists());
+}

@@ -5,7 +5,7 @@ use super::{ask, exit, human, json, plan_file, progress, settings, signals, verb
 use crate::collect::options::{Mode, Options};
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
-use crate::config::Resolved;
+use crate::config::{DescriptorCache, Resolved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use crate::run::{self, Order, Stop, Survey};
@@ -196,7 +196,24 @@ async fn act(
     if stop.is_requested() {
         report.stopped = Some("signal".into());
     }
+    if let Some(advice) = cache_advice(&job.registry.descriptor_cache).filter(|_| report.entries.deleted > 0) {
+        let _ = writeln!(anstream::stderr(), "note: {advice}");
+    }
     Ok(exit::of_sweep(report, stop.is_requested()))
+}
+
+/// A registry that remembers blobs goes on claiming those that are gone: a push that names one is accepted, and the image
+/// is broken.
+fn cache_advice(cache: &DescriptorCache) -> Option<&'static str> {
+    match cache {
+        DescriptorCache::InMemory => Some(
+            "the registry remembers blobs in memory (cache.blobdescriptor: inmemory): if it kept running, restart it before it takes pushes",
+        ),
+        DescriptorCache::Redis(_) => Some(
+            "the registry remembers blobs in Redis (cache.blobdescriptor: redis), also across restarts: flush that database before it takes pushes",
+        ),
+        DescriptorCache::None | DescriptorCache::Unknown => None,
+    }
 }
 
 async fn confirmed(report: &Report) -> Result<bool> {

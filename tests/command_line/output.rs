@@ -216,3 +216,17 @@ fn report_that_cannot_be_written_is_a_failure() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("write the report to stdout"));
 }
+
+/// A registry that remembers a blob that is gone accepts a push that names it.
+#[test]
+fn what_the_registry_remembers_is_told_once_something_went() {
+    let disk = Disk::new();
+    let storage = format!("version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {}}}\n", disk.path());
+    let memory = disk.file("memory.yml", &format!("{storage}  cache: {{blobdescriptor: inmemory}}\n"));
+    let redis = format!("{storage}  cache: {{blobdescriptor: redis}}\nredis: {{addr: \"127.0.0.1:1\"}}\n");
+    let redis = disk.file("redis.yml", &redis);
+    assert!(!regsweep(["gc", "--offline", "-d", &memory]).expect(0).stderr.contains("restart it"));
+    assert!(regsweep(["gc", "--offline", &memory]).expect(0).stderr.contains("restart it before it takes pushes"));
+    assert!(regsweep(["gc", "--offline", "-m", &redis]).expect(0).stderr.contains("flush that database"));
+    assert!(!regsweep(["gc", "--offline", "-m", &redis]).expect(0).stderr.contains("flush that database"));
+}

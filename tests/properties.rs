@@ -10,7 +10,7 @@ use regsweep::collect::entry::Entry;
 use regsweep::collect::graph::{Fetched, Graph, manifests_to_read};
 use regsweep::collect::listing::{Builder, Proof};
 use regsweep::collect::mark::mark;
-use regsweep::collect::options::{Mode, Options};
+use regsweep::collect::options::{Aside, Mode, Options};
 use regsweep::collect::plan::{Plan, Stage, plan_pointers};
 use regsweep::collect::roots::roots;
 use regsweep::layout::{self, StorageKey};
@@ -145,6 +145,10 @@ fn options(delete_untagged: bool) -> Options {
         mode: Mode::Offline,
         delete_untagged,
         min_age: Duration::ZERO,
+        defer: Duration::ZERO,
+        settle: Duration::ZERO,
+        aside: Aside::Auto,
+        max_scan_age: Duration::from_mins(5),
         uploads_older_than: None,
         repositories: Vec::new(),
         keep_from: Vec::new(),

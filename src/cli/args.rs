@@ -103,6 +103,9 @@ pub struct GarbageCollect {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// What bounds the run.
+    #[command(flatten)]
+    pub bounds: Bounds,
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
@@ -134,6 +137,20 @@ pub struct Deciding {
     /// Keep what is younger, with all it needs [default: 24h; 0s with --offline]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub min_age: Option<Duration>,
+    /// Let content wait so long after its last pointer went; until then `restore` brings it back [default: 24h; 7d if
+    /// the registry may remember in memory what is gone; 0s with --offline]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub defer: Option<Duration>,
+    /// How long a push that began before may take to write its links [default: 120s; 0s with --offline]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub settle: Option<Duration>,
+    /// Move content aside before it is deleted for good: where that is free (a directory), always (a copy in a bucket)
+    /// or never
+    #[arg(long, value_enum, default_value_t = AsideWhen::Auto)]
+    pub aside: AsideWhen,
+    /// Look at the repositories again before content goes on the word of an older listing
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration)]
+    pub max_scan_age: Duration,
     /// Remove uploads that have shown no sign of life for so long; `off` keeps all
     #[arg(long, value_name = "DURATION|off", default_value = "168h", value_parser = duration_or_off)]
     pub uploads_older_than: Limit,
@@ -154,6 +171,34 @@ pub struct Deciding {
     pub output: Option<PathBuf>,
 }
 
+/// Options that bound what one run does.
+#[derive(Debug, Args)]
+pub struct Bounds {
+    /// Stop in time to end within this time, with a report of what is left
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub max_duration: Option<Duration>,
+    /// Delete so many objects at most
+    #[arg(long, value_name = "N")]
+    pub max_objects: Option<u64>,
+    /// Delete so many bytes at most
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub max_bytes: Option<u64>,
+    /// Keep no lease, journal or list of what waits in the storage: needs no right to write, and cannot be undone
+    #[arg(long)]
+    pub no_state: bool,
+}
+
+/// When content is moved aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AsideWhen {
+    /// Where moving costs nothing.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// A duration, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
@@ -161,6 +206,12 @@ pub struct Limit(pub Option<Duration>);
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write 90s, 15m, 36h, 7d, 2w, or several of these"))
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    text.parse::<bytesize::ByteSize>()
+        .map(|size| size.0)
+        .map_err(|error| format!("{error}; write 500MB, 10GiB, or bytes"))
 }
 
 fn duration_or_off(text: &str) -> Result<Limit, String> {

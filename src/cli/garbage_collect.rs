@@ -9,10 +9,11 @@ use super::{ask, settings};
 pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
     engine::run("garbage-collect", common, || {
         let asks = !args.yes && !args.dry_run && args.deciding.output.is_none() && ask::is_possible();
+        let registry = settings::registry(args.operand.as_deref(), common)?;
         Ok(Job {
             command: "garbage-collect",
-            registry: settings::registry(args.operand.as_deref(), common)?,
-            options: settings::options(&args.deciding, asks)?,
+            options: settings::options(&args.deciding, &registry.descriptor_cache, asks)?,
+            registry,
             dry_run: args.dry_run,
             output: args.deciding.output.clone(),
             asks,

@@ -8,10 +8,11 @@ use super::settings;
 #[must_use]
 pub fn run(args: &Plan, common: &Common) -> u8 {
     engine::run("plan", common, || {
+        let registry = settings::registry(args.operand.as_deref(), common)?;
         Ok(Job {
             command: "plan",
-            registry: settings::registry(args.operand.as_deref(), common)?,
-            options: settings::options(&args.deciding, false)?,
+            options: settings::options(&args.deciding, &registry.descriptor_cache, false)?,
+            registry,
             dry_run: true,
             output: args.deciding.output.clone(),
             asks: false,

@@ -1,9 +1,9 @@
 //! What was typed, resolved: environment and files are read here, once.
 
-use super::args::{Common, Deciding};
+use super::args::{AsideWhen, Common, Deciding};
 use crate::collect::keep_from::KeepFrom;
-use crate::collect::options::{Mode, Options};
-use crate::config::{Overrides, ProcessEnvironment, Resolved, resolve};
+use crate::collect::options::{Aside, Mode, Options};
+use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::json;
 use std::io::Read;
@@ -33,7 +33,7 @@ pub fn registry(operand: Option<&str>, common: &Common) -> Result<Resolved> {
 ///
 /// # Errors
 /// If a keep-from list cannot be read or understood.
-pub fn options(deciding: &Deciding, asked: bool) -> Result<Options> {
+pub fn options(deciding: &Deciding, cache: &DescriptorCache, asked: bool) -> Result<Options> {
     let mode = if deciding.offline { Mode::Offline } else { Mode::Live };
     let mut keep_from = Vec::new();
     for file in &deciding.keep_from {
@@ -43,12 +43,28 @@ pub fn options(deciding: &Deciding, asked: bool) -> Result<Options> {
         mode,
         delete_untagged: deciding.delete_untagged,
         min_age: deciding.min_age.unwrap_or(mode.default_min_age()),
+        defer: deciding.defer.unwrap_or(mode.default_defer(remembers(cache))),
+        settle: deciding.settle.unwrap_or(mode.default_settle()),
+        aside: match deciding.aside {
+            AsideWhen::Auto => Aside::Auto,
+            AsideWhen::Always => Aside::Always,
+            AsideWhen::Never => Aside::Never,
+        },
+        max_scan_age: deciding.max_scan_age,
         uploads_older_than: deciding.uploads_older_than.0,
         repositories: deciding.repository.clone(),
         keep_from,
         max_delete_percent: deciding.max_delete_percent.or(if asked { None } else { Some(UNASKED_PERCENT) }),
         allow: deciding.allow.clone(),
     })
+}
+
+/// Whether the registry may go on claiming what is gone, and cannot be told.
+fn remembers(cache: &DescriptorCache) -> bool {
+    match cache {
+        DescriptorCache::InMemory | DescriptorCache::Unknown => true,
+        DescriptorCache::None | DescriptorCache::Redis(_) => false,
+    }
 }
 
 /// The largest share of the bytes that goes when nobody is asked.
@@ -80,6 +96,10 @@ pub fn shown(options: &Options) -> serde_json::Value {
     json!({
         "delete_untagged": options.delete_untagged,
         "min_age": duration(options.min_age),
+        "defer": duration(options.defer),
+        "settle": duration(options.settle),
+        "aside": options.aside.name(),
+        "max_scan_age": duration(options.max_scan_age),
         "uploads_older_than": options.uploads_older_than.map_or_else(|| "off".into(), duration),
         "repositories": options.repositories.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "keep_from": options.keep_from.len(),

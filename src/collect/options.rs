@@ -32,6 +32,49 @@ impl Mode {
             Self::Offline => Duration::ZERO,
         }
     }
+
+    /// How long content waits after its last pointer went, where the user says nothing. `remembers`: the registry may go
+    /// on claiming content that is gone, for as long as it runs.
+    #[must_use]
+    pub fn default_defer(self, remembers: bool) -> Duration {
+        match self {
+            Self::Live if remembers => Duration::from_hours(7 * 24),
+            Self::Live => Duration::from_hours(24),
+            Self::Offline => Duration::ZERO,
+        }
+    }
+
+    /// How long a push that was admitted before may take to write its links, where the user says nothing.
+    #[must_use]
+    pub fn default_settle(self) -> Duration {
+        match self {
+            Self::Live => Duration::from_mins(2),
+            Self::Offline => Duration::ZERO,
+        }
+    }
+}
+
+/// Whether content is moved aside before it is deleted for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aside {
+    /// Where moving costs nothing: in a directory.
+    Auto,
+    /// Always; in an object store at the price of a copy.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Aside {
+    /// The word on the command line and in plans.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// Everything that decides.
@@ -43,6 +86,14 @@ pub struct Options {
     pub delete_untagged: bool,
     /// Pointers and blobs younger than this are kept, with all they need.
     pub min_age: Duration,
+    /// Content waits so long after its last pointer went, and can be brought back until then.
+    pub defer: Duration,
+    /// A push that was admitted before may take so long to write its links.
+    pub settle: Duration,
+    /// Whether content is moved aside before it is deleted for good.
+    pub aside: Aside,
+    /// No content goes on the word of a listing that began longer ago.
+    pub max_scan_age: Duration,
     /// Uploads older than this go; `None` keeps all.
     pub uploads_older_than: Option<Duration>,
     /// Only these repositories lose something; empty means all.

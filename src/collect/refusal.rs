@@ -250,13 +250,17 @@ fn refuse_percent(findings: &Findings, options: &Options, refuse: &mut impl FnMu
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::collect::options::Mode;
+    use crate::collect::options::{Aside, Mode};
 
     fn options(delete_untagged: bool, allow: &[&str]) -> Options {
         Options {
             mode: Mode::Offline,
             delete_untagged,
             min_age: Duration::ZERO,
+            defer: Duration::ZERO,
+            settle: Duration::ZERO,
+            aside: Aside::Auto,
+            max_scan_age: Duration::from_mins(5),
             uploads_older_than: None,
             repositories: Vec::new(),
             keep_from: Vec::new(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use regsweep::collect::options::{Mode, Options};
+use regsweep::collect::options::{Aside, Mode, Options};
 use regsweep::collect::outcome::Outcome;
 use regsweep::collect::plan::Plan;
 use regsweep::event::Nobody;
@@ -39,6 +39,10 @@ impl Way {
             delete_untagged: self.delete_untagged,
             min_age: self.min_age,
             // Everything is whole days old; a store tells its time in whole seconds only.
+            defer: Duration::ZERO,
+            settle: Duration::ZERO,
+            aside: Aside::Auto,
+            max_scan_age: Duration::from_mins(5),
             uploads_older_than: Some(Duration::from_hours(24 * 7 + 12)),
             repositories: Vec::new(),
             keep_from: Vec::new(),

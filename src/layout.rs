@@ -6,6 +6,8 @@
 //! What is not understood with certainty is [`StorageKey::Suspect`] where it might keep something alive, and
 //! [`StorageKey::Unrecognized`] elsewhere; neither is ever deleted.
 
+pub mod state;
+
 use crate::model::{Digest, RepositoryName, Tag};
 
 /// What stands before every key of the registry's.

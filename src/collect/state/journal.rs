@@ -1,0 +1,176 @@
+//! Pointers that a run takes away, written down before they go, so that they can be written back.
+
+use crate::collect::plan::{Deletion, Stage};
+use crate::layout::StorageKey;
+use crate::model::{Digest, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// So many pointers go into one part.
+pub const PART: usize = 20_000;
+
+/// One pointer that was there: its key, and the digest that it held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The key, relative to the root.
+    pub key: String,
+    /// The digest that the link held.
+    pub content: Digest,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<'a> {
+    key: std::borrow::Cow<'a, str>,
+    content: std::borrow::Cow<'a, str>,
+}
+
+impl Removed {
+    /// What must be written down of a deletion; nothing for content and uploads, which are not pointers.
+    #[must_use]
+    pub fn of(deletion: &Deletion) -> Option<Self> {
+        if !deletion.stage.is_pointer() {
+            return None;
+        }
+        let content = deletion.alias.as_ref().or(deletion.digest.as_ref())?;
+        Some(Self { key: deletion.key.clone(), content: content.clone() })
+    }
+
+    /// The stage whose deletion it undoes. `None` if the key is not that of a pointer: such a line writes nothing.
+    #[must_use]
+    pub fn stage(&self) -> Option<Stage> {
+        match StorageKey::parse(&self.key) {
+            StorageKey::LayerLink { .. } => Some(Stage::LayerLink),
+            StorageKey::RevisionLink { .. } | StorageKey::SignatureLink { .. } => Some(Stage::Revision),
+            StorageKey::TagHistory { .. } => Some(Stage::TagHistory),
+            StorageKey::TagCurrent { .. } => Some(Stage::Tag),
+            StorageKey::Blob(_)
+            | StorageKey::Upload { .. }
+            | StorageKey::Suspect { .. }
+            | StorageKey::Unrecognized => None,
+        }
+    }
+}
+
+/// One part of a journal as it is written.
+#[must_use]
+pub fn to_text(part: &[Removed]) -> String {
+    let mut text = String::new();
+    for removed in part {
+        let line = Line { key: removed.key.as_str().into(), content: removed.content.to_string().into() };
+        text.push_str(&serde_json::to_string(&line).unwrap_or_default());
+        text.push('\n');
+    }
+    text
+}
+
+/// Reads a part back, and how many lines could not be understood. Only pointers of the registry are taken: no line of a
+/// journal can have anything else written.
+#[must_use]
+pub fn parse(text: &[u8]) -> (Vec<Removed>, u64) {
+    let (mut removed, mut odd) = (Vec::new(), 0);
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let read = serde_json::from_slice::<Line<'_>>(line).ok();
+        let read = read.and_then(|line| Some(Removed { content: line.content.parse().ok()?, key: line.key.into() }));
+        match read.filter(|removed| removed.stage().is_some()) {
+            Some(read) => removed.push(read),
+            None => odd += 1,
+        }
+    }
+    (removed, odd)
+}
+
+/// Written when a run has settled and mended what it had to: its journal serves only to undo from then on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// `regsweep.done/1`.
+    pub schema: String,
+    /// The command.
+    pub command: String,
+    /// When the run's pointers were gone, RFC 3339.
+    pub gone: String,
+    /// Until when what they pointed to waits, RFC 3339.
+    pub until: String,
+}
+
+impl Done {
+    /// As it is written.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+
+    /// Reads one.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok().filter(|done: &Self| done.schema == "regsweep.done/1")
+    }
+
+    /// Until when the journal is kept.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        Timestamp::parse_rfc3339(&self.until)
+    }
+}
+
+/// The journal of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// The run.
+    pub run: String,
+    /// Its keys in the storage.
+    pub keys: Vec<String>,
+    /// What it took away.
+    pub removed: Vec<Removed>,
+    /// Whether it ended as it should, and until when it is kept.
+    pub done: Option<Done>,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::layout;
+    use crate::model::{RepositoryName, Tag};
+
+    fn removed() -> Vec<Removed> {
+        let (name, tag, digest) = (RepositoryName::new("a/b").unwrap(), Tag::new("v1").unwrap(), Digest::of(b"x"));
+        let keys = [
+            layout::tag_current(&name, &tag),
+            layout::tag_history(&name, &tag, &digest),
+            layout::revision_link(&name, &digest),
+            layout::layer_link(&name, &digest),
+        ];
+        keys.map(|key| Removed { key, content: digest.clone() }).to_vec()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(parse(to_text(&removed()).as_bytes()), (removed(), 0));
+        let stages: Vec<_> = removed().iter().map(|removed| removed.stage().unwrap()).collect();
+        assert_eq!(stages, [Stage::Tag, Stage::TagHistory, Stage::Revision, Stage::LayerLink]);
+    }
+
+    #[test]
+    fn only_pointers_of_the_registry_are_taken() {
+        let digest = Digest::of(b"x");
+        let hostile = [
+            layout::blob_data(&digest),
+            "docker/registry/v2/repositories/../../../etc/link".into(),
+            "docker/registry/v2/repositories/a/_uploads/11111111-2222-4333-a444-555555555555/data".into(),
+            "/etc/passwd".into(),
+        ];
+        let lines = hostile.map(|key| Removed { key, content: digest.clone() });
+        assert_eq!(parse(to_text(&lines).as_bytes()), (Vec::new(), 4));
+        let other = br#"{"key": "docker/registry/v2/repositories/a/_manifests/tags/v/current/link", "content": "no"}"#;
+        assert_eq!(parse(other), (Vec::new(), 1));
+        assert_eq!(parse(b"\xff\n[]\n"), (Vec::new(), 2));
+    }
+
+    #[test]
+    fn a_journal_cut_short_gives_whole_lines_only() {
+        let text = to_text(&removed());
+        for end in 0..text.len() {
+            let (read, _) = parse(&text.as_bytes()[..end]);
+            assert!(read.iter().zip(removed()).all(|(read, removed)| *read == removed), "cut at {end}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What has to be written back: pointers that a run took away and that something kept needs now.
+//!
+//! A push that was admitted before a link went may write its manifest or tag after that. The registry then serves an
+//! image whose links are missing. As its content still waits, writing the links back makes it whole.
+
+use super::journal::Removed;
+use crate::collect::graph::Graph;
+use crate::collect::inventory::{Inventory, Link, Repository};
+use crate::collect::mark::Marks;
+use crate::layout::StorageKey;
+use crate::model::Digest;
+use std::collections::HashMap;
+
+/// Those that something kept needs and that are not there.
+#[must_use]
+pub fn to_mend<'a>(
+    removed: impl IntoIterator<Item = &'a Removed>,
+    inventory: &Inventory,
+    graph: &Graph,
+    marks: &Marks,
+) -> Vec<&'a Removed> {
+    let names = inventory.repositories.iter().enumerate();
+    let by_name: HashMap<&str, usize> = names.map(|(at, repository)| (repository.name.as_str(), at)).collect();
+    let is_needed_and_missing = |removed: &&Removed| {
+        let at = repository_of(&removed.key).and_then(|name| by_name.get(name).copied());
+        at.is_some_and(|at| {
+            let needs = |digest: &Digest| marks.in_repository(at, graph.id(digest)).is_some();
+            is_missing(removed, &inventory.repositories[at], needs)
+        })
+    };
+    let mut found: Vec<&Removed> = removed.into_iter().filter(is_needed_and_missing).collect();
+    // Links before what needs them, and each once, whatever journals it is in.
+    found.sort_by(|a, b| (b.stage(), &a.key).cmp(&(a.stage(), &b.key)));
+    found.dedup_by(|a, b| a.key == b.key);
+    found
+}
+
+fn repository_of(key: &str) -> Option<&str> {
+    match StorageKey::parse(key) {
+        StorageKey::LayerLink { repository, .. }
+        | StorageKey::RevisionLink { repository, .. }
+        | StorageKey::SignatureLink { repository, .. }
+        | StorageKey::TagHistory { repository, .. } => Some(repository),
+        // A tag went because it was named, or by a rule: only `restore` brings it back.
+        StorageKey::TagCurrent { .. }
+        | StorageKey::Blob(_)
+        | StorageKey::Upload { .. }
+        | StorageKey::Suspect { .. }
+        | StorageKey::Unrecognized => None,
+    }
+}
+
+fn is_missing(removed: &Removed, repository: &Repository, needs: impl Fn(&Digest) -> bool) -> bool {
+    let lacks = |links: &[Link], digest: &Digest| links.binary_search_by(|link| link.digest.cmp(digest)).is_err();
+    match StorageKey::parse(&removed.key) {
+        StorageKey::LayerLink { digest, .. } => {
+            (needs(&digest) || needs(&removed.content)) && lacks(&repository.layers, &digest)
+        }
+        StorageKey::RevisionLink { digest, .. } => {
+            (needs(&digest) || needs(&removed.content)) && lacks(&repository.revisions, &digest)
+        }
+        StorageKey::SignatureLink { revision, signature, .. } => {
+            let is_there = |link: &crate::collect::inventory::Signature| {
+                link.revision == revision && link.signature == signature
+            };
+            needs(&revision) && !repository.signatures.iter().any(is_there)
+        }
+        StorageKey::TagHistory { tag, digest, .. } => {
+            let entry = repository.tags.iter().find(|(name, _)| name.as_str() == tag).map(|(_, entry)| entry);
+            entry.is_some_and(|entry| {
+                let current = entry.current.as_ref().and_then(|current| current.target.digest());
+                current == Some(&digest) && lacks(&entry.history, &digest)
+            })
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::collect::entry::Entry;
+    use crate::collect::graph::{Expectation, Fetched};
+    use crate::collect::listing::{Builder, Proof};
+    use crate::collect::mark::mark;
+    use crate::collect::roots::{Reason, Root};
+    use crate::layout;
+    use crate::model::{RepositoryName, Tag, Timestamp};
+
+    struct World {
+        name: RepositoryName,
+        tag: Tag,
+        manifest: Digest,
+        bytes: String,
+        layer: Digest,
+        other: Digest,
+        keys: Vec<(String, Option<Digest>)>,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let (layer, other) = (Digest::of(b"layer"), Digest::of(b"other"));
+            let bytes = format!(
+                r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"x","size":1,"digest":"{layer}"}},"layers":[]}}"#
+            );
+            let manifest = Digest::of(bytes.as_bytes());
+            let (name, tag) = (RepositoryName::new("app").unwrap(), Tag::new("v1").unwrap());
+            let keys = vec![(layout::tag_current(&name, &tag), Some(manifest.clone()))];
+            Self { name, tag, manifest, bytes, layer, other, keys }
+        }
+
+        fn all(&self) -> Vec<Removed> {
+            let removed = |key, content: &Digest| Removed { key, content: content.clone() };
+            vec![
+                removed(layout::tag_history(&self.name, &self.tag, &self.manifest), &self.manifest),
+                removed(layout::revision_link(&self.name, &self.manifest), &self.manifest),
+                removed(layout::layer_link(&self.name, &self.layer), &self.layer),
+                removed(layout::layer_link(&self.name, &self.other), &self.other),
+                removed(layout::tag_current(&self.name, &Tag::new("gone").unwrap()), &self.manifest),
+            ]
+        }
+
+        fn mended(&self) -> Vec<String> {
+            let mut builder = Builder::new(Proof { etags: false, cheap_reads: false });
+            for (key, _) in &self.keys {
+                let (size, modified) = (71, Timestamp::default());
+                builder.see(&Entry { key, size, modified, etag: None, outside: false });
+            }
+            let mut inventory = builder.finish();
+            for read in inventory.to_read(Timestamp::default(), None) {
+                let content = self.keys.iter().find(|(key, _)| *key == read.key).and_then(|(_, digest)| digest.as_ref());
+                inventory.learn(&read, content.map(ToString::to_string).as_deref().map(str::as_bytes));
+            }
+            let mut graph = Graph::new(&inventory);
+            let bytes = Fetched::Bytes(self.bytes.clone().into());
+            graph.learn(&self.manifest, Expectation::Manifest, &bytes);
+            let roots = inventory.repositories.iter().enumerate().flat_map(|(at, repository)| {
+                repository.current_tags().filter_map(move |(_, current)| {
+                    let digest = current.target.digest()?.clone();
+                    Some(Root { repository: Some(at), digest, reason: Reason::Needed })
+                })
+            });
+            let roots: Vec<Root> = roots.collect();
+            let marks = mark(&inventory, &mut graph, &roots);
+            to_mend(&self.all(), &inventory, &graph, &marks).into_iter().map(|removed| removed.key.clone()).collect()
+        }
+    }
+
+    #[test]
+    fn a_tag_that_came_back_gets_its_links_back_layers_first() {
+        let world = World::new();
+        let expected = [
+            layout::layer_link(&world.name, &world.layer),
+            layout::revision_link(&world.name, &world.manifest),
+            layout::tag_history(&world.name, &world.tag, &world.manifest),
+        ];
+        assert_eq!(world.mended(), expected);
+    }
+
+    #[test]
+    fn what_is_there_is_not_written_again() {
+        let mut world = World::new();
+        world.keys.push((layout::layer_link(&world.name, &world.layer), Some(world.layer.clone())));
+        world.keys.push((layout::revision_link(&world.name, &world.manifest), Some(world.manifest.clone())));
+        assert_eq!(world.mended(), [layout::tag_history(&world.name, &world.tag, &world.manifest)]);
+    }
+
+    #[test]
+    fn what_nothing_needs_stays_away() {
+        let mut world = World::new();
+        world.keys.clear();
+        assert_eq!(world.mended(), Vec::<String>::new());
+    }
+}

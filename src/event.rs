@@ -21,6 +21,12 @@ pub enum Phase {
     Recheck,
     /// Deleting.
     Delete(Stage),
+    /// Waiting until pushes that began before have ended.
+    Settle,
+    /// Writing back what is needed after all.
+    Mend,
+    /// Letting go what was moved aside.
+    LetGo,
 }
 
 impl Phase {
@@ -41,6 +47,9 @@ impl Phase {
             Self::Delete(Stage::LayerLink) => "deleting layer links",
             Self::Delete(Stage::Upload) => "deleting uploads",
             Self::Delete(Stage::Blob) => "deleting blobs",
+            Self::Settle => "waiting for pushes that began before",
+            Self::Mend => "writing back what is needed after all",
+            Self::LetGo => "deleting what was moved aside",
         }
     }
 }

@@ -1,45 +1,86 @@
-//! The story of a run: look, decide, ask, delete, tell.
+//! The story of a run: look, decide, ask, delete, wait, look again, mend, tell.
 //!
 //! [`survey`] is the whole of a dry run and the first part of every other; it is given nothing that could delete.
-//! [`carry_out`] is the rest.
+//! [`begin`] takes the lease before it, [`carry_out`] is the rest.
 
+mod again;
+mod content;
+mod lease;
+pub mod left;
 mod recheck;
+mod record;
 mod scan;
+mod settle;
 mod stages;
+mod survey;
+mod work;
 
-use crate::collect::account::marked_manifests;
-use crate::collect::options::Options;
+pub use lease::Tenure;
+pub use work::{Bounds, Done, Stopped};
+
+use crate::collect::options::{Mode, Options};
 use crate::collect::outcome::Outcomes;
-use crate::collect::plan::{Plan, plan_pointers};
-use crate::collect::problem::ProblemCode;
-use crate::collect::refusal::{Findings, Refusal, refusals};
+use crate::collect::plan::Plan;
+use crate::collect::refusal::Refusal;
 use crate::collect::report::Scan;
-use crate::collect::roots::{self, Reason};
-use crate::collect::{blobs::Owners, mark};
+use crate::collect::state::journal::Removed;
+use crate::collect::state::pending::Pending;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, Observer, Phase};
-use crate::layout;
+use crate::event::Observer;
 use crate::model::Timestamp;
 use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
-use crate::storage::sweep::{Approved, Sweeper};
+use crate::storage::sweep::{Approved, Sweeper, forget, put_back};
+use again::Look;
+use left::{Depth, Left};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use work::Work;
 
 /// What a run works with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Order {
+    /// The run's name.
+    pub run: String,
+    /// The command.
+    pub command: &'static str,
+    /// This machine's name, for the lease.
+    pub host: String,
     /// The registry's storage, as the report prints it.
     pub location: String,
     /// Whether its configuration is Harbor's.
     pub harbor: bool,
     /// All that decides.
     pub options: Options,
+    /// How much this run may do.
+    pub bounds: Bounds,
     /// This machine's clock, read once.
     pub started: Timestamp,
+    /// When that was.
+    pub begun: Instant,
     /// How many requests are in flight at most.
     pub concurrency: usize,
+}
+
+impl Order {
+    /// This machine's time now.
+    #[must_use]
+    pub fn local_now(&self) -> Timestamp {
+        self.started.plus(self.begun.elapsed())
+    }
+
+    /// The storage's time now, where it tells it: leases and waits are measured by one clock, whoever is at work.
+    #[must_use]
+    pub fn now(&self, storage: &dyn Storage) -> Timestamp {
+        storage.time().unwrap_or_else(|| self.local_now())
+    }
+
+    fn clock(&self) -> impl Fn(&Opened) -> Timestamp + Send + Sync + use<> {
+        let (started, begun) = (self.started, self.begun);
+        move |opened| opened.reader().time().unwrap_or_else(|| started.plus(begun.elapsed()))
+    }
 }
 
 /// How a run is told to stop: nothing new is begun, and what is on its way is waited for.
@@ -84,127 +125,178 @@ pub struct Survey {
     pub scanning: Duration,
     /// Time for deciding.
     pub marking: Duration,
+    /// When the listing of repositories began.
+    pub listed: Instant,
+    /// How long it took.
+    pub listing: Duration,
+}
+
+/// Takes the lease, makes sure that this run may write and delete, and puts back what a run that was killed has left
+/// aside: it is judged anew.
+///
+/// # Errors
+/// If another run is at work, or a right is missing.
+pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
+    let lease = left::read(opened.reader(), Depth::Deciding).await?.lease;
+    let tenure = lease::take(opened, order, lease).await?;
+    match prepare(opened, order).await {
+        Ok(left) => Ok((tenure, left)),
+        Err(error) => {
+            tenure.give_back().await;
+            Err(error)
+        }
+    }
+}
+
+async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
+    lease::probe(opened, order).await?;
+    let left = left::read(opened.reader(), Depth::All).await?;
+    let mut back = Vec::new();
+    for aside in &left.aside {
+        put_back(opened, &aside.run, &aside.digest).await?;
+        back.push(crate::layout::state::aside(&aside.run, &aside.digest));
+    }
+    forget(opened, &back).await;
+    Ok(left)
+}
+
+/// What earlier runs have left, for one that only looks.
+///
+/// # Errors
+/// If the storage cannot be read.
+pub async fn left_by_earlier_runs(storage: &dyn Storage) -> Result<Left> {
+    left::read(storage, Depth::Deciding).await
 }
 
 /// Looks at everything and decides about everything. Changes nothing, and cannot.
 ///
 /// # Errors
 /// If anything could not be listed or read for good: nothing may be decided on half a picture.
-pub async fn survey(storage: &dyn Storage, order: &Order, observer: &dyn Observer, stop: &Stop) -> Result<Survey> {
+pub async fn survey(
+    storage: &dyn Storage,
+    left: &Left,
+    order: &Order,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Survey> {
     tokio::select! {
-        survey = look_and_decide(storage, order, observer) => survey,
+        survey = survey::look_and_decide(storage, &left.pending, order, observer) => survey,
         () = stop.requested() => Err(Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")),
     }
 }
 
-async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Observer) -> Result<Survey> {
-    let options = &order.options;
-    let begun = Instant::now();
-    let mut findings = Findings {
-        location: order.location.clone(),
-        harbor: order.harbor,
-        both_key_forms: storage.has_both_key_forms(),
-        database_lock: storage.exists(layout::DATABASE_LOCK).await?,
-        scheduler_state: options.delete_untagged && storage.exists(layout::SCHEDULER_STATE).await?,
-        ..Findings::default()
-    };
-    let inventory = scan::repositories(storage, observer).await?;
-    let (now, clock_difference) = judged_now(storage, order.started, begun);
-    findings.clock_difference = clock_difference;
-    let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
-    let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
-
-    let deciding = Instant::now();
-    observer.notice(Event::Begin(Phase::Mark, None));
-    let roots = roots::roots(&inventory, &graph, options, now);
-    let marks = mark::mark(&inventory, &mut graph, &roots);
-    let pointers = plan_pointers(&inventory, &graph, &marks, options, now);
-    let owners = Owners::of(&pointers, &graph);
-    observer.notice(Event::End);
-    let marking = deciding.elapsed();
-
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), options, now, observer).await?;
-    findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
-    let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
-    let mut problems = std::mem::take(&mut inventory.problems);
-    problems.extend(roots::problems(&inventory, &graph, options));
-    if blobs.outside.count > 0 {
-        let message = format!(
-            "{} unneeded blobs are symbolic links, or lie behind one that leaves the root: they stay",
-            blobs.outside.count
-        );
-        problems.add(ProblemCode::OutsideRoot, None, None, message);
-    }
-    let young_until = young_until(&inventory, &graph, &marks, options.min_age);
-    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until };
-    complete(&mut findings, &scan, &plan);
-    let refusals = refusals(&findings, options);
-    Ok(Survey { scan, plan, refusals, scanning: begun.elapsed().saturating_sub(marking), marking })
-}
-
-/// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.
-fn judged_now(storage: &dyn Storage, started: Timestamp, begun: Instant) -> (Timestamp, Option<Duration>) {
-    match storage.time() {
-        None => (started, None),
-        Some(theirs) => {
-            let ours = started.plus(begun.elapsed());
-            (started.min(theirs), Some(ours.distance(theirs)))
-        }
-    }
-}
-
-fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
-    let repositories = &scan.inventory.repositories;
-    findings.repositories = repositories.len() as u64 + u64::from(!scan.inventory.strangers.is_empty());
-    findings.blobs = scan.blobs.found.count;
-    let counted = |repository: &crate::collect::inventory::Repository| {
-        (repository.current_tags().count() + repository.revisions.len()) as u64
-    };
-    findings.tags_and_revisions = repositories.iter().map(counted).sum();
-    findings.marked_manifests = marked_manifests(scan);
-    let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
-    let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
-    findings.of_these_untagged = untagged.count() as u64;
-    findings.repositories_with_manifests = with_manifests.count() as u64;
-    findings.bytes = scan.inventory.bytes + scan.blobs.found.bytes + scan.blobs.unrecognized.bytes;
-    findings.planned_bytes = plan.bytes();
-}
-
-/// When the last of the links that keep something only by their age is old enough.
-fn young_until(
-    inventory: &crate::collect::inventory::Inventory,
-    graph: &crate::collect::graph::Graph,
-    marks: &mark::Marks,
-    min_age: Duration,
-) -> Option<Timestamp> {
-    let repositories = inventory.repositories.iter().enumerate();
-    let links = repositories.flat_map(|(at, repository)| {
-        let history = repository.tags.values().flat_map(|entry| &entry.history);
-        repository.revisions.iter().chain(&repository.layers).chain(history).map(move |link| (at, link))
-    });
-    let young = links.filter(|(at, link)| marks.in_repository(*at, graph.id(&link.digest)) == Some(Reason::Young));
-    young.map(|(_, link)| link.evidence.modified.plus(min_age)).max()
-}
-
-/// Deletes what an approved plan says, stage by stage, and tells what came of each deletion.
+/// Writes back what an earlier run has taken away and something kept needs now; tells how many links that were.
 ///
 /// # Errors
-/// If something wrote to the registry since it was listed. Then nothing was deleted.
+/// If a link cannot be written. Nothing was deleted.
+pub async fn mend_earlier(opened: &Opened, left: &Left, survey: &Survey, observer: &dyn Observer) -> Result<u64> {
+    let removed: Vec<&Removed> = left.journals.iter().flat_map(|left| &left.journal.removed).collect();
+    let (mended, mut errors) = settle::mend(opened, &survey.scan, &removed, observer).await;
+    errors.pop().map_or(Ok(mended), Err)
+}
+
+/// Deletes what an approved plan says, pointers before content, and tells what came of each deletion. Beside a live
+/// registry it waits then, looks again, and mends.
+///
+/// # Errors
+/// If nothing may be deleted after all: something wrote to a registry that was said to be offline, the lease was lost, or
+/// the storage does not take the journal. Then nothing was deleted. What goes wrong later is in [`Done::errors`].
 pub async fn carry_out(
     opened: &Opened,
+    (tenure, left): (Option<&Tenure>, &Left),
     approved: &Approved<'_>,
-    survey: &mut Scan,
+    survey: &mut Survey,
     order: &Order,
     observer: &dyn Observer,
     stop: &Stop,
-) -> Result<Outcomes> {
-    let mut outcomes = Outcomes::new(approved.plan);
-    let check = recheck::unchanged(opened.reader(), survey, approved.plan, &mut outcomes, observer);
-    tokio::select! {
-        result = check => result?,
-        () = stop.requested() => return Ok(outcomes),
+) -> Result<Done> {
+    let plan = approved.plan;
+    let mut work = Work {
+        opened,
+        sweeper: Sweeper::arm(opened, approved, order.concurrency),
+        plan,
+        scan: &mut survey.scan,
+        left,
+        order,
+        tenure,
+        observer,
+        stop,
+        staying: Vec::new(),
+        listed: survey.listed,
+        listing: survey.listing,
+        aside: BTreeSet::new(),
+        objects: 0,
+        bytes: 0,
+        done: Done { outcomes: Outcomes::new(plan), ..Done::default() },
+    };
+    let before = async {
+        check(&mut work).await?;
+        let removed = record::removed(&work);
+        if let Some(tenure) = tenure {
+            record::journal(&work, &removed).await?;
+            tenure.confirm().await?;
+        }
+        Ok::<_, Error>(removed)
+    };
+    let removed = tokio::select! {
+        removed = before => removed?,
+        () = stop.requested() => {
+            work.done.stopped = Some(Stopped::Signal);
+            return Ok(work.done);
+        }
+    };
+    delete(&mut work, &removed).await;
+    Ok(work.done)
+}
+
+/// Looks once more at what is about to lose something. Offline, any difference ends the run; beside a live registry, what
+/// changed or is needed by now leaves the plan.
+async fn check(work: &mut Work<'_>) -> Result<()> {
+    let storage = work.opened.reader();
+    if work.order.options.mode == Mode::Offline {
+        return recheck::unchanged(storage, work.scan, work.plan, &mut work.done.outcomes, work.observer).await;
     }
-    let sweeper = Sweeper::arm(opened, approved, order.concurrency);
-    stages::carry_out(&sweeper, approved.plan, survey, &mut outcomes, order, observer, stop).await;
-    Ok(outcomes)
+    let look = Look::at_losers(work.plan, &work.scan.inventory);
+    let is_complete = matches!(look, Look::All);
+    let began = again::look(storage, work.scan, look, &[], work.order, work.observer).await?;
+    if is_complete {
+        work.listed = began;
+    }
+    again::trim(storage, work.plan, work.scan, &mut work.done.outcomes, work.order).await
+}
+
+/// From here on something may be gone: what goes wrong is told, and the rest is still done as far as it is safe.
+async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
+    stages::pointers(work).await;
+    let gone = work.order.now(work.opened.reader());
+    if let Err(error) = content::content(work).await {
+        work.done.errors.push(error);
+    }
+    let pending = match work.tenure {
+        None => Ok(Pending::default()),
+        Some(_) => record::pending(work, gone).await,
+    };
+    let went = work.objects > 0;
+    let mut mended = !work.verifies() || !went;
+    if went && work.verifies() {
+        let journals = work.left.journals.iter().flat_map(|left| &left.journal.removed);
+        let all: Vec<&Removed> = removed.iter().chain(journals).collect();
+        match settle::settle_and_mend(work, &all).await {
+            Ok(ended) => mended = ended,
+            Err(error) => work.done.errors.push(error),
+        }
+    }
+    if work.tenure.is_none() || !work.done.errors.is_empty() {
+        return;
+    }
+    let ended = async {
+        let pending = pending?;
+        if mended && !work.tenure.is_some_and(Tenure::is_lost) {
+            record::end(work, removed, &pending, gone).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = ended.await {
+        work.done.errors.push(error);
+    }
 }

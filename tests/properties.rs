@@ -11,6 +11,7 @@ use regsweep::collect::graph::{Fetched, Graph, manifests_to_read};
 use regsweep::collect::listing::{Builder, Proof};
 use regsweep::collect::mark::mark;
 use regsweep::collect::options::{Aside, Mode, Options};
+use regsweep::collect::state::pending::Pending;
 use regsweep::collect::plan::{Plan, Stage, plan_pointers};
 use regsweep::collect::roots::roots;
 use regsweep::layout::{self, StorageKey};
@@ -184,7 +185,7 @@ fn plan_in_order<'a>(tree: &'a Tree, keys: impl Iterator<Item = &'a String> + Cl
     let marks = mark(&inventory, &mut graph, &roots);
     let pointers = plan_pointers(&inventory, &graph, &marks, options, NOW);
     let owners = Owners::of(&pointers, &graph);
-    let mut judge = BlobJudge::new(&graph, &marks, options, &owners, NOW);
+    let mut judge = BlobJudge::new(&graph, &marks, options, &owners, &Pending::default(), NOW);
     keys.filter(|key| key.starts_with(layout::BLOBS)).for_each(|key| judge.see(&entry(key)));
     let blobs = judge.finish().deletions;
     for deletion in &blobs {

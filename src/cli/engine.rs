@@ -2,15 +2,17 @@
 
 use super::args::{Colour, Common, Format};
 use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose, words};
-use crate::collect::options::{Mode, Options};
+use crate::collect::options::Options;
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
 use crate::config::{DescriptorCache, Resolved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
-use crate::run::{self, Order, Stop, Survey};
+use crate::run::left::Left;
+use crate::run::{self, Bounds, Order, Stop, Survey};
 use crate::storage::open::{self, Connection, Opened};
 use crate::storage::sweep::Approved;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// What a command wants of the engine.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Job {
     /// The command's name.
     pub command: &'static str,
@@ -25,6 +28,10 @@ pub struct Job {
     pub registry: Resolved,
     /// All that decides.
     pub options: Options,
+    /// How much this run may do.
+    pub bounds: Bounds,
+    /// Whether lease, journal and the list of what waits are kept in the storage.
+    pub keeps_state: bool,
     /// Whether nothing is to be deleted.
     pub dry_run: bool,
     /// Where to save the plan instead of acting.
@@ -33,6 +40,13 @@ pub struct Job {
     pub asks: bool,
     /// Whether something to delete is told by the exit code.
     pub detailed_exitcode: bool,
+}
+
+impl Job {
+    /// Whether anything may be deleted.
+    fn acts(&self) -> bool {
+        !self.dry_run && self.output.is_none()
+    }
 }
 
 /// How long a saved plan is good for.
@@ -92,40 +106,79 @@ fn clock() -> Timestamp {
 }
 
 async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
-    let acts = !job.dry_run && job.output.is_none();
-    if acts && job.options.mode == Mode::Live {
-        return Err(Error::new(ErrorKind::Refused, "delete beside a live registry")
-            .because("this version deletes only from a registry that is stopped or read-only")
-            .next("see to that and add --offline; or look first: --dry-run, `regsweep plan`"));
-    }
     for note in &job.registry.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
-    let begun = Instant::now();
-    let started = clock();
-    let display = progress::Display::choose(common.no_progress || common.quiet);
-    let observer = progress::Progress::new(display, common.verbose);
+    let (begun, started) = (Instant::now(), clock());
     let connection = Connection { ca_file: common.ca_file.clone() };
-    let location = job.registry.location.to_string();
+    let interrupted = || Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted");
     let opened = tokio::select! {
         opened = open::open(&job.registry.location, &connection) => opened?,
-        () = stop.requested() => return Err(Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")),
+        () = stop.requested() => return Err(interrupted()),
     };
     let order = Order {
-        location: location.clone(),
+        run: format!("{}-{:08x}", started.to_compact(), run_number(started)),
+        command: job.command,
+        host: host(),
+        location: job.registry.location.to_string(),
         harbor: job.registry.harbor,
         options: job.options.clone(),
+        bounds: job.bounds,
         started,
+        begun,
         concurrency: usize::from(common.concurrency),
     };
-    let mut survey = run::survey(opened.reader(), &order, &observer, &stop).await?;
-    let mut report = Report::new(&survey.scan, &survey.plan);
-    describe(&mut report, job, &order, &survey);
+    if !job.acts() || !job.keeps_state {
+        let left = run::left_by_earlier_runs(opened.reader()).await?;
+        return look_and_act(job, common, &opened, (None, &left), &order, &stop).await;
+    }
+    let (tenure, left) = tokio::select! {
+        begun = run::begin(&opened, &order) => begun?,
+        () = stop.requested() => return Err(interrupted()),
+    };
+    if let Some(dead) = &tenure.taken_over {
+        let _ = writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
+    }
+    let result = look_and_act(job, common, &opened, (Some(&tenure), &left), &order, &stop).await;
+    tenure.give_back().await;
+    result
+}
+
+/// Two runs that begin within the same second must not have one name: one would write over the other's journal.
+fn run_number(started: Timestamp) -> u32 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    (started.as_nanos(), std::process::id(), std::thread::current().id()).hash(&mut hasher);
+    let random = std::hash::RandomState::new().hash_one(hasher.finish());
+    u32::try_from(random >> 32).unwrap_or(u32::MAX)
+}
+
+/// This machine's name, for those who find a lease.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+    name.map_or_else(|| "unknown".into(), |name| name.trim().to_owned())
+}
+
+/// The lease, if this run has one, and what earlier runs have left.
+type Kept<'a> = (Option<&'a run::Tenure>, &'a Left);
+
+async fn look_and_act(
+    job: &Job,
+    common: &Common,
+    opened: &Opened,
+    kept: Kept<'_>,
+    order: &Order,
+    stop: &Stop,
+) -> Result<u8> {
+    let display = progress::Display::choose(common.no_progress || common.quiet);
+    let observer = progress::Progress::new(display, common.verbose);
+    let mut survey = run::survey(opened.reader(), kept.1, order, &observer, stop).await?;
+    let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
+    describe(&mut report, job, order, &survey);
     // A refused plan is not saved: a file of it would ask to be carried out.
     if let Some(path) = job.output.as_ref().filter(|_| survey.refusals.is_empty()) {
-        plan_file::save(path, &header(&report, started), &survey.plan)?;
+        plan_file::save(path, &header(&report, order.started), &survey.plan)?;
     }
     if common.verbose && common.format == Format::Text && !common.quiet {
         let mut out = BufWriter::new(anstream::stdout());
@@ -136,39 +189,44 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         );
     }
     report.exit_code = if !survey.refusals.is_empty() {
-        if acts {
+        if job.acts() {
             report.not_attempted = survey.plan.deletions().len() as u64;
         }
         exit::REFUSED
-    } else if !acts {
+    } else if !job.acts() {
         if job.detailed_exitcode && !survey.plan.is_empty() { exit::CHANGES } else { exit::DONE }
     } else {
-        act(job, &opened, &mut survey, &order, &observer, &stop, &mut report).await?
+        act(job, opened, kept, &mut survey, order, &observer, stop, &mut report).await?
     };
     report.requests = opened.reader().requests();
-    report.seconds.total = begun.elapsed().as_secs_f64();
-    report.finished = started.plus(begun.elapsed()).to_rfc3339();
+    report.seconds.total = order.begun.elapsed().as_secs_f64();
+    report.finished = order.local_now().to_rfc3339();
     report.peak_memory_bytes = peak_memory();
     drop(observer);
     let shown = show(&report, job, common);
-    let unshown = if acts { exit::INCOMPLETE } else { exit::FAILED };
+    let unshown = if job.acts() { exit::INCOMPLETE } else { exit::FAILED };
     Ok(if shown || report.exit_code != exit::DONE { report.exit_code } else { unshown })
 }
 
 /// Asks, deletes, and accounts.
+#[expect(clippy::too_many_arguments, reason = "the one place where a run's parts meet")]
 async fn act(
     job: &Job,
     opened: &Opened,
+    kept: Kept<'_>,
     survey: &mut Survey,
     order: &Order,
     observer: &progress::Progress,
     stop: &Stop,
     report: &mut Report,
 ) -> Result<u8> {
-    if survey.plan.is_empty() {
+    if kept.0.is_some() {
+        report.mended = run::mend_earlier(opened, kept.1, survey, observer).await?;
+    }
+    if survey.plan.is_empty() && kept.0.is_none() {
         return Ok(exit::DONE);
     }
-    if job.asks {
+    if job.asks && !survey.plan.is_empty() {
         let yes = tokio::select! {
             yes = confirmed(report) => yes?,
             () = stop.requested() => false,
@@ -181,9 +239,12 @@ async fn act(
         }
     }
     let sweeping = Instant::now();
-    let approved = Approved { plan: &survey.plan };
-    let outcomes = match run::carry_out(opened, &approved, &mut survey.scan, order, observer, stop).await {
-        Ok(outcomes) => outcomes,
+    let plan = std::mem::take(&mut survey.plan);
+    let approved = Approved { plan: &plan };
+    let result = run::carry_out(opened, kept, &approved, survey, order, observer, stop).await;
+    survey.plan = plan;
+    let done = match result {
+        Ok(done) => done,
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
             report.error = Some(json::row(&error));
@@ -191,15 +252,20 @@ async fn act(
             return Ok(exit::of_error(error.kind()));
         }
     };
-    report.account(&survey.scan, &survey.plan, Some(&outcomes));
+    report.account(&survey.scan, &survey.plan, Some(&done.outcomes));
     report.seconds.sweep = sweeping.elapsed().as_secs_f64();
-    if stop.is_requested() {
-        report.stopped = Some("signal".into());
+    report.mended += done.mended;
+    report.put_back = done.put_back;
+    report.broken.clone_from(&done.broken);
+    report.stopped = done.stopped.map(|stopped| stopped.name().to_owned());
+    for error in &done.errors {
+        let _ = writeln!(anstream::stderr(), "{}", words::error(error));
+        report.error = report.error.take().or_else(|| Some(json::row(error)));
     }
     if let Some(advice) = cache_advice(&job.registry.descriptor_cache).filter(|_| report.entries.deleted > 0) {
         let _ = writeln!(anstream::stderr(), "note: {advice}");
     }
-    Ok(exit::of_sweep(report, stop.is_requested()))
+    Ok(exit::of_sweep(report, &done))
 }
 
 /// A registry that remembers blobs goes on claiming those that are gone: a push that names one is accepted, and the image
@@ -238,7 +304,7 @@ const NO: &str = "the answer was no";
 fn describe(report: &mut Report, job: &Job, order: &Order, survey: &Survey) {
     job.command.clone_into(&mut report.command);
     report.started = order.started.to_rfc3339();
-    report.run = format!("{}-{:04x}", order.started.to_compact(), std::process::id() & 0xffff);
+    report.run.clone_from(&order.run);
     report.location.clone_from(&order.location);
     report.dry_run = job.dry_run || job.output.is_some();
     report.mode = job.options.mode.name();

@@ -2,6 +2,7 @@
 
 use crate::collect::report::Report;
 use crate::error::ErrorKind;
+use crate::run::{Done, Stopped};
 
 /// Done: also nothing to do, a dry run, contained damage.
 pub const DONE: u8 = 0;
@@ -36,12 +37,13 @@ pub fn of_error(kind: ErrorKind) -> u8 {
 
 /// The code for a run that went as far as deleting.
 #[must_use]
-pub fn of_sweep(report: &Report, interrupted: bool) -> u8 {
-    if interrupted {
-        INTERRUPTED
-    } else if report.failed + report.unknown + report.not_attempted > 0 {
-        INCOMPLETE
-    } else {
-        DONE
+pub fn of_sweep(report: &Report, done: &Done) -> u8 {
+    let left = report.failed + report.unknown > 0 || !done.errors.is_empty() || !done.broken.is_empty();
+    match done.stopped {
+        Some(Stopped::Signal) => INTERRUPTED,
+        _ if left => INCOMPLETE,
+        Some(stopped) if stopped.is_asked_for() => DONE,
+        _ if report.not_attempted > 0 => INCOMPLETE,
+        _ => DONE,
     }
 }

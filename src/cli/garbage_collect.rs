@@ -14,6 +14,8 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
             command: "garbage-collect",
             options: settings::options(&args.deciding, &registry.descriptor_cache, asks)?,
             registry,
+            bounds: settings::bounds(&args.bounds),
+            keeps_state: settings::keeps_state(&args.bounds, &args.deciding)?,
             dry_run: args.dry_run,
             output: args.deciding.output.clone(),
             asks,

@@ -163,6 +163,15 @@ fn repositories(report: &Report) -> String {
 fn kept(text: &mut String, report: &Report) {
     let kept = &report.kept;
     let mut lines = Vec::new();
+    let pending = &report.pending;
+    if pending.blobs.count > 0 {
+        let when = minute(pending.first_due.as_deref()).unwrap_or_default();
+        lines.push(format!(
+            "{} ({}) that nothing needs any more wait, in case a push that began before still needs them: the first can go after {when}, with the next run; until then `regsweep restore` brings images back",
+            number(pending.blobs.count, "blob"),
+            size(pending.blobs.bytes)
+        ));
+    }
     if kept.too_young.count > 0 {
         let when = minute(report.young_until.as_deref())
             .map_or_else(String::new, |when| format!(": they can go after {when}"));
@@ -228,6 +237,7 @@ fn outcome(text: &mut String, report: &Report) {
     if report.dry_run {
         return;
     }
+    mended(text, report);
     if report.planned.is_zero() {
         return;
     }
@@ -240,7 +250,7 @@ fn outcome(text: &mut String, report: &Report) {
         (report.failed, "failed"),
         (report.unknown, "unknown: the store's answer was lost; run again to settle them"),
         (report.kept.changed, "changed since they were listed, and kept"),
-        (report.not_attempted, "not attempted: refused, stopped, or needed by what stays"),
+        (report.not_attempted, not_attempted(report)),
     ] {
         if count > 0 {
             text.push_str(&wrapped(&format!("{count} {what}"), "  "));
@@ -248,6 +258,36 @@ fn outcome(text: &mut String, report: &Report) {
     }
     for failure in &report.failures {
         text.push_str(&wrapped(&printable(failure), "    "));
+    }
+}
+
+fn not_attempted(report: &Report) -> &'static str {
+    match report.stopped.as_deref() {
+        Some("max-duration") => "left for the next run: the time was over (--max-duration)",
+        Some("max-objects") => "left for the next run: enough for one run (--max-objects)",
+        Some("max-bytes") => "left for the next run: enough for one run (--max-bytes)",
+        Some("lease") => "not attempted: the lease was lost, another run may be at work",
+        Some("max-scan-age") => "not attempted: listing the repositories takes longer than --max-scan-age",
+        _ => "not attempted: refused, stopped, or needed by what stays",
+    }
+}
+
+/// What pushes that began before have made necessary.
+fn mended(text: &mut String, report: &Report) {
+    let mut lines = Vec::new();
+    if report.mended > 0 {
+        lines.push(format!("{} written back: something needs them after all", number(report.mended, "link")));
+    }
+    if report.put_back > 0 {
+        lines.push(format!("{} put back: something needs them after all", number(report.put_back, "blob")));
+    }
+    if !lines.is_empty() {
+        text.push_str("\nmended\n");
+        lines.iter().for_each(|line| text.push_str(&wrapped(line, "  ")));
+    }
+    if !report.broken.is_empty() {
+        text.push_str("\nto be pushed again: a push that was admitted before their content went took too long\n");
+        report.broken.iter().for_each(|image| text.push_str(&format!("  {}\n", printable(image))));
     }
 }
 
@@ -272,8 +312,9 @@ fn space(text: &mut String, report: &Report) {
             size(bytes.after)
         );
     }
+    let when = report.pending.first_due.as_deref().or(report.young_until.as_deref());
     if bytes.freeable_later > 0
-        && let Some(when) = minute(report.young_until.as_deref())
+        && let Some(when) = minute(when)
     {
         let _ = writeln!(text, "        {} more can be freed after {when}", size(bytes.freeable_later));
     }

@@ -3,6 +3,7 @@
 use super::args::{Common, Plan};
 use super::engine::{self, Job};
 use super::settings;
+use crate::run::Bounds;
 
 /// Runs it to its exit code.
 #[must_use]
@@ -13,6 +14,8 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
             command: "plan",
             options: settings::options(&args.deciding, &registry.descriptor_cache, false)?,
             registry,
+            bounds: Bounds::default(),
+            keeps_state: false,
             dry_run: true,
             output: args.deciding.output.clone(),
             asks: false,

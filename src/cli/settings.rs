@@ -1,13 +1,15 @@
 //! What was typed, resolved: environment and files are read here, once.
 
-use super::args::{AsideWhen, Common, Deciding};
+use super::args::{self, AsideWhen, Common, Deciding};
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
 use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, resolve};
 use crate::error::{Error, ErrorKind, Result};
+use crate::run::Bounds;
 use serde_json::json;
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 /// The registry that was named: as operand, with `-R`, or by the environment.
 ///
@@ -65,6 +67,25 @@ fn remembers(cache: &DescriptorCache) -> bool {
         DescriptorCache::InMemory | DescriptorCache::Unknown => true,
         DescriptorCache::None | DescriptorCache::Redis(_) => false,
     }
+}
+
+/// What bounds a run.
+#[must_use]
+pub fn bounds(bounds: &args::Bounds) -> Bounds {
+    Bounds { duration: bounds.max_duration, objects: bounds.max_objects, bytes: bounds.max_bytes }
+}
+
+/// Whether the run keeps lease, journal and the list of what waits in the storage.
+///
+/// # Errors
+/// If content would wait, and nothing would be kept that says since when.
+pub fn keeps_state(bounds: &args::Bounds, deciding: &Deciding) -> Result<bool> {
+    if bounds.no_state && !deciding.offline && deciding.defer != Some(Duration::ZERO) {
+        return Err(Error::new(ErrorKind::Usage, "run without keeping anything in the storage")
+            .because("content waits before it goes, and nothing would say since when")
+            .next("add --offline (the registry is stopped or read-only), or --defer 0s"));
+    }
+    Ok(!bounds.no_state)
 }
 
 /// The largest share of the bytes that goes when nobody is asked.

@@ -11,6 +11,7 @@ use super::roots::{self, Reason, names};
 use crate::layout::{self, StorageKey};
 use crate::model::Timestamp;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// How many failures are told.
 const FAILURES_TOLD: usize = 20;
@@ -24,7 +25,7 @@ impl Report {
 
     /// Tells of a scan and its plan.
     #[must_use]
-    pub fn new(scan: &Scan, plan: &Plan) -> Self {
+    pub fn new(scan: &Scan, plan: &Plan, wait: Duration) -> Self {
         let mut report = Self::empty();
         report.found = found(scan);
         report.marked.blobs = scan.blobs.marked;
@@ -44,7 +45,9 @@ impl Report {
         let unrecognized = scan.blobs.unrecognized.bytes;
         report.bytes.before = scan.inventory.bytes + scan.blobs.found.bytes + unrecognized;
         report.bytes.after = report.bytes.before;
-        report.bytes.freeable_later = scan.blobs.too_young.bytes;
+        report.pending.blobs = scan.blobs.pending();
+        report.pending.first_due = scan.blobs.first_due(wait, scan.now).map(Timestamp::to_rfc3339);
+        report.bytes.freeable_later = scan.blobs.too_young.bytes + report.pending.blobs.bytes;
         report.young_until = scan.young_until.max(scan.blobs.young_until).map(Timestamp::to_rfc3339);
         report.problems = scan.problems.as_slice().to_vec();
         report.problem_counts = scan.problems.counts().collect();

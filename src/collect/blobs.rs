@@ -7,9 +7,11 @@ use super::mark::Marks;
 use super::options::Options;
 use super::plan::{Deletion, Stage};
 use super::roots::Reason;
+use super::state::pending::Pending;
 use crate::layout::StorageKey;
 use crate::model::{Digest, Timestamp};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// A number of objects and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -77,6 +79,17 @@ impl Owners {
     }
 }
 
+/// Content that nothing needs and that still waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingBlob {
+    /// The content.
+    pub digest: Digest,
+    /// Since when no pointer has named it. `None` if one did in this scan: its wait begins when the pointers are gone.
+    pub since: Option<Timestamp>,
+    /// Size in bytes.
+    pub size: u64,
+}
+
 /// What the blobs came to.
 #[derive(Debug, Clone, Default)]
 pub struct BlobSurvey {
@@ -92,6 +105,8 @@ pub struct BlobSurvey {
     pub young_until: Option<Timestamp>,
     /// What goes.
     pub deletions: Vec<Deletion>,
+    /// What waits.
+    pub waiting: Vec<WaitingBlob>,
     /// Unneeded blobs that are symbolic links, or were reached through one that leaves the root.
     pub outside: Tally,
     /// Objects below `blobs/` that are no blobs.
@@ -101,6 +116,20 @@ pub struct BlobSurvey {
 }
 
 impl BlobSurvey {
+    /// How much waits.
+    #[must_use]
+    pub fn pending(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.waiting.iter().for_each(|blob| tally.add(blob.size));
+        tally
+    }
+
+    /// When the first of what waits may go.
+    #[must_use]
+    pub fn first_due(&self, wait: Duration, now: Timestamp) -> Option<Timestamp> {
+        self.waiting.iter().map(|blob| blob.since.unwrap_or(now).plus(wait)).min()
+    }
+
     /// Whether the listing held a blob that the graph knows.
     #[must_use]
     pub fn is_listed(&self, id: Id) -> bool {
@@ -115,6 +144,7 @@ pub struct BlobJudge<'a> {
     marks: &'a Marks,
     options: &'a Options,
     owners: &'a Owners,
+    record: &'a Pending,
     now: Timestamp,
     survey: BlobSurvey,
 }
@@ -122,9 +152,16 @@ pub struct BlobJudge<'a> {
 impl<'a> BlobJudge<'a> {
     /// Begins.
     #[must_use]
-    pub fn new(graph: &'a Graph, marks: &'a Marks, options: &'a Options, owners: &'a Owners, now: Timestamp) -> Self {
+    pub fn new(
+        graph: &'a Graph,
+        marks: &'a Marks,
+        options: &'a Options,
+        owners: &'a Owners,
+        record: &'a Pending,
+        now: Timestamp,
+    ) -> Self {
         let survey = BlobSurvey { listed: vec![false; graph.len()], ..BlobSurvey::default() };
-        Self { graph, marks, options, owners, now, survey }
+        Self { graph, marks, options, owners, record, now, survey }
     }
 
     /// Judges one entry of the listing.
@@ -141,9 +178,34 @@ impl<'a> BlobJudge<'a> {
         let needed = self.marks.anywhere(id);
         let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some();
         match decide::blob(needed, entry, self.options.min_age, self.now, in_scope) {
+            // Out of this run's scope, not out of what an earlier one has found: it goes on waiting.
+            Decision::Keep(KeepReason::OutOfScope) => {
+                if let Some(recorded) = self.record.get(&digest) {
+                    let since = Some(recorded.since.min(self.now));
+                    self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
+                }
+            }
             Decision::Keep(reason) => self.keep(reason, entry),
-            Decision::Delete(reason) => self.survey.deletions.push(deletion(entry, digest, reason)),
+            Decision::Delete(reason) => match self.waits_since(&digest) {
+                Wait::Over => self.survey.deletions.push(deletion(entry, digest, reason)),
+                Wait::Since(since) => {
+                    self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
+                }
+            },
         }
+    }
+
+    /// A push that was admitted while a pointer to this content was there may write its manifest later. Only when no
+    /// pointer has named it for long enough, in this scan and in an earlier one, is that over.
+    fn waits_since(&self, digest: &Digest) -> Wait {
+        if self.options.defer.is_zero() {
+            return Wait::Over;
+        }
+        if self.owners.get(digest).is_some() {
+            return Wait::Since(None);
+        }
+        let since = self.record.get(digest).map_or(self.now, |recorded| recorded.since.min(self.now));
+        if since.plus(self.options.wait()) <= self.now { Wait::Over } else { Wait::Since(Some(since)) }
     }
 
     fn keep(&mut self, reason: KeepReason, entry: &Entry<'_>) {
@@ -169,6 +231,11 @@ impl<'a> BlobJudge<'a> {
     pub fn finish(self) -> BlobSurvey {
         self.survey
     }
+}
+
+enum Wait {
+    Over,
+    Since(Option<Timestamp>),
 }
 
 fn deletion(entry: &Entry<'_>, digest: Digest, reason: DeleteReason) -> Deletion {

@@ -71,25 +71,31 @@ impl Graph {
     #[must_use]
     pub fn new(inventory: &Inventory) -> Self {
         let mut graph = Self::default();
+        graph.learn_links(inventory);
+        graph
+    }
+
+    /// Takes in what the links of a later inventory say, beside what was known: a name that stood for something else once
+    /// goes on keeping it.
+    pub fn learn_links(&mut self, inventory: &Inventory) {
         for repository in &inventory.repositories {
             for link in repository.revisions.iter().chain(&repository.layers) {
                 if let Content::Other(other) = &link.content {
-                    let (named, meant) = (graph.intern(&link.digest), graph.intern(other));
-                    let meant_by = graph.aliases.entry(named).or_default();
+                    let (named, meant) = (self.intern(&link.digest), self.intern(other));
+                    let meant_by = self.aliases.entry(named).or_default();
                     if !meant_by.contains(&meant) {
                         meant_by.push(meant);
                     }
                 }
             }
             for link in &repository.signatures {
-                graph.intern(&link.revision);
-                graph.intern(&link.signature);
+                self.intern(&link.revision);
+                self.intern(&link.signature);
             }
         }
-        for aliases in graph.aliases.values_mut() {
+        for aliases in self.aliases.values_mut() {
             aliases.sort();
         }
-        graph
     }
 
     /// The number of a digest; a new one if it has none.

@@ -2,8 +2,9 @@
 
 use super::entry::Evidence;
 use super::problem::Problems;
+use crate::layout;
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// What a link says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,4 +171,38 @@ pub struct Inventory {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl Inventory {
+    /// Every pointer, of any kind and wherever it is, that names one of these digests: its key, and the digest. A link of
+    /// a shape that no registry writes has no key here.
+    pub fn pointers_to<'a>(&'a self, digests: &HashSet<&Digest>) -> impl Iterator<Item = (String, &'a Digest)> {
+        let is_wanted = |digest: &&'a Digest| digests.contains(*digest);
+        let mut found: Vec<(String, &Digest)> = Vec::new();
+        for repository in &self.repositories {
+            let name = &repository.name;
+            for link in &repository.revisions {
+                let named = [Some(&link.digest), link.alias()].into_iter().flatten().filter(is_wanted);
+                found.extend(named.map(|digest| (layout::revision_link(name, &link.digest), digest)));
+            }
+            for link in &repository.layers {
+                let named = [Some(&link.digest), link.alias()].into_iter().flatten().filter(is_wanted);
+                found.extend(named.map(|digest| (layout::layer_link(name, &link.digest), digest)));
+            }
+            for link in &repository.signatures {
+                let named = [&link.revision, &link.signature].into_iter().filter(is_wanted);
+                let key = || layout::signature_link(name, &link.revision, &link.signature);
+                found.extend(named.map(|digest| (key(), digest)));
+            }
+            for (tag, entry) in &repository.tags {
+                let current = entry.current.as_ref().and_then(|current| current.target.digest()).filter(is_wanted);
+                found.extend(current.map(|digest| (layout::tag_current(name, tag), digest)));
+                let history = entry.history.iter().map(|link| &link.digest).filter(is_wanted);
+                found.extend(history.map(|digest| (layout::tag_history(name, tag, digest), digest)));
+            }
+            found.extend(repository.suspects.iter().filter(is_wanted).map(|digest| (String::new(), digest)));
+        }
+        found.extend(self.strangers.iter().filter(is_wanted).map(|digest| (String::new(), digest)));
+        found.into_iter()
+    }
 }

@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod decide;
 pub mod entry;
 pub mod graph;
+pub mod images;
 pub mod inventory;
 pub mod keep_from;
 pub mod learn;

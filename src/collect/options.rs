@@ -107,6 +107,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// How long content waits after its last pointer went: in any case as long as a push may take.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        if self.defer.is_zero() { Duration::ZERO } else { self.defer.max(self.settle) }
+    }
+
     /// Whether a repository may lose something.
     #[must_use]
     pub fn is_in_scope(&self, repository: &str) -> bool {

@@ -227,6 +227,12 @@ pub struct Report {
     pub not_attempted: u64,
     /// What waits for a later run.
     pub pending: Pending,
+    /// Links that were written back because something needs them after all.
+    pub mended: u64,
+    /// Content that was moved aside and put back because something needs it after all.
+    pub put_back: u64,
+    /// Images whose content is gone for good: to be pushed again.
+    pub broken: Vec<String>,
     /// Space.
     pub bytes: Space,
     /// When what is too young is old enough, RFC 3339.

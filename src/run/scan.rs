@@ -8,6 +8,7 @@ use crate::collect::learn::LARGEST_LINK;
 use crate::collect::listing::Builder;
 use crate::collect::mark::Marks;
 use crate::collect::options::Options;
+use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
@@ -74,9 +75,22 @@ pub(super) async fn manifests(
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<Graph> {
-    let wanted = manifests_to_read(inventory, &order.options.keep_from);
-    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
     let mut graph = Graph::new(inventory);
+    new_manifests(storage, &mut graph, inventory, order, observer).await?;
+    Ok(graph)
+}
+
+/// Reads every manifest that the graph does not know so far. One that was missing may be there by now.
+pub(super) async fn new_manifests(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    inventory: &Inventory,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
+    wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
+    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
     let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
     let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
     read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
@@ -90,19 +104,20 @@ pub(super) async fn manifests(
     })
     .await?;
     observer.notice(Event::End);
-    Ok(graph)
+    Ok(())
 }
 
 /// Lists all blobs and judges each as it passes.
 pub(super) async fn blobs(
     storage: &dyn Storage,
     (graph, marks, owners): (&Graph, &Marks, &Owners),
+    record: &Pending,
     options: &Options,
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<BlobSurvey> {
     observer.notice(Event::Begin(Phase::ListBlobs, None));
-    let mut judge = BlobJudge::new(graph, marks, options, owners, now);
+    let mut judge = BlobJudge::new(graph, marks, options, owners, record, now);
     let mut pages = storage.list(Area::Blobs);
     while let Some(page) = pages.try_next().await? {
         page.entries().for_each(|entry| judge.see(&entry));

@@ -1,64 +1,71 @@
-//! The stages of a run: pointers go before what they point to, and nothing goes while a pointer to it stays.
+//! Pointers go before what they point to, and nothing goes while a pointer to it stays.
 
-use super::{Order, Stop};
+use super::work::Work;
 use crate::collect::mark::mark;
-use crate::collect::outcome::{Outcome, Outcomes};
+use crate::collect::outcome::Outcome;
 use crate::collect::plan::{Plan, Stage, still_goes};
-use crate::collect::report::Scan;
 use crate::collect::roots::{Reason, Root, roots};
-use crate::event::{Event, Observer, Phase};
-use crate::storage::sweep::Sweeper;
+use crate::event::{Event, Phase};
 
-pub(super) async fn carry_out(
-    sweeper: &Sweeper<'_>,
-    plan: &Plan,
-    scan: &mut Scan,
-    outcomes: &mut Outcomes,
-    order: &Order,
-    observer: &dyn Observer,
-    stop: &Stop,
-) {
-    let mut staying = Vec::new();
-    for stage in Stage::ALL {
-        let total = plan.deletions().iter().filter(|deletion| deletion.stage == stage).count();
+/// Deletes pointers and uploads, stage by stage, parents before children.
+pub(super) async fn pointers(work: &mut Work<'_>) {
+    for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Blob) {
+        let total = work.plan.deletions().iter().filter(|deletion| deletion.stage == stage).count();
         if total == 0 {
             continue;
         }
-        observer.notice(Event::Begin(Phase::Delete(stage), Some(total as u64)));
-        for level in levels(plan, stage) {
-            let keys: Vec<(usize, &str)> = plan
-                .deletions()
-                .iter()
-                .enumerate()
-                .filter(|(index, deletion)| {
-                    deletion.stage == stage
-                        && deletion.level == level
-                        && *outcomes.get(*index) == Outcome::NotAttempted
-                        && still_goes(deletion, &scan.graph, &scan.marks)
-                })
-                .map(|(index, deletion)| (index, deletion.key.as_str()))
-                .collect();
-            let tell = |batch: &[(usize, Outcome)]| {
-                for (index, outcome) in batch {
-                    let deletion = &plan.deletions()[*index];
-                    outcomes.set(*index, outcome.clone());
-                    if *outcome == Outcome::Deleted {
-                        observer.notice(Event::Deleted(deletion));
-                    }
-                    observer.notice(Event::Progress(1, deletion.evidence.size));
-                }
-            };
-            sweeper.delete(&keys, || !stop.is_requested(), tell).await;
-            if stop.is_requested() {
-                observer.notice(Event::End);
+        work.observer.notice(Event::Begin(Phase::Delete(stage), Some(total as u64)));
+        for level in levels(work.plan, stage) {
+            let numbers = going(work, stage, level);
+            let numbers = work.within_bounds(&numbers);
+            delete(work, &numbers).await;
+            if stage.is_pointer() {
+                keep_what_stays(work, stage, level);
+            }
+            if work.done.stopped.is_some() {
+                work.observer.notice(Event::End);
                 return;
             }
-            if stage.is_pointer() {
-                keep_what_stays(plan, stage, level, outcomes, &mut staying, scan, order);
-            }
         }
-        observer.notice(Event::End);
+        work.observer.notice(Event::End);
     }
+}
+
+/// The deletions of a stage and level that may still go.
+pub(super) fn going(work: &Work<'_>, stage: Stage, level: u32) -> Vec<usize> {
+    let all = work.done.outcomes.with(work.plan).enumerate();
+    let going = all.filter(|(number, (deletion, outcome))| {
+        deletion.stage == stage
+            && deletion.level == level
+            && **outcome == Outcome::NotAttempted
+            && !work.aside.contains(number)
+            && still_goes(deletion, &work.scan.graph, &work.scan.marks)
+    });
+    going.map(|(number, _)| number).collect()
+}
+
+/// Deletes these, for good.
+pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
+    let plan = work.plan;
+    let keys: Vec<(usize, &str)> =
+        numbers.iter().map(|number| (*number, plan.deletions()[*number].key.as_str())).collect();
+    let observer = work.observer;
+    let mut ended: Vec<(usize, Outcome)> = Vec::with_capacity(keys.len());
+    let tell = |batch: &[(usize, Outcome)]| {
+        for (number, outcome) in batch {
+            let deletion = &plan.deletions()[*number];
+            if *outcome == Outcome::Deleted {
+                observer.notice(Event::Deleted(deletion));
+            }
+            observer.notice(Event::Progress(1, deletion.evidence.size));
+        }
+        ended.extend_from_slice(batch);
+    };
+    work.sweeper.delete(&keys, || work.must_stop().is_none(), tell).await;
+    for (number, outcome) in ended {
+        work.done.outcomes.set(number, outcome);
+    }
+    work.done.stopped = work.done.stopped.or(work.must_stop());
 }
 
 fn levels(plan: &Plan, stage: Stage) -> Vec<u32> {
@@ -70,28 +77,20 @@ fn levels(plan: &Plan, stage: Stage) -> Vec<u32> {
 
 /// A pointer that may still be there is a root again, with all that needs: without this, a tag that could not be deleted
 /// would lose its layers. What follows is judged anew.
-fn keep_what_stays(
-    plan: &Plan,
-    stage: Stage,
-    level: u32,
-    outcomes: &Outcomes,
-    staying: &mut Vec<Root>,
-    scan: &mut Scan,
-    order: &Order,
-) {
-    let before = staying.len();
-    for (deletion, outcome) in outcomes.with(plan) {
+fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: u32) {
+    let before = work.staying.len();
+    for (deletion, outcome) in work.done.outcomes.with(work.plan) {
         if deletion.stage != stage || deletion.level != level || !outcome.may_still_be_there() {
             continue;
         }
         let repository = deletion.repository.as_ref().map(|(at, _)| *at);
         for digest in [&deletion.digest, &deletion.alias].into_iter().flatten() {
-            staying.push(Root { repository, digest: digest.clone(), reason: Reason::PointerStays });
+            work.staying.push(Root { repository, digest: digest.clone(), reason: Reason::PointerStays });
         }
     }
-    if staying.len() > before {
-        let mut all = roots(&scan.inventory, &scan.graph, &order.options, scan.now);
-        all.extend(staying.iter().cloned());
-        scan.marks = mark(&scan.inventory, &mut scan.graph, &all);
+    if work.staying.len() > before {
+        let mut all = roots(&work.scan.inventory, &work.scan.graph, &work.order.options, work.scan.now);
+        all.extend(work.staying.iter().cloned());
+        work.scan.marks = mark(&work.scan.inventory, &mut work.scan.graph, &all);
     }
 }

@@ -13,3 +13,4 @@ pub mod reader;
 pub mod sweep;
 pub mod transport;
 mod walk;
+pub mod write;

@@ -20,7 +20,7 @@ pub struct Connection {
 }
 
 /// An opened registry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Opened {
     /// In a local directory.
     Directory(Directory),

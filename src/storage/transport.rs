@@ -68,6 +68,16 @@ impl Counters {
         self.head.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a write that is not sent over HTTP.
+    pub fn count_put(&self) {
+        self.put.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a copy or a move that is not sent over HTTP.
+    pub fn count_copy(&self) {
+        self.copy.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a delete that is not sent over HTTP.
     pub fn count_delete(&self) {
         self.delete.fetch_add(1, Ordering::Relaxed);

@@ -1,14 +1,15 @@
 //! Runs of the library on a tree: in a directory, and in the simulated bucket.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use regsweep::collect::options::{Aside, Mode, Options};
 use regsweep::collect::outcome::Outcome;
 use regsweep::collect::plan::Plan;
 use regsweep::event::Nobody;
 use regsweep::model::Timestamp;
-use regsweep::run::{self, Order, Stop, Survey};
+use regsweep::run::left::Left;
+use regsweep::run::{self, Bounds, Order, Stop, Survey};
 use regsweep::storage::location::{DirectoryLocation, Location, S3Keys, S3Location, Secret, Store};
 use regsweep::storage::open::{Connection, Opened, open};
 use regsweep::storage::sweep::Approved;
@@ -50,7 +51,18 @@ impl Way {
             allow: Vec::new(),
         };
         let started = Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap());
-        Order { location: "test".into(), harbor: false, options, started, concurrency: 8 }
+        Order {
+            run: "test".into(),
+            command: "garbage-collect",
+            host: "test".into(),
+            location: "test".into(),
+            harbor: false,
+            options,
+            bounds: Bounds::default(),
+            started,
+            begun: Instant::now(),
+            concurrency: 8,
+        }
     }
 }
 
@@ -86,7 +98,7 @@ pub(crate) async fn s3(bucket: &Bucket) -> Opened {
 
 /// Looks and decides. A random registry may have no tag at all, which speaks against `-m`; nothing else may.
 pub(crate) async fn survey(opened: &Opened, way: Way, context: &str) -> Survey {
-    let survey = run::survey(opened.reader(), &way.order(), &Nobody, &Stop::default()).await;
+    let survey = run::survey(opened.reader(), &Left::default(), &way.order(), &Nobody, &Stop::default()).await;
     let survey = survey.unwrap_or_else(|error| panic!("{context}: {error:?}"));
     for refusal in &survey.refusals {
         let expected = way.delete_untagged && ["tags-elsewhere", "nothing-marked"].contains(&refusal.code.name());
@@ -97,12 +109,13 @@ pub(crate) async fn survey(opened: &Opened, way: Way, context: &str) -> Survey {
 
 /// Carries the survey's plan out; everything in it must go.
 pub(crate) async fn carry_out(opened: &Opened, survey: &mut Survey, way: Way, context: &str) {
-    let approved = Approved { plan: &survey.plan };
-    let stop = Stop::default();
-    let outcomes = run::carry_out(opened, &approved, &mut survey.scan, &way.order(), &Nobody, &stop).await;
-    let outcomes = outcomes.unwrap_or_else(|error| panic!("{context}: {error:?}"));
+    let plan = std::mem::take(&mut survey.plan);
+    let (approved, stop) = (Approved { plan: &plan }, Stop::default());
+    let left = Left::default();
+    let done = run::carry_out(opened, (None, &left), &approved, survey, &way.order(), &Nobody, &stop).await;
+    let outcomes = done.unwrap_or_else(|error| panic!("{context}: {error:?}")).outcomes;
     let all = outcomes.count(|outcome| *outcome == Outcome::Deleted);
-    assert_eq!(all, survey.plan.deletions().len() as u64, "{context}: {outcomes:?}");
+    assert_eq!(all, plan.deletions().len() as u64, "{context}: {outcomes:?}");
 }
 
 /// A plan without what depends on the storage: stage, key, level and reason.

@@ -27,7 +27,7 @@ pub(super) async fn delete(directory: &Directory, key: &str) -> Outcome {
 }
 
 /// Nothing is deleted through a symbolic link that leaves the root: what lies there belongs to somebody else as well.
-fn stays_inside(directory: &Directory, key: &str) -> Result<(), String> {
+pub(super) fn stays_inside(directory: &Directory, key: &str) -> Result<(), String> {
     let file = directory.root.join(key);
     let Some(parent) = file.parent() else { return Err("a file without a directory".into()) };
     match parent.canonicalize() {
@@ -42,8 +42,9 @@ fn stays_inside(directory: &Directory, key: &str) -> Result<(), String> {
 /// Removes the directories from the file's up to its own, as long as they are empty. A directory that is not empty stays,
 /// whatever is in it: the file system itself refuses.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that deletes")]
-fn remove_own_directories(root: &Path, key: &str) {
-    let Some(own) = layout::own_directory(key) else { return };
+pub(super) fn remove_own_directories(root: &Path, key: &str) {
+    let kept = layout::state::own_directory(key);
+    let Some(own) = layout::own_directory(key).or(kept.as_deref()) else { return };
     let mut at = key;
     while let Some((parent, _)) = at.rsplit_once('/') {
         let is_own = parent.len() >= own.len() && parent.starts_with(own);

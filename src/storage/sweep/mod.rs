@@ -1,10 +1,15 @@
 //! The only place that deletes.
 //!
-//! Everything here takes exact keys of a plan, never a prefix, and ends each of them in exactly one outcome.
+//! Everything here takes exact keys, of a plan or of regsweep's own, never a prefix, and ends each of them in exactly one
+//! outcome.
 
 mod answer;
+mod aside;
 mod batch;
 mod files;
+mod own;
 mod sweeper;
 
+pub use aside::{Moved, put_back};
+pub use own::forget;
 pub use sweeper::{Approved, Sweeper};

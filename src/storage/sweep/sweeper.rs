@@ -1,5 +1,6 @@
 //! Carries out the deletions of an approved plan.
 
+use super::aside::{self, Moved};
 use super::{batch, files};
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::Plan;
@@ -38,6 +39,10 @@ const LOOKS_IN_FLIGHT: usize = 16;
 /// After so many batches in a row of which nobody knows anything the store is not asked for more: it is gone, or does not
 /// accept the credential any more.
 const LOST_BATCHES: u32 = 3;
+/// So much content is moved aside at a time.
+const GROUP_ASIDE: usize = 1000;
+/// How many moves are on their way at a time.
+const MOVES_IN_FLIGHT: usize = 16;
 /// How often a key is tried of which the store's answer told nothing.
 const TRIES: u32 = 3;
 
@@ -86,6 +91,47 @@ impl<'a> Sweeper<'a> {
         let mut batches = Box::pin(stream::iter(batches).buffer_unordered(self.in_flight));
         while let Some(outcomes) = batches.next().await {
             tell(&outcomes);
+        }
+    }
+
+    /// Moves content aside, each key with its number, and tells what became of each.
+    ///
+    /// `go_on` is asked before each group; what is not begun by then stays, and is not told of.
+    pub async fn set_aside(
+        &self,
+        run: &str,
+        keys: &[(usize, &str)],
+        go_on: impl Fn() -> bool + Sync,
+        mut tell: impl FnMut(usize, Moved),
+    ) {
+        for group in keys.chunks(GROUP_ASIDE) {
+            if !go_on() {
+                return;
+            }
+            let moves = group.iter().map(|(number, key)| async move {
+                let moved = match self.place {
+                    Place::Directory(directory) => aside::move_file(directory, run, key).await,
+                    Place::Cloud(cloud) => aside::copy_object(cloud, run, key).await,
+                };
+                (*number, *key, moved)
+            });
+            let moves: Vec<_> = moves.collect();
+            let ended: Vec<_> = stream::iter(moves).buffered(MOVES_IN_FLIGHT).collect().await;
+            let mut copied = Vec::new();
+            for (number, key, what) in ended {
+                if what == Moved::Aside && matches!(self.place, Place::Cloud(_)) {
+                    copied.push((number, key));
+                } else {
+                    tell(number, what);
+                }
+            }
+            let done = |outcomes: &[(usize, Outcome)]| {
+                for (number, outcome) in outcomes {
+                    let is_aside = matches!(outcome, Outcome::Deleted | Outcome::AlreadyGone);
+                    tell(*number, if is_aside { Moved::Aside } else { Moved::Not(outcome.clone()) });
+                }
+            };
+            self.delete(&copied, || true, done).await;
         }
     }
 

@@ -1,0 +1,170 @@
+//! Looking at repositories again while the registry serves pushes: what changed or is needed by now leaves the plan.
+
+use super::{Order, scan};
+use crate::collect::entry::Evidence;
+use crate::collect::inventory::{Inventory, Repository};
+use crate::collect::listing::Builder;
+use crate::collect::mark::mark;
+use crate::collect::outcome::{Outcome, Outcomes};
+use crate::collect::plan::{Plan, Stage, plan_pointers};
+use crate::collect::report::Scan;
+use crate::collect::roots::{Root, roots};
+use crate::error::Result;
+use crate::event::{Event, Observer, Phase};
+use crate::layout;
+use crate::model::Digest;
+use crate::storage::reader::{Area, Storage};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Instant;
+
+/// How many looks at single keys at a time.
+const LOOKS_IN_FLIGHT: usize = 16;
+
+/// Which repositories to look at.
+#[derive(Debug, Clone)]
+pub(super) enum Look {
+    /// All of them.
+    All,
+    /// These, by their index in the inventory.
+    At(BTreeSet<usize>),
+}
+
+impl Look {
+    /// Those that are about to lose something; all, if these are most.
+    pub(super) fn at_losers(plan: &Plan, inventory: &Inventory) -> Self {
+        let at: BTreeSet<usize> =
+            plan.deletions().iter().filter_map(|deletion| Some(deletion.repository.as_ref()?.0)).collect();
+        if at.len() * 2 > inventory.repositories.len() { Self::All } else { Self::At(at) }
+    }
+}
+
+/// Lists repositories again, reads what is new, and marks anew. Tells when the listing began.
+///
+/// What other repositories were found to hold stays as it was; repositories that are new are added, so every number of a
+/// repository stays what it is.
+pub(super) async fn look(
+    storage: &dyn Storage,
+    scan: &mut Scan,
+    look: Look,
+    staying: &[Root],
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<Instant> {
+    let began = Instant::now();
+    observer.notice(Event::Begin(Phase::Recheck, None));
+    let (lists, covered) = match &look {
+        Look::All => (vec![storage.list(Area::Repositories)], vec![layout::REPOSITORIES.to_owned()]),
+        Look::At(at) => {
+            let prefixes = outermost(at.iter().map(|at| layout::repository(&scan.inventory.repositories[*at].name)));
+            (prefixes.iter().map(|prefix| storage.list_prefix(prefix.clone())).collect(), prefixes)
+        }
+    };
+    let mut builder = Builder::new(storage.proof());
+    for mut pages in lists {
+        while let Some(page) = pages.try_next().await? {
+            page.entries().for_each(|entry| builder.see(&entry));
+            observer.notice(Event::Progress(page.len() as u64, 0));
+        }
+    }
+    let fresh = scan::links(storage, builder.finish(), order, scan.now, observer).await?;
+    merge(&mut scan.inventory, fresh, &covered);
+    scan.graph.learn_links(&scan.inventory);
+    manifests_and_marks(storage, scan, staying, order, observer).await?;
+    observer.notice(Event::End);
+    Ok(began)
+}
+
+/// Reads manifests that are not known so far, and marks anew.
+pub(super) async fn manifests_and_marks(
+    storage: &dyn Storage,
+    scan: &mut Scan,
+    staying: &[Root],
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    scan::new_manifests(storage, &mut scan.graph, &scan.inventory, order, observer).await?;
+    let mut all = roots(&scan.inventory, &scan.graph, &order.options, scan.now);
+    all.extend(staying.iter().cloned());
+    scan.marks = mark(&scan.inventory, &mut scan.graph, &all);
+    Ok(())
+}
+
+/// Repositories nest: a prefix that is listed covers what is below it, and is not listed again.
+fn outermost(prefixes: impl Iterator<Item = String>) -> Vec<String> {
+    let mut sorted: Vec<String> = prefixes.collect();
+    sorted.sort();
+    let mut outermost: Vec<String> = Vec::new();
+    for prefix in sorted {
+        if !outermost.iter().any(|covered| prefix.starts_with(covered)) {
+            outermost.push(prefix);
+        }
+    }
+    outermost
+}
+
+fn merge(inventory: &mut Inventory, fresh: Inventory, covered: &[String]) {
+    let is_covered = |repository: &Repository| {
+        let prefix = layout::repository(&repository.name);
+        covered.iter().any(|covered| prefix.starts_with(covered))
+    };
+    let mut fresh_ones: HashMap<String, Repository> =
+        fresh.repositories.into_iter().map(|repository| (repository.name.to_string(), repository)).collect();
+    for repository in &mut inventory.repositories {
+        if let Some(found) = fresh_ones.remove(repository.name.as_str()) {
+            *repository = found;
+        } else if is_covered(repository) {
+            *repository = Repository::new(repository.name.clone());
+        }
+    }
+    let mut new: Vec<Repository> = fresh_ones.into_values().collect();
+    new.sort_by(|a, b| a.name.cmp(&b.name));
+    inventory.repositories.extend(new);
+    inventory.strangers.extend(fresh.strangers);
+    inventory.strangers.sort();
+    inventory.strangers.dedup();
+}
+
+/// Takes out of the plan what would not be planned any more: pointers and uploads that changed or that something needs
+/// now; content that something needs, or that a pointer names which does not go as well.
+pub(super) async fn trim(
+    storage: &dyn Storage,
+    plan: &Plan,
+    scan: &Scan,
+    outcomes: &mut Outcomes,
+    order: &Order,
+) -> Result<()> {
+    let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &order.options, scan.now);
+    let planned: HashMap<&str, &Evidence> =
+        planned.iter().map(|deletion| (deletion.key.as_str(), &deletion.evidence)).collect();
+    let open = plan.deletions().iter().enumerate();
+    let open: Vec<_> = open.filter(|(index, _)| *outcomes.get(*index) == Outcome::NotAttempted).collect();
+    let (content, pointers): (Vec<_>, Vec<_>) =
+        open.into_iter().partition(|(_, deletion)| deletion.stage == Stage::Blob);
+    let (going, others): (Vec<_>, Vec<_>) = pointers
+        .into_iter()
+        .partition(|(_, deletion)| planned.get(deletion.key.as_str()) == Some(&&deletion.evidence));
+    // What is not planned any more has changed, or went by another's hand. An absence in a listing alone proves nothing.
+    let looks = others.iter().map(|(index, deletion)| async move {
+        storage.exists(&deletion.key).await.map(|is_there| (*index, is_there))
+    });
+    let looks: Vec<_> = looks.collect();
+    let looked: Vec<(usize, bool)> = stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT).try_collect().await?;
+    for (index, is_there) in looked {
+        outcomes.set(index, if is_there { Outcome::Changed } else { Outcome::AlreadyGone });
+    }
+    let going: HashSet<&str> = going.iter().map(|(_, deletion)| deletion.key.as_str()).collect();
+    let digests: HashSet<&Digest> = content.iter().filter_map(|(_, deletion)| deletion.digest.as_ref()).collect();
+    let pointers = scan.inventory.pointers_to(&digests);
+    let pointed: HashSet<&Digest> =
+        pointers.filter(|(key, _)| !going.contains(key.as_str())).map(|(_, digest)| digest).collect();
+    for (index, deletion) in content {
+        let stays = deletion.digest.as_ref().is_none_or(|digest| {
+            scan.marks.anywhere(scan.graph.id(digest)).is_some() || pointed.contains(digest)
+        });
+        if stays {
+            outcomes.set(index, Outcome::Changed);
+        }
+    }
+    Ok(())
+}

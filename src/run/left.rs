@@ -1,0 +1,130 @@
+//! What earlier runs have left beside the registry, read back.
+
+use crate::collect::state::journal::{self, Done, Journal};
+use crate::collect::state::pending::Pending;
+use crate::error::{ErrorKind, Result};
+use crate::layout::state::{self, StateKey};
+use crate::model::{Digest, Timestamp};
+use crate::storage::fetch::read_all;
+use crate::storage::reader::{Content, Storage};
+use futures::TryStreamExt;
+use std::collections::BTreeMap;
+
+/// Content that a run has moved out of the way and that is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftAside {
+    /// The run.
+    pub run: String,
+    /// The content.
+    pub digest: Digest,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// The journal of an earlier run, and when its last part was written.
+#[derive(Debug, Clone, Default)]
+pub struct LeftJournal {
+    /// The journal.
+    pub journal: Journal,
+    /// When its last part was written.
+    pub written: Timestamp,
+}
+
+/// What earlier runs have left.
+#[derive(Debug, Clone, Default)]
+pub struct Left {
+    /// When the lease was written, if there is one.
+    pub lease: Option<Timestamp>,
+    /// What waits.
+    pub pending: Pending,
+    /// Journals, by run.
+    pub journals: Vec<LeftJournal>,
+    /// Content aside.
+    pub aside: Vec<LeftAside>,
+    /// Lines and keys that could not be understood.
+    pub odd: u64,
+}
+
+/// How much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What decides what a run would do.
+    Deciding,
+    /// All, journals too.
+    All,
+}
+
+/// No part of a journal is larger: so many pointers, each of a key and a digest.
+const LARGEST_PART: u64 = 64 << 20;
+/// The largest record of what waits.
+const LARGEST_RECORD: u64 = 4 << 30;
+const PARTS_IN_FLIGHT: usize = 4;
+
+/// Reads it. Whoever only looks may lack the right to look here: then there is nothing to be had, and that is safe.
+///
+/// # Errors
+/// If the storage cannot be read.
+pub async fn read(storage: &dyn Storage, depth: Depth) -> Result<Left> {
+    match listed(storage, depth).await {
+        Err(error) if depth == Depth::Deciding && error.kind() == ErrorKind::Permission => Ok(Left::default()),
+        left => left,
+    }
+}
+
+async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
+    let mut left = Left::default();
+    let mut journals: BTreeMap<String, LeftJournal> = BTreeMap::new();
+    let mut to_read = Vec::new();
+    let mut has_pending = false;
+    let mut pages = storage.list_prefix(state::ROOT.to_owned());
+    while let Some(page) = pages.try_next().await? {
+        for entry in page.entries() {
+            match StateKey::parse(entry.key) {
+                StateKey::Lease => left.lease = Some(entry.modified),
+                StateKey::Pending => has_pending = true,
+                StateKey::Journal { run, .. } | StateKey::Done { run } => {
+                    let journal = journals.entry(run.to_owned()).or_default();
+                    run.clone_into(&mut journal.journal.run);
+                    journal.journal.keys.push(entry.key.to_owned());
+                    journal.written = journal.written.max(entry.modified);
+                    to_read.push(entry.key.to_owned());
+                }
+                StateKey::Aside { run, digest } => {
+                    left.aside.push(LeftAside { run: run.to_owned(), digest, size: entry.size });
+                }
+                // A probe, or the draft of a file: left by a run that was killed, and of no meaning.
+                StateKey::Probe => {}
+                StateKey::Unrecognized => left.odd += u64::from(!entry.key.contains("/draft-")),
+            }
+        }
+    }
+    if has_pending && let Content::Bytes(bytes) = storage.read(state::PENDING, LARGEST_RECORD).await? {
+        let (pending, odd) = Pending::parse(&bytes);
+        left.pending = pending;
+        left.odd += odd;
+    }
+    if depth == Depth::All {
+        to_read.sort();
+        read_all(storage, to_read, Clone::clone, LARGEST_PART, PARTS_IN_FLIGHT, |key, content| {
+            let (Content::Bytes(bytes), Some(run)) = (content, run_of(&key)) else { return };
+            let Some(journal) = journals.get_mut(run) else { return };
+            if matches!(StateKey::parse(&key), StateKey::Done { .. }) {
+                journal.journal.done = Done::parse(&bytes);
+            } else {
+                let (removed, odd) = journal::parse(&bytes);
+                journal.journal.removed.extend(removed);
+                left.odd += odd;
+            }
+        })
+        .await?;
+    }
+    left.journals = journals.into_values().collect();
+    Ok(left)
+}
+
+fn run_of(key: &str) -> Option<&str> {
+    match StateKey::parse(key) {
+        StateKey::Journal { run, .. } | StateKey::Done { run } | StateKey::Aside { run, .. } => Some(run),
+        StateKey::Lease | StateKey::Pending | StateKey::Probe | StateKey::Unrecognized => None,
+    }
+}

@@ -1,0 +1,113 @@
+//! Looking at everything, and deciding about everything. Changes nothing, and cannot.
+
+use super::{Order, Survey, scan};
+use crate::collect::account::marked_manifests;
+use crate::collect::plan::{Plan, plan_pointers};
+use crate::collect::problem::ProblemCode;
+use crate::collect::refusal::{Findings, refusals};
+use crate::collect::report::Scan;
+use crate::collect::roots::{self, Reason};
+use crate::collect::state::pending::Pending;
+use crate::collect::{blobs::Owners, mark};
+use crate::error::Result;
+use crate::event::{Event, Observer, Phase};
+use crate::layout;
+use crate::model::Timestamp;
+use crate::storage::reader::Storage;
+use std::time::{Duration, Instant};
+
+pub(super) async fn look_and_decide(
+    storage: &dyn Storage,
+    record: &Pending,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<Survey> {
+    let options = &order.options;
+    let begun = Instant::now();
+    let mut findings = Findings {
+        location: order.location.clone(),
+        harbor: order.harbor,
+        both_key_forms: storage.has_both_key_forms(),
+        database_lock: storage.exists(layout::DATABASE_LOCK).await?,
+        scheduler_state: options.delete_untagged && storage.exists(layout::SCHEDULER_STATE).await?,
+        ..Findings::default()
+    };
+    let listed = Instant::now();
+    let inventory = scan::repositories(storage, observer).await?;
+    let listing = listed.elapsed();
+    let (now, clock_difference) = judged_now(storage, order);
+    findings.clock_difference = clock_difference;
+    let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
+    let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
+
+    let deciding = Instant::now();
+    observer.notice(Event::Begin(Phase::Mark, None));
+    let roots = roots::roots(&inventory, &graph, options, now);
+    let marks = mark::mark(&inventory, &mut graph, &roots);
+    let pointers = plan_pointers(&inventory, &graph, &marks, options, now);
+    let owners = Owners::of(&pointers, &graph);
+    observer.notice(Event::End);
+    let marking = deciding.elapsed();
+
+    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), record, options, now, observer).await?;
+    findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
+    let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
+    let mut problems = std::mem::take(&mut inventory.problems);
+    problems.extend(roots::problems(&inventory, &graph, options));
+    if blobs.outside.count > 0 {
+        let message = format!(
+            "{} unneeded blobs are symbolic links, or lie behind one that leaves the root: they stay",
+            blobs.outside.count
+        );
+        problems.add(ProblemCode::OutsideRoot, None, None, message);
+    }
+    let young_until = young_until(&inventory, &graph, &marks, options.min_age);
+    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until };
+    complete(&mut findings, &scan, &plan);
+    let refusals = refusals(&findings, options);
+    let scanning = begun.elapsed().saturating_sub(marking);
+    Ok(Survey { scan, plan, refusals, scanning, marking, listed, listing })
+}
+
+/// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.
+fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Option<Duration>) {
+    let ours = order.local_now();
+    match storage.time() {
+        None => (order.started, None),
+        Some(theirs) => (order.started.min(theirs), Some(ours.distance(theirs))),
+    }
+}
+
+fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
+    let repositories = &scan.inventory.repositories;
+    findings.repositories = repositories.len() as u64 + u64::from(!scan.inventory.strangers.is_empty());
+    findings.blobs = scan.blobs.found.count;
+    let counted = |repository: &crate::collect::inventory::Repository| {
+        (repository.current_tags().count() + repository.revisions.len()) as u64
+    };
+    findings.tags_and_revisions = repositories.iter().map(counted).sum();
+    findings.marked_manifests = marked_manifests(scan);
+    let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
+    let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
+    findings.of_these_untagged = untagged.count() as u64;
+    findings.repositories_with_manifests = with_manifests.count() as u64;
+    findings.bytes = scan.inventory.bytes + scan.blobs.found.bytes + scan.blobs.unrecognized.bytes;
+    findings.planned_bytes = plan.bytes();
+}
+
+/// When the last of the links that keep something only by their age is old enough.
+fn young_until(
+    inventory: &crate::collect::inventory::Inventory,
+    graph: &crate::collect::graph::Graph,
+    marks: &mark::Marks,
+    min_age: Duration,
+) -> Option<Timestamp> {
+    let repositories = inventory.repositories.iter().enumerate();
+    let links = repositories.flat_map(|(at, repository)| {
+        let history = repository.tags.values().flat_map(|entry| &entry.history);
+        repository.revisions.iter().chain(&repository.layers).chain(history).map(move |link| (at, link))
+    });
+    let young = links.filter(|(at, link)| marks.in_repository(*at, graph.id(&link.digest)) == Some(Reason::Young));
+    young.map(|(_, link)| link.evidence.modified.plus(min_age)).max()
+}
+

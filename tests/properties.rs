@@ -185,7 +185,8 @@ fn plan_in_order<'a>(tree: &'a Tree, keys: impl Iterator<Item = &'a String> + Cl
     let marks = mark(&inventory, &mut graph, &roots);
     let pointers = plan_pointers(&inventory, &graph, &marks, options, NOW);
     let owners = Owners::of(&pointers, &graph);
-    let mut judge = BlobJudge::new(&graph, &marks, options, &owners, &Pending::default(), NOW);
+    let record = Pending::default();
+    let mut judge = BlobJudge::new(&graph, &marks, options, &owners, &record, NOW);
     keys.filter(|key| key.starts_with(layout::BLOBS)).for_each(|key| judge.see(&entry(key)));
     let blobs = judge.finish().deletions;
     for deletion in &blobs {

@@ -252,6 +252,9 @@ pub async fn carry_out(
 /// Looks once more at what is about to lose something. Offline, any difference ends the run; beside a live registry, what
 /// changed or is needed by now leaves the plan.
 async fn check(work: &mut Work<'_>) -> Result<()> {
+    if work.plan.is_empty() {
+        return Ok(());
+    }
     let storage = work.opened.reader();
     if work.order.options.mode == Mode::Offline {
         return recheck::unchanged(storage, work.scan, work.plan, &mut work.done.outcomes, work.observer).await;

@@ -46,3 +46,5 @@ mod tags;
 mod uploads;
 #[path = "promises/upstream.rs"]
 mod upstream;
+#[path = "promises/waiting.rs"]
+mod waiting;

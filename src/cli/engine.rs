@@ -2,7 +2,7 @@
 
 use super::args::{Colour, Common, Format};
 use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose, words};
-use crate::collect::options::Options;
+use crate::collect::options::{Mode, Options};
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
 use crate::config::{DescriptorCache, Resolved};
@@ -198,6 +198,7 @@ async fn look_and_act(
     } else {
         act(job, opened, kept, &mut survey, order, &observer, stop, &mut report).await?
     };
+    report.first.extend(cache_advice(&job.registry.descriptor_cache, &report));
     report.requests = opened.reader().requests();
     report.seconds.total = order.begun.elapsed().as_secs_f64();
     report.finished = order.local_now().to_rfc3339();
@@ -262,24 +263,26 @@ async fn act(
         let _ = writeln!(anstream::stderr(), "{}", words::error(error));
         report.error = report.error.take().or_else(|| Some(json::row(error)));
     }
-    if let Some(advice) = cache_advice(&job.registry.descriptor_cache).filter(|_| report.entries.deleted > 0) {
-        let _ = writeln!(anstream::stderr(), "note: {advice}");
-    }
     Ok(exit::of_sweep(report, &done))
 }
 
 /// A registry that remembers blobs goes on claiming those that are gone: a push that names one is accepted, and the image
-/// is broken.
-fn cache_advice(cache: &DescriptorCache) -> Option<&'static str> {
-    match cache {
-        DescriptorCache::InMemory => Some(
-            "the registry remembers blobs in memory (cache.blobdescriptor: inmemory): if it kept running, restart it before it takes pushes",
-        ),
-        DescriptorCache::Redis(_) => Some(
-            "the registry remembers blobs in Redis (cache.blobdescriptor: redis), also across restarts: flush that database before it takes pushes",
-        ),
-        DescriptorCache::None | DescriptorCache::Unknown => None,
-    }
+/// is broken. What is in its memory ends with the process; as long as content waits, such an image is mended.
+fn cache_advice(cache: &DescriptorCache, report: &Report) -> Option<String> {
+    let (remembers, is_sure) = match cache {
+        DescriptorCache::InMemory => ("the registry remembers blobs in memory (cache.blobdescriptor: inmemory)", true),
+        DescriptorCache::Unknown => ("the registry may remember blobs in memory (the official images do)", false),
+        DescriptorCache::None | DescriptorCache::Redis(_) => return None,
+    };
+    let due = report.pending.first_due.as_deref().and_then(Timestamp::parse_rfc3339).map(Timestamp::to_minute);
+    let went = report.deleted.blobs.count > 0 && report.mode == Mode::Offline.name();
+    let when = match due {
+        Some(due) => format!("restart it before {due}"),
+        None if went => "if it kept running, restart it before it takes pushes".to_owned(),
+        None => return None,
+    };
+    let hint = if is_sure { "" } else { "; --descriptor-cache none, if it does not" };
+    Some(format!("{remembers}: {when}, or it accepts pushes that name what is gone{hint}"))
 }
 
 async fn confirmed(report: &Report) -> Result<bool> {

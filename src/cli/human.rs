@@ -30,6 +30,9 @@ fn heading(text: &mut String, report: &Report) {
     };
     let found = &report.found;
     let _ = writeln!(text, "{} ({how})", report.location);
+    for first in &report.first {
+        text.push_str(&wrapped(&printable(first), "! "));
+    }
     let _ = writeln!(
         text,
         "found   {}, {}, {}, {}",

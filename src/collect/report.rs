@@ -203,6 +203,8 @@ pub struct Report {
     pub mode: &'static str,
     /// Every option that decided.
     pub options: serde_json::Value,
+    /// What must be known before anything else.
+    pub first: Vec<String>,
     /// What is there.
     pub found: Found,
     /// What is needed.

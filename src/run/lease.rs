@@ -12,6 +12,7 @@ use crate::storage::write::Writer;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// The lease of a run that is at work. It is renewed in the background until it is given back or lost.
@@ -20,6 +21,7 @@ pub struct Tenure {
     opened: Opened,
     text: Lease,
     lost: Arc<AtomicBool>,
+    ended: Arc<Notify>,
     renewal: JoinHandle<()>,
     /// The run whose lease had ended without being given back.
     pub taken_over: Option<String>,
@@ -65,9 +67,10 @@ pub(super) async fn take(opened: &Opened, order: &Order, written: Option<Timesta
     if !is_ours(opened, &lease.run).await? {
         return Err(held(read(opened).await?.as_ref(), None));
     }
-    let lost = Arc::new(AtomicBool::new(false));
-    let renewal = tokio::spawn(renew(opened.clone(), lease.clone(), order.clock(), Arc::clone(&lost)));
-    Ok(Tenure { opened: opened.clone(), text: lease, lost, renewal, taken_over })
+    let (lost, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let flags = (Arc::clone(&lost), Arc::clone(&ended));
+    let renewal = tokio::spawn(renew(opened.clone(), lease.clone(), order.clock(), flags));
+    Ok(Tenure { opened: opened.clone(), text: lease, lost, ended, renewal, taken_over })
 }
 
 fn held(lease: Option<&Lease>, until: Option<Timestamp>) -> Error {
@@ -96,10 +99,19 @@ async fn is_ours(opened: &Opened, run: &str) -> Result<bool> {
 }
 
 /// Renews the lease until it is given back. If it cannot be renewed in time, or another run has taken it, it is lost.
-async fn renew(opened: Opened, mut lease: Lease, clock: impl Fn(&Opened) -> Timestamp, lost: Arc<AtomicBool>) {
+async fn renew(
+    opened: Opened,
+    mut lease: Lease,
+    clock: impl Fn(&Opened) -> Timestamp,
+    (lost, ended): (Arc<AtomicBool>, Arc<Notify>),
+) {
     let writer = Writer::new(&opened);
     loop {
-        tokio::time::sleep(LASTS / 4).await;
+        // Only the wait is cut short: a renewal on its way would otherwise land after the lease was given back.
+        tokio::select! {
+            () = tokio::time::sleep(LASTS / 4) => {}
+            () = ended.notified() => return,
+        }
         let renewed = async {
             if !is_ours(&opened, &lease.run).await? {
                 return Ok(false);
@@ -139,8 +151,9 @@ impl Tenure {
 
     /// Gives it back. One that was lost is another's.
     pub async fn give_back(self) {
-        self.renewal.abort();
-        if !self.is_lost() && matches!(is_ours(&self.opened, &self.text.run).await, Ok(true)) {
+        self.ended.notify_one();
+        let lost = self.renewal.await.is_err() || self.lost.load(Ordering::SeqCst);
+        if !lost && matches!(is_ours(&self.opened, &self.text.run).await, Ok(true)) {
             forget(&self.opened, &[state::LEASE.to_owned()]).await;
         }
     }

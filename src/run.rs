@@ -137,8 +137,7 @@ pub struct Survey {
 /// # Errors
 /// If another run is at work, or a right is missing.
 pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
-    let lease = left::read(opened.reader(), Depth::Deciding).await?.lease;
-    let tenure = lease::take(opened, order, lease).await?;
+    let tenure = lease::take(opened, order).await?;
     match prepare(opened, order).await {
         Ok(left) => Ok((tenure, left)),
         Err(error) => {

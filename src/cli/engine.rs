@@ -1,22 +1,21 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
 use super::args::{Colour, Common, Format};
-use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose, words};
-use crate::collect::options::{Mode, Options};
+use super::{advice, ask, exit, human, json, machine, plan_file, progress, settings, signals, verbose, words};
+use crate::collect::options::Options;
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
-use crate::config::{DescriptorCache, Resolved};
+use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use crate::run::left::Left;
 use crate::run::{self, Bounds, Order, Stop, Survey};
 use crate::storage::open::{self, Connection, Opened};
 use crate::storage::sweep::Approved;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// What a command wants of the engine.
 #[derive(Debug)]
@@ -98,20 +97,13 @@ fn written(result: std::io::Result<()>) -> bool {
     }
 }
 
-/// This machine's clock, read once for a run.
-#[expect(clippy::disallowed_methods, reason = "the one reading of the clock; everything else is given the time")]
-fn clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
 async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     for note in &job.registry.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
-    let (begun, started) = (Instant::now(), clock());
+    let (begun, started) = (Instant::now(), machine::clock());
     let connection = Connection { ca_file: common.ca_file.clone() };
     let interrupted = || Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted");
     let opened = tokio::select! {
@@ -119,9 +111,9 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         () = stop.requested() => return Err(interrupted()),
     };
     let order = Order {
-        run: format!("{}-{:08x}", started.to_compact(), run_number(started)),
+        run: machine::run_name(started),
         command: job.command,
-        host: host(),
+        host: machine::host(),
         location: job.registry.location.to_string(),
         harbor: job.registry.harbor,
         options: job.options.clone(),
@@ -139,25 +131,12 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         () = stop.requested() => return Err(interrupted()),
     };
     if let Some(dead) = &tenure.taken_over {
-        let _ = writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
+        let _ =
+            writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
     }
     let result = look_and_act(job, common, &opened, (Some(&tenure), &left), &order, &stop).await;
     tenure.give_back().await;
     result
-}
-
-/// Two runs that begin within the same second must not have one name: one would write over the other's journal.
-fn run_number(started: Timestamp) -> u32 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    (started.as_nanos(), std::process::id(), std::thread::current().id()).hash(&mut hasher);
-    let random = std::hash::RandomState::new().hash_one(hasher.finish());
-    u32::try_from(random >> 32).unwrap_or(u32::MAX)
-}
-
-/// This machine's name, for those who find a lease.
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    name.map_or_else(|| "unknown".into(), |name| name.trim().to_owned())
 }
 
 /// The lease, if this run has one, and what earlier runs have left.
@@ -198,11 +177,11 @@ async fn look_and_act(
     } else {
         act(job, opened, kept, &mut survey, order, &observer, stop, &mut report).await?
     };
-    report.first.extend(cache_advice(&job.registry.descriptor_cache, &report));
+    report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
     report.requests = opened.reader().requests();
     report.seconds.total = order.begun.elapsed().as_secs_f64();
     report.finished = order.local_now().to_rfc3339();
-    report.peak_memory_bytes = peak_memory();
+    report.peak_memory_bytes = machine::peak_memory();
     drop(observer);
     let shown = show(&report, job, common);
     let unshown = if job.acts() { exit::INCOMPLETE } else { exit::FAILED };
@@ -264,25 +243,6 @@ async fn act(
         report.error = report.error.take().or_else(|| Some(json::row(error)));
     }
     Ok(exit::of_sweep(report, &done))
-}
-
-/// A registry that remembers blobs goes on claiming those that are gone: a push that names one is accepted, and the image
-/// is broken. What is in its memory ends with the process; as long as content waits, such an image is mended.
-fn cache_advice(cache: &DescriptorCache, report: &Report) -> Option<String> {
-    let (remembers, is_sure) = match cache {
-        DescriptorCache::InMemory => ("the registry remembers blobs in memory (cache.blobdescriptor: inmemory)", true),
-        DescriptorCache::Unknown => ("the registry may remember blobs in memory (the official images do)", false),
-        DescriptorCache::None | DescriptorCache::Redis(_) => return None,
-    };
-    let due = report.pending.first_due.as_deref().and_then(Timestamp::parse_rfc3339).map(Timestamp::to_minute);
-    let went = report.deleted.blobs.count > 0 && report.mode == Mode::Offline.name();
-    let when = match due {
-        Some(due) => format!("restart it before {due}"),
-        None if went => "if it kept running, restart it before it takes pushes".to_owned(),
-        None => return None,
-    };
-    let hint = if is_sure { "" } else { "; --descriptor-cache none, if it does not" };
-    Some(format!("{remembers}: {when}, or it accepts pushes that name what is gone{hint}"))
 }
 
 async fn confirmed(report: &Report) -> Result<bool> {
@@ -371,12 +331,4 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
         );
     }
     shown
-}
-
-/// The most memory that was resident, where the system tells it.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }

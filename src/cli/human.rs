@@ -286,11 +286,15 @@ fn mended(text: &mut String, report: &Report) {
     }
     if !lines.is_empty() {
         text.push_str("\nmended\n");
-        lines.iter().for_each(|line| text.push_str(&wrapped(line, "  ")));
+        for line in &lines {
+            text.push_str(&wrapped(line, "  "));
+        }
     }
     if !report.broken.is_empty() {
         text.push_str("\nto be pushed again: a push that was admitted before their content went took too long\n");
-        report.broken.iter().for_each(|image| text.push_str(&format!("  {}\n", printable(image))));
+        for image in &report.broken {
+            let _ = writeln!(text, "  {}", printable(image));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Taking the lease, holding it while a run lasts, and giving it back. One at a time deletes.
 
 use super::Order;
+use super::left::{self, Depth};
 use crate::collect::state::lease::{LASTS, Lease, Standing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::state;
@@ -35,7 +36,7 @@ const RACE: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// If another run holds it, or the storage cannot be written to.
-pub(super) async fn take(opened: &Opened, order: &Order, written: Option<Timestamp>) -> Result<Tenure> {
+pub(super) async fn take(opened: &Opened, order: &Order) -> Result<Tenure> {
     let now = order.now(opened.reader());
     let lease = Lease {
         schema: "regsweep.lease/1".into(),
@@ -48,21 +49,15 @@ pub(super) async fn take(opened: &Opened, order: &Order, written: Option<Timesta
     };
     let writer = Writer::new(opened);
     let mut taken_over = None;
-    match written {
-        None => {
-            if !writer.keep_new(state::LEASE, lease.to_text()).await? && !is_ours(opened, &lease.run).await? {
-                return Err(held(read(opened).await?.as_ref(), None));
-            }
+    if !writer.keep_new(state::LEASE, lease.to_text()).await? && !is_ours(opened, &lease.run).await? {
+        let found = read(opened).await?;
+        let written = left::read(opened.reader(), Depth::Deciding).await?.lease.unwrap_or(now);
+        if let Standing::Held(until) = Lease::standing(found.as_ref(), written, now) {
+            return Err(held(found.as_ref(), Some(until)));
         }
-        Some(written) => {
-            let found = read(opened).await?;
-            if let Standing::Held(until) = Lease::standing(found.as_ref(), written, now) {
-                return Err(held(found.as_ref(), Some(until)));
-            }
-            taken_over = Some(found.map_or_else(|| "unknown".into(), |lease| lease.run));
-            writer.keep(state::LEASE, lease.to_text()).await?;
-            tokio::time::sleep(RACE).await;
-        }
+        taken_over = Some(found.map_or_else(|| "unknown".into(), |lease| lease.run));
+        writer.keep(state::LEASE, lease.to_text()).await?;
+        tokio::time::sleep(RACE).await;
     }
     if !is_ours(opened, &lease.run).await? {
         return Err(held(read(opened).await?.as_ref(), None));
@@ -166,9 +161,10 @@ impl Tenure {
 pub(super) async fn probe(opened: &Opened, order: &Order) -> Result<()> {
     let key = state::probe(&order.run);
     let next = "grant the right to write and delete below docker/registry/regsweep, or run with --no-state";
-    Writer::new(opened).keep(&key, "may this be written?\n").await.map_err(|error| {
-        if error.kind() == ErrorKind::Permission { error.next(next) } else { error }
-    })?;
+    Writer::new(opened)
+        .keep(&key, "may this be written?\n")
+        .await
+        .map_err(|error| if error.kind() == ErrorKind::Permission { error.next(next) } else { error })?;
     let outcomes = forget(opened, std::slice::from_ref(&key)).await;
     match outcomes.first() {
         Some(outcome) if outcome.may_still_be_there() => {

@@ -110,4 +110,3 @@ fn young_until(
     let young = links.filter(|(at, link)| marks.in_repository(*at, graph.id(&link.digest)) == Some(Reason::Young));
     young.map(|(_, link)| link.evidence.modified.plus(min_age)).max()
 }
-

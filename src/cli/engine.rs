@@ -110,6 +110,11 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         opened = open::open(&job.registry.location, &connection) => opened?,
         () = stop.requested() => return Err(interrupted()),
     };
+    let end = settings::session_end(&job.registry).filter(|_| job.acts());
+    let (bounds, note) = settings::within_session(job.bounds, end, started);
+    if let Some(note) = note {
+        let _ = writeln!(anstream::stderr(), "note: {note}");
+    }
     let order = Order {
         run: machine::run_name(started),
         command: job.command,
@@ -117,7 +122,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         location: job.registry.location.to_string(),
         harbor: job.registry.harbor,
         options: job.options.clone(),
-        bounds: job.bounds,
+        bounds,
         started,
         begun,
         concurrency: usize::from(common.concurrency),

@@ -21,3 +21,4 @@ pub mod refusal;
 pub mod report;
 pub mod roots;
 pub mod sealed;
+pub mod store_keeps;

@@ -15,6 +15,7 @@ use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, Refusal, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
+use crate::collect::store_keeps::StoreKeeps;
 use crate::collect::{blobs::Owners, mark};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
@@ -80,6 +81,8 @@ pub struct Survey {
     pub plan: Plan,
     /// What speaks against it.
     pub refusals: Vec<Refusal>,
+    /// What the store does with what is deleted.
+    pub store_keeps: StoreKeeps,
     /// Time for listing and reading.
     pub scanning: Duration,
     /// Time for deciding.
@@ -108,7 +111,9 @@ async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Ob
         scheduler_state: options.delete_untagged && storage.exists(layout::SCHEDULER_STATE).await?,
         ..Findings::default()
     };
-    let inventory = scan::repositories(storage, observer).await?;
+    // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
+    let asked = async { Ok(storage.store_keeps().await) };
+    let (inventory, store_keeps) = tokio::try_join!(scan::repositories(storage, observer), asked)?;
     let (now, clock_difference) = judged_now(storage, order.started, begun);
     findings.clock_difference = clock_difference;
     let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
@@ -139,7 +144,7 @@ async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Ob
     let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until };
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
-    Ok(Survey { scan, plan, refusals, scanning: begun.elapsed().saturating_sub(marking), marking })
+    Ok(Survey { scan, plan, refusals, store_keeps, scanning: begun.elapsed().saturating_sub(marking), marking })
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.

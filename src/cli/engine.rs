@@ -1,7 +1,7 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
 use super::args::{Colour, Common, Format};
-use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose, words};
+use super::{ask, exit, held, human, json, plan_file, progress, settings, signals, verbose, words};
 use crate::collect::options::{Mode, Options};
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
@@ -123,6 +123,9 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     let mut survey = run::survey(opened.reader(), &order, &observer, &stop).await?;
     let mut report = Report::new(&survey.scan, &survey.plan);
     describe(&mut report, job, &order, &survey);
+    let keeps = survey.store_keeps.clone();
+    let now = || started.plus(begun.elapsed());
+    report.split_by(&keeps.clone().knowing(opened.reader().said()), now());
     // A refused plan is not saved: a file of it would ask to be carried out.
     if let Some(path) = job.output.as_ref().filter(|_| survey.refusals.is_empty()) {
         plan_file::save(path, &header(&report, started), &survey.plan)?;
@@ -145,9 +148,10 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     } else {
         act(job, &opened, &mut survey, &order, &observer, &stop, &mut report).await?
     };
+    report.split_by(&keeps.knowing(opened.reader().said()), now());
     report.requests = opened.reader().requests();
     report.seconds.total = begun.elapsed().as_secs_f64();
-    report.finished = started.plus(begun.elapsed()).to_rfc3339();
+    report.finished = now().to_rfc3339();
     report.peak_memory_bytes = peak_memory();
     drop(observer);
     let shown = show(&report, job, common);
@@ -220,10 +224,12 @@ async fn confirmed(report: &Report) -> Result<bool> {
     let share = report.planned_bytes.saturating_mul(100).checked_div(report.bytes.before).unwrap_or(0);
     let mut stderr = anstream::stderr();
     let _ = writeln!(stderr, "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
+    let split = held::split(&report.store_keeps, report.planned_bytes);
     let question = format!(
-        "delete {} ({share} % of {})? This cannot be undone.",
+        "delete {} ({share} % of {}{})? This cannot be undone.",
         words::size(report.planned_bytes),
-        words::size(report.bytes.before)
+        words::size(report.bytes.before),
+        split.map_or_else(String::new, |split| format!("; {split}"))
     );
     let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
     match tokio::task::spawn_blocking(move || ask::ask(&question)).await {

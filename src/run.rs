@@ -25,6 +25,7 @@ use crate::collect::refusal::Refusal;
 use crate::collect::report::Scan;
 use crate::collect::state::journal::Removed;
 use crate::collect::state::pending::Pending;
+use crate::collect::store_keeps::StoreKeeps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::model::Timestamp;
@@ -121,6 +122,8 @@ pub struct Survey {
     pub plan: Plan,
     /// What speaks against it.
     pub refusals: Vec<Refusal>,
+    /// What the store does with what is deleted.
+    pub store_keeps: StoreKeeps,
     /// Time for listing and reading.
     pub scanning: Duration,
     /// Time for deciding.

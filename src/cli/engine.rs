@@ -1,7 +1,7 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
 use super::args::{Colour, Common, Format};
-use super::{advice, ask, exit, human, json, machine, plan_file, progress, settings, signals, verbose, words};
+use super::{advice, ask, exit, held, human, json, machine, plan_file, progress, settings, signals, verbose, words};
 use crate::collect::options::Options;
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
@@ -160,6 +160,8 @@ async fn look_and_act(
     let mut survey = run::survey(opened.reader(), kept.1, order, &observer, stop).await?;
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
     describe(&mut report, job, order, &survey);
+    let keeps = survey.store_keeps.clone();
+    report.split_by(&keeps.clone().knowing(opened.reader().said()), order.local_now());
     // A refused plan is not saved: a file of it would ask to be carried out.
     if let Some(path) = job.output.as_ref().filter(|_| survey.refusals.is_empty()) {
         plan_file::save(path, &header(&report, order.started), &survey.plan)?;
@@ -182,6 +184,7 @@ async fn look_and_act(
     } else {
         act(job, opened, kept, &mut survey, order, &observer, stop, &mut report).await?
     };
+    report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
     report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
     report.requests = opened.reader().requests();
     report.seconds.total = order.begun.elapsed().as_secs_f64();
@@ -254,10 +257,12 @@ async fn confirmed(report: &Report) -> Result<bool> {
     let share = report.planned_bytes.saturating_mul(100).checked_div(report.bytes.before).unwrap_or(0);
     let mut stderr = anstream::stderr();
     let _ = writeln!(stderr, "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
+    let split = held::split(&report.store_keeps, report.planned_bytes);
     let question = format!(
-        "delete {} ({share} % of {})? This cannot be undone.",
+        "delete {} ({share} % of {}{})? This cannot be undone.",
         words::size(report.planned_bytes),
-        words::size(report.bytes.before)
+        words::size(report.bytes.before),
+        split.map_or_else(String::new, |split| format!("; {split}"))
     );
     let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
     match tokio::task::spawn_blocking(move || ask::ask(&question)).await {

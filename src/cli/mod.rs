@@ -6,6 +6,7 @@ pub mod ask;
 pub mod engine;
 pub mod exit;
 pub mod garbage_collect;
+mod held;
 pub mod human;
 pub mod json;
 pub mod machine;

@@ -17,6 +17,8 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use object_store::ClientOptions;
+use object_store::client::{HttpConnector, HttpRequest, ReqwestConnector};
 
 /// How long a server may take until it answers: generous, because the machine may be busy.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -164,4 +166,12 @@ pub fn request(port: u16, method: &str, path: &str, headers: &[(String, String)]
     status
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(|| anyhow!("no HTTP answer to {method} {path}: {answer:?}"))
+}
+
+/// One HTTP request with a body: its status, and what was answered.
+pub async fn send(request: HttpRequest) -> Result<(u16, String)> {
+    let client = ReqwestConnector::default().connect(&ClientOptions::new().with_allow_http(true))?;
+    let response = client.execute(request).await?;
+    let status = response.status().as_u16();
+    Ok((status, String::from_utf8_lossy(&response.into_body().bytes().await?).into_owned()))
 }

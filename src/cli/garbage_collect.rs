@@ -11,7 +11,7 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
         let asks = !args.yes && !args.dry_run && args.deciding.output.is_none() && ask::is_possible();
         Ok(Job {
             command: "garbage-collect",
-            registry: settings::registry(args.operand.as_deref(), common)?,
+            registry: settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?,
             options: settings::options(&args.deciding, asks)?,
             dry_run: args.dry_run,
             output: args.deciding.output.clone(),

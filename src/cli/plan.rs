@@ -10,7 +10,7 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
     engine::run("plan", common, || {
         Ok(Job {
             command: "plan",
-            registry: settings::registry(args.operand.as_deref(), common)?,
+            registry: settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?,
             options: settings::options(&args.deciding, false)?,
             dry_run: true,
             output: args.deciding.output.clone(),

@@ -5,6 +5,7 @@
 
 mod again;
 mod content;
+mod evict;
 mod lease;
 pub mod left;
 mod recheck;
@@ -29,6 +30,7 @@ use crate::collect::store_keeps::StoreKeeps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::model::Timestamp;
+use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
 use crate::storage::sweep::{Approved, Sweeper, forget, put_back};
@@ -134,6 +136,17 @@ pub struct Survey {
     pub listing: Duration,
 }
 
+/// What a run has beside the storage itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Equipment<'a> {
+    /// Its lease, if it keeps anything in the storage.
+    pub tenure: Option<&'a Tenure>,
+    /// What earlier runs have left.
+    pub left: &'a Left,
+    /// The registry's Redis, if it caches there.
+    pub cache: Option<&'a Evictor>,
+}
+
 /// Takes the lease, makes sure that this run may write and delete, and puts back what a run that was killed has left
 /// aside: it is judged anew.
 ///
@@ -205,7 +218,7 @@ pub async fn mend_earlier(opened: &Opened, left: &Left, survey: &Survey, observe
 /// the storage does not take the journal. Then nothing was deleted. What goes wrong later is in [`Done::errors`].
 pub async fn carry_out(
     opened: &Opened,
-    (tenure, left): (Option<&Tenure>, &Left),
+    equipment: Equipment<'_>,
     approved: &Approved<'_>,
     survey: &mut Survey,
     order: &Order,
@@ -213,6 +226,7 @@ pub async fn carry_out(
     stop: &Stop,
 ) -> Result<Done> {
     let plan = approved.plan;
+    let Equipment { tenure, left, cache } = equipment;
     let mut work = Work {
         opened,
         sweeper: Sweeper::arm(opened, approved, order.concurrency),
@@ -221,6 +235,7 @@ pub async fn carry_out(
         left,
         order,
         tenure,
+        cache,
         observer,
         stop,
         staying: Vec::new(),
@@ -274,7 +289,13 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
 async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     stages::pointers(work).await;
     let gone = work.order.now(work.opened.reader());
-    if let Err(error) = content::content(work).await {
+    let content = async {
+        evict::pointers(work).await?;
+        let content = content::content(work).await;
+        evict::content(work, removed).await?;
+        content
+    };
+    if let Err(error) = content.await {
         work.done.errors.push(error);
     }
     let pending = match work.tenure {

@@ -5,11 +5,11 @@ use super::{advice, ask, exit, held, human, json, machine, plan_file, progress, 
 use crate::collect::options::Options;
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
-use crate::config::Resolved;
+use crate::config::{DescriptorCache, Resolved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
-use crate::run::left::Left;
-use crate::run::{self, Bounds, Order, Stop, Survey};
+use crate::run::{self, Bounds, Equipment, Order, Stop, Survey};
+use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::{self, Connection, Opened};
 use crate::storage::sweep::Approved;
 use std::io::{BufWriter, Write};
@@ -127,9 +127,20 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         begun,
         concurrency: usize::from(common.concurrency),
     };
-    if !job.acts() || !job.keeps_state {
+    if !job.acts() {
         let left = run::left_by_earlier_runs(opened.reader()).await?;
-        return look_and_act(job, common, &opened, (None, &left), &order, &stop).await;
+        let equipment = Equipment { tenure: None, left: &left, cache: None };
+        return look_and_act(job, common, &opened, equipment, &order, &stop).await;
+    }
+    let cache = match &job.registry.descriptor_cache {
+        DescriptorCache::Redis(redis) => Some(Evictor::connect(redis, &connection).await?),
+        DescriptorCache::None | DescriptorCache::InMemory | DescriptorCache::Unknown => None,
+    };
+    let cache = cache.as_ref();
+    if !job.keeps_state {
+        let left = run::left_by_earlier_runs(opened.reader()).await?;
+        let equipment = Equipment { tenure: None, left: &left, cache };
+        return look_and_act(job, common, &opened, equipment, &order, &stop).await;
     }
     let (tenure, left) = tokio::select! {
         begun = run::begin(&opened, &order) => begun?,
@@ -139,25 +150,23 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         let _ =
             writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
     }
-    let result = look_and_act(job, common, &opened, (Some(&tenure), &left), &order, &stop).await;
+    let equipment = Equipment { tenure: Some(&tenure), left: &left, cache };
+    let result = look_and_act(job, common, &opened, equipment, &order, &stop).await;
     tenure.give_back().await;
     result
 }
-
-/// The lease, if this run has one, and what earlier runs have left.
-type Kept<'a> = (Option<&'a run::Tenure>, &'a Left);
 
 async fn look_and_act(
     job: &Job,
     common: &Common,
     opened: &Opened,
-    kept: Kept<'_>,
+    equipment: Equipment<'_>,
     order: &Order,
     stop: &Stop,
 ) -> Result<u8> {
     let display = progress::Display::choose(common.no_progress || common.quiet);
     let observer = progress::Progress::new(display, common.verbose);
-    let mut survey = run::survey(opened.reader(), kept.1, order, &observer, stop).await?;
+    let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
     describe(&mut report, job, order, &survey);
     let keeps = survey.store_keeps.clone();
@@ -182,7 +191,7 @@ async fn look_and_act(
     } else if !job.acts() {
         if job.detailed_exitcode && !survey.plan.is_empty() { exit::CHANGES } else { exit::DONE }
     } else {
-        act(job, opened, kept, &mut survey, order, &observer, stop, &mut report).await?
+        act(job, opened, equipment, &mut survey, order, &observer, stop, &mut report).await?
     };
     report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
     report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
@@ -201,17 +210,17 @@ async fn look_and_act(
 async fn act(
     job: &Job,
     opened: &Opened,
-    kept: Kept<'_>,
+    equipment: Equipment<'_>,
     survey: &mut Survey,
     order: &Order,
     observer: &progress::Progress,
     stop: &Stop,
     report: &mut Report,
 ) -> Result<u8> {
-    if kept.0.is_some() {
-        report.mended = run::mend_earlier(opened, kept.1, survey, observer).await?;
+    if equipment.tenure.is_some() {
+        report.mended = run::mend_earlier(opened, equipment.left, survey, observer).await?;
     }
-    if survey.plan.is_empty() && kept.0.is_none() {
+    if survey.plan.is_empty() && equipment.tenure.is_none() {
         return Ok(exit::DONE);
     }
     if job.asks && !survey.plan.is_empty() {
@@ -229,7 +238,7 @@ async fn act(
     let sweeping = Instant::now();
     let plan = std::mem::take(&mut survey.plan);
     let approved = Approved { plan: &plan };
-    let result = run::carry_out(opened, kept, &approved, survey, order, observer, stop).await;
+    let result = run::carry_out(opened, equipment, &approved, survey, order, observer, stop).await;
     survey.plan = plan;
     let done = match result {
         Ok(done) => done,
@@ -244,6 +253,7 @@ async fn act(
     report.seconds.sweep = sweeping.elapsed().as_secs_f64();
     report.mended += done.mended;
     report.put_back = done.put_back;
+    report.evicted = done.evicted;
     report.broken.clone_from(&done.broken);
     report.stopped = done.stopped.map(|stopped| stopped.name().to_owned());
     for error in &done.errors {

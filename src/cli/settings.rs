@@ -3,7 +3,7 @@
 use super::args::{self, AsideWhen, Common, Deciding};
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
-use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, resolve};
+use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, descriptor_cache, resolve};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use crate::run::Bounds;
@@ -18,6 +18,18 @@ use std::time::Duration;
 /// # Errors
 /// If two were named, or the one cannot be understood.
 pub fn registry(operand: Option<&str>, common: &Common) -> Result<Resolved> {
+    registry_with(operand, common, None)
+}
+
+/// The registry that was named, for a command that deletes: what was said of its descriptor cache counts.
+///
+/// # Errors
+/// As [`registry`], and if what was said of the cache cannot be understood.
+pub fn registry_to_change(operand: Option<&str>, common: &Common, deciding: &Deciding) -> Result<Resolved> {
+    registry_with(operand, common, deciding.descriptor_cache.as_ref().map(descriptor_cache).transpose()?)
+}
+
+fn registry_with(operand: Option<&str>, common: &Common, cache: Option<DescriptorCache>) -> Result<Resolved> {
     let named = match (operand, common.registry.as_deref()) {
         (Some(_), Some(_)) => {
             return Err(Error::new(ErrorKind::Usage, "find the registry")
@@ -29,6 +41,7 @@ pub fn registry(operand: Option<&str>, common: &Common) -> Result<Resolved> {
         region: common.region.clone(),
         endpoint_url: common.endpoint_url.clone(),
         profile: common.profile.clone(),
+        descriptor_cache: cache,
     };
     resolve(named, &overrides, &ProcessEnvironment)
 }

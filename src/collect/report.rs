@@ -234,6 +234,8 @@ pub struct Report {
     pub mended: u64,
     /// Content that was moved aside and put back because something needs it after all.
     pub put_back: u64,
+    /// Entries that were evicted from the registry's Redis.
+    pub evicted: u64,
     /// Images whose content is gone for good: to be pushed again.
     pub broken: Vec<String>,
     /// Space.

@@ -13,6 +13,7 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder,
 use object_store::client::{Certificate, HttpConnector};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::{ClientOptions, RetryConfig};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +31,7 @@ fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) 
         options = options.with_user_agent(agent);
     }
     if let Some(file) = &connection.ca_file {
-        let failed = |why: String| {
-            Error::new(ErrorKind::Usage, "read the CA file")
-                .on(file.display().to_string())
-                .because(why)
-                .next("give a PEM file")
-        };
+        let failed = |why: String| no_ca_file(file, why);
         let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
         let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| failed(error.to_string()))?;
         if certificates.is_empty() {
@@ -48,6 +44,11 @@ fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) 
     Ok(options)
 }
 
+/// The file of `--ca-file` is none.
+pub(super) fn no_ca_file(file: &Path, why: String) -> Error {
+    Error::new(ErrorKind::Usage, "read the CA file").on(file.display().to_string()).because(why).next("give a PEM file")
+}
+
 /// Certificates are only looked at when the client is made.
 fn is_about_certificates(error: &object_store::Error) -> bool {
     explain::chain(error).contains("certificate")
@@ -56,10 +57,7 @@ fn is_about_certificates(error: &object_store::Error) -> bool {
 fn unusable(location: &str, connection: &Connection, error: &object_store::Error) -> Error {
     let why = explain::shortened(&explain::chain(error));
     match &connection.ca_file {
-        Some(file) if is_about_certificates(error) => Error::new(ErrorKind::Usage, "read the CA file")
-            .on(file.display().to_string())
-            .because(why)
-            .next("give a PEM file"),
+        Some(file) if is_about_certificates(error) => no_ca_file(file, why),
         _ => Error::new(ErrorKind::Configuration, "prepare the client").on(location).because(why),
     }
 }

@@ -3,6 +3,7 @@
 mod clients;
 pub mod cloud;
 pub mod credentials;
+pub mod descriptor_cache;
 pub mod directory;
 pub mod explain;
 pub mod fetch;

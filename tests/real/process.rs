@@ -63,15 +63,20 @@ impl Process {
 
     /// Waits until the server answers HTTP on `port`, with whatever status.
     pub fn wait_until_it_answers(&self, port: u16, path: &str) -> Result<()> {
+        self.wait_until(|| request(port, "GET", path, &[])).map(drop)
+    }
+
+    /// Waits until the server gives the answer that `ask` asks for.
+    pub fn wait_until<T>(&self, ask: impl Fn() -> Result<T>) -> Result<T> {
         let start = Instant::now();
         loop {
-            let answer = request(port, "GET", path, &[]);
+            let answer = ask();
             // Looked at after the request: were the server dead, somebody else would have answered.
             if self.ended.load(Ordering::SeqCst) {
                 bail!("{} ended instead of serving; it said:\n{}", self.name, self.said());
             }
             match answer {
-                Ok(_) => return Ok(()),
+                Ok(answer) => return Ok(answer),
                 Err(error) if start.elapsed() > READY_WITHIN => {
                     return Err(error.context(format!("{} does not answer; it said:\n{}", self.name, self.said())));
                 }

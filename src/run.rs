@@ -25,7 +25,6 @@ use crate::collect::plan::Plan;
 use crate::collect::refusal::Refusal;
 use crate::collect::report::Scan;
 use crate::collect::state::journal::Removed;
-use crate::collect::state::pending::Pending;
 use crate::collect::store_keeps::StoreKeeps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
@@ -242,6 +241,7 @@ pub async fn carry_out(
         listed: survey.listed,
         listing: survey.listing,
         aside: BTreeSet::new(),
+        recorded: None,
         objects: 0,
         bytes: 0,
         done: Done { outcomes: Outcomes::new(plan), ..Done::default() },
@@ -250,6 +250,7 @@ pub async fn carry_out(
         check(&mut work).await?;
         let removed = record::removed(&work);
         if let Some(tenure) = tenure {
+            record::pending(&mut work, None).await?;
             record::journal(&work, &removed).await?;
             tenure.confirm().await?;
         }
@@ -289,40 +290,40 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
 async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     stages::pointers(work).await;
     let gone = work.order.now(work.opened.reader());
-    let content = async {
-        evict::pointers(work).await?;
-        let content = content::content(work).await;
-        evict::content(work, removed).await?;
-        content
-    };
-    if let Err(error) = content.await {
+    if let Err(error) = content::content(work).await {
         work.done.errors.push(error);
     }
-    let pending = match work.tenure {
-        None => Ok(Pending::default()),
-        Some(_) => record::pending(work, gone).await,
-    };
-    let went = work.objects > 0;
-    let mut mended = !work.verifies() || !went;
-    if went && work.verifies() {
-        let journals = work.left.journals.iter().flat_map(|left| &left.journal.removed);
-        let all: Vec<&Removed> = removed.iter().chain(journals).collect();
-        match settle::settle_and_mend(work, &all).await {
-            Ok(ended) => mended = ended,
-            Err(error) => work.done.errors.push(error),
-        }
-    }
-    if work.tenure.is_none() || !work.done.errors.is_empty() {
-        return;
-    }
-    let ended = async {
-        let pending = pending?;
-        if mended && !work.tenure.is_some_and(Tenure::is_lost) {
-            record::end(work, removed, &pending, gone).await?;
-        }
-        Ok::<_, Error>(())
-    };
-    if let Err(error) = ended.await {
+    if work.tenure.is_some()
+        && let Err(error) = record::pending(work, Some(gone)).await
+    {
         work.done.errors.push(error);
     }
+    let ended = match end(work, removed).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            work.done.errors.push(error);
+            false
+        }
+    };
+    let holds = work.tenure.is_some_and(|tenure| !tenure.is_lost());
+    if ended
+        && holds
+        && work.done.errors.is_empty()
+        && let Err(error) = record::end(work, removed, gone).await
+    {
+        work.done.errors.push(error);
+    }
+}
+
+/// Settles and mends, if anything went, or if a run that was killed has left that to do. Tells whether all of it is done.
+async fn end(work: &mut Work<'_>, removed: &[Removed]) -> Result<bool> {
+    if !work.verifies() {
+        evict::gone(work, removed).await?;
+        return Ok(work.done.stopped != Some(Stopped::Signal));
+    }
+    let unfinished = work.left.journals.iter().any(|left| left.journal.done.is_none());
+    if work.objects == 0 && !unfinished {
+        return Ok(true);
+    }
+    settle::settle_and_mend(work, removed).await
 }

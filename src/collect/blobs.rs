@@ -186,7 +186,7 @@ impl<'a> BlobJudge<'a> {
                 }
             }
             Decision::Keep(reason) => self.keep(reason, entry),
-            Decision::Delete(reason) => match self.waits_since(&digest) {
+            Decision::Delete(reason) => match self.waits_since(&digest, entry) {
                 Wait::Over => self.survey.deletions.push(deletion(entry, digest, reason)),
                 Wait::Since(since) => {
                     self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
@@ -197,14 +197,16 @@ impl<'a> BlobJudge<'a> {
 
     /// A push that was admitted while a pointer to this content was there may write its manifest later. Only when no
     /// pointer has named it for long enough, in this scan and in an earlier one, is that over.
-    fn waits_since(&self, digest: &Digest) -> Wait {
+    fn waits_since(&self, digest: &Digest, entry: &Entry<'_>) -> Wait {
         if self.options.defer.is_zero() {
             return Wait::Over;
         }
         if self.owners.get(digest).is_some() {
             return Wait::Since(None);
         }
-        let since = self.record.get(digest).map_or(self.now, |recorded| recorded.since.min(self.now));
+        // What was written later than the record says has not waited: it went, and came back.
+        let recorded = self.record.get(digest).map(|recorded| recorded.since.min(self.now));
+        let since = recorded.filter(|since| *since >= entry.modified).unwrap_or(self.now);
         if since.plus(self.options.wait()) <= self.now { Wait::Over } else { Wait::Since(Some(since)) }
     }
 

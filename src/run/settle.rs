@@ -1,8 +1,9 @@
 //! The end of a live run: wait, look again, and mend what a push that was admitted before has made necessary.
 
 use super::again::{self, Look};
-use super::content;
+use super::lease::Tenure;
 use super::work::Work;
+use super::{content, evict};
 use crate::collect::graph::Node;
 use crate::collect::images::images_with;
 use crate::collect::outcome::Outcome;
@@ -29,13 +30,21 @@ const WRITES_IN_FLIGHT: usize = 16;
 ///
 /// # Errors
 /// If the repositories cannot be looked at again; content aside stays there, and the next run puts it back.
-pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[&Removed]) -> Result<bool> {
-    let before = work.done.stopped;
+pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[Removed]) -> Result<bool> {
     content::settle(work).await;
-    if work.stop.is_requested() || work.done.stopped != before {
+    if work.cache.is_some() && !work.stop.is_requested() {
+        // A look that was on its way when the links went may have entered into Redis what is gone, until now; a push that
+        // was let in by such an entry may take as long as any.
+        evict::gone(work, removed).await?;
+        content::settle(work).await;
+    }
+    if work.stop.is_requested() || work.tenure.is_some_and(Tenure::is_lost) {
         put_back_all(work).await;
         return Ok(false);
     }
+    let journals = work.left.journals.iter().flat_map(|left| &left.journal.removed);
+    let removed: Vec<&Removed> = removed.iter().chain(journals).collect();
+    let removed = &removed[..];
     let storage = work.opened.reader();
     work.listed = again::look(storage, work.scan, Look::All, &work.staying, work.order, work.observer).await?;
     loop {

@@ -7,6 +7,7 @@ use crate::collect::outcome::Outcomes;
 use crate::collect::plan::Plan;
 use crate::collect::report::Scan;
 use crate::collect::roots::Root;
+use crate::collect::state::pending::Pending;
 use crate::error::Error;
 use crate::event::Observer;
 use crate::storage::descriptor_cache::Evictor;
@@ -102,6 +103,8 @@ pub(super) struct Work<'a> {
     pub(super) listing: Duration,
     /// Content that is aside, by its number in the plan.
     pub(super) aside: BTreeSet<usize>,
+    /// What was written down last of what waits.
+    pub(super) recorded: Option<Pending>,
     /// How many objects were tried so far, and their bytes.
     pub(super) objects: u64,
     pub(super) bytes: u64,

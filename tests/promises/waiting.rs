@@ -180,6 +180,19 @@ fn a_run_for_one_repository_lets_the_content_of_others_wait_on() {
     assert_eq!(live(directory.path(), &[]).expect(0).count("/deleted/blobs/count"), 2);
 }
 
+/// A run that is killed may leave the record of an earlier wait behind.
+#[test]
+fn content_that_was_written_after_its_record_waits_anew() {
+    let (registry, layer) = garbage();
+    let directory = written(&registry);
+    live(directory.path(), &[]).expect(0);
+    hours_pass(directory.path(), 48);
+    let content = std::fs::File::open(directory.path().join(blob_key(&layer))).unwrap();
+    content.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(30)).unwrap();
+    let ran = live(directory.path(), &[]).expect(0);
+    assert_eq!((ran.count("/planned_bytes"), ran.count("/pending/blobs/count")), (0, 1));
+}
+
 /// What a run that was killed has taken away, and a push that was admitted before needs: the next run writes it back,
 /// even if it has nothing else to do.
 #[test]
@@ -205,6 +218,8 @@ fn links_that_a_killed_run_took_from_a_tagged_image_come_back() {
     let now = registry_of(directory.path());
     assert!(whole.iter().all(|(key, entry)| now[key].bytes == entry.bytes), "not all of it is back");
     assert_eq!(whole.len(), now.len());
+    let done = std::fs::read_to_string(directory.path().join(format!("{STATE}runs/killed/done.json"))).unwrap();
+    assert!(done.contains("unfinished"), "{done}");
 }
 
 #[test]

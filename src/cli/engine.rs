@@ -1,7 +1,7 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
 use super::args::{Colour, Common, Format};
-use super::{advice, ask, exit, held, human, json, machine, plan_file, progress, settings, signals, verbose, words};
+use super::{advice, ask, exit, human, json, machine, plan_file, progress, settings, signals, verbose, words};
 use crate::collect::options::Options;
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
@@ -225,7 +225,7 @@ async fn act(
     }
     if job.asks && !survey.plan.is_empty() {
         let yes = tokio::select! {
-            yes = confirmed(report) => yes?,
+            yes = ask::confirmed(report) => yes?,
             () = stop.requested() => false,
         };
         if stop.is_requested() || !yes {
@@ -261,24 +261,6 @@ async fn act(
         report.error = report.error.take().or_else(|| Some(json::row(error)));
     }
     Ok(exit::of_sweep(report, &done))
-}
-
-async fn confirmed(report: &Report) -> Result<bool> {
-    let share = report.planned_bytes.saturating_mul(100).checked_div(report.bytes.before).unwrap_or(0);
-    let mut stderr = anstream::stderr();
-    let _ = writeln!(stderr, "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
-    let split = held::split(&report.store_keeps, report.planned_bytes);
-    let question = format!(
-        "delete {} ({share} % of {}{})? This cannot be undone.",
-        words::size(report.planned_bytes),
-        words::size(report.bytes.before),
-        split.map_or_else(String::new, |split| format!("; {split}"))
-    );
-    let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
-    match tokio::task::spawn_blocking(move || ask::ask(&question)).await {
-        Ok(answer) => answer.map_err(failed),
-        Err(_) => Ok(false),
-    }
 }
 
 /// What the report says where the answer was no.

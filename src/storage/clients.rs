@@ -3,12 +3,12 @@
 use super::cloud::Backend;
 use super::credentials;
 use super::explain;
-use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Location};
+use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Encryption, S3Location};
 use super::open::Connection;
 use super::signed::Signed;
 use super::transport::{Counters, Transport};
 use crate::error::{Error, ErrorKind, Result};
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3EncryptionConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder, split_sas};
 use object_store::client::{Certificate, HttpConnector};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
@@ -103,6 +103,8 @@ fn s3_place(s3: &S3Location, aws: Option<&credentials::Aws>) -> S3Place {
     S3Place { endpoint, region, path_style }
 }
 
+const ENCRYPTION: AmazonS3ConfigKey = AmazonS3ConfigKey::Encryption(S3EncryptionConfigKey::ServerSideEncryption);
+
 pub(super) fn s3_client(
     s3: &S3Location,
     aws: Option<&credentials::Aws>,
@@ -120,6 +122,11 @@ pub(super) fn s3_client(
         .with_client_options(client_options(connection, plain_http, s3.skip_verify)?)
         .with_retry(retries(max_retries))
         .with_http_connector(Transport::new(Arc::clone(counters)));
+    builder = match &s3.writes.encryption {
+        S3Encryption::BucketDefault => builder,
+        S3Encryption::Store => builder.with_config(ENCRYPTION, "AES256"),
+        S3Encryption::Key(key) => builder.with_sse_kms_encryption(key),
+    };
     builder = match (&s3.keys, aws) {
         (Some(keys), _) => {
             builder.with_access_key_id(&keys.access_key).with_secret_access_key(keys.secret_key.reveal())

@@ -75,6 +75,8 @@ pub struct Cloud {
     pub(super) prefix: String,
     /// Who asks what `object_store` cannot.
     pub(super) signed: Option<Signed>,
+    /// The storage class of what is written, where it is not the store's own choice.
+    pub(super) storage_class: Option<String>,
     counters: Arc<Counters>,
     both_key_forms: bool,
 }
@@ -94,12 +96,26 @@ const RANGES_IN_FLIGHT: usize = 16;
 
 impl Cloud {
     pub(super) fn new(backend: Backend, prefix: String, counters: Arc<Counters>) -> Self {
-        Self { backend, raw_prefix: prefix.clone(), prefix, signed: None, counters, both_key_forms: false }
+        Self {
+            backend,
+            raw_prefix: prefix.clone(),
+            prefix,
+            signed: None,
+            counters,
+            both_key_forms: false,
+            storage_class: None,
+        }
     }
 
     /// With somebody who asks what `object_store` cannot.
     pub(super) fn with_signed(mut self, signed: Option<Signed>) -> Self {
         self.signed = signed;
+        self
+    }
+
+    /// As a registry writes that asks for a storage class.
+    pub(super) fn with_storage_class(mut self, class: Option<String>) -> Self {
+        self.storage_class = class;
         self
     }
 

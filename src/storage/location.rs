@@ -89,10 +89,33 @@ pub struct S3Location {
     pub fips: bool,
     /// Transfer acceleration endpoints of AWS (`accelerate`).
     pub accelerate: bool,
+    /// How objects are written, so that what regsweep writes looks as if the registry had written it.
+    pub writes: S3Writes,
     /// Keys from the registry's configuration; none means the cloud's usual chain.
     pub keys: Option<S3Keys>,
     /// The profile of the shared configuration (`--profile`).
     pub profile: Option<String>,
+}
+
+/// How the registry writes its objects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct S3Writes {
+    /// How the store encrypts what is written.
+    pub encryption: S3Encryption,
+    /// `storageclass`, where it is not the store's own choice.
+    pub storage_class: Option<String>,
+}
+
+/// Encryption by the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum S3Encryption {
+    /// What the bucket says.
+    #[default]
+    BucketDefault,
+    /// `encrypt`: with the store's own key.
+    Store,
+    /// `encrypt` with `keyid`: with a key of the account's.
+    Key(String),
 }
 
 /// Static keys from the registry's configuration.

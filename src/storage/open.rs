@@ -74,7 +74,10 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
                 aws.endpoint = None;
             }
             let client = |retries| s3_client(s3, aws.as_ref(), connection, &counters, retries).map(Backend::S3);
-            let cloud = |client| Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters));
+            let cloud = |client| {
+                Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters))
+                    .with_storage_class(s3.writes.storage_class.clone())
+            };
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
             let client = client(PATIENT)?;
             let signed = s3_signed(s3, aws.as_ref(), connection, &counters, &client);

@@ -96,7 +96,10 @@ fn own(key: &str) -> Result<()> {
 async fn put(cloud: &Cloud, key: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
     let path = cloud.path(key)?;
     // As the registry writes everything.
-    let attributes = Attributes::from_iter([(Attribute::ContentType, "application/octet-stream")]);
+    let mut attributes = Attributes::from_iter([(Attribute::ContentType, "application/octet-stream")]);
+    if let Some(class) = &cloud.storage_class {
+        attributes.insert(Attribute::StorageClass, class.clone().into());
+    }
     let options = |mode| PutOptions { mode, attributes: attributes.clone(), ..PutOptions::default() };
     let creates = mode == PutMode::Create;
     let mut answer = cloud.backend.store().put_opts(&path, bytes.clone().into(), options(mode)).await;

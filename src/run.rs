@@ -8,6 +8,7 @@ mod scan;
 mod stages;
 
 use crate::collect::account::marked_manifests;
+use crate::collect::applied::{self, Limit, Limited, limit_pointers};
 use crate::collect::options::Options;
 use crate::collect::outcome::Outcomes;
 use crate::collect::plan::{Plan, plan_pointers};
@@ -23,6 +24,7 @@ use crate::model::Timestamp;
 use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
 use crate::storage::sweep::{Approved, Sweeper};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -36,6 +38,8 @@ pub struct Order {
     pub harbor: bool,
     /// All that decides.
     pub options: Options,
+    /// The plan that is applied: nothing goes that it does not have.
+    pub limit: Option<Arc<Limit>>,
     /// This machine's clock, read once.
     pub started: Timestamp,
     /// How many requests are in flight at most.
@@ -118,14 +122,21 @@ async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Ob
     observer.notice(Event::Begin(Phase::Mark, None));
     let roots = roots::roots(&inventory, &graph, options, now);
     let marks = mark::mark(&inventory, &mut graph, &roots);
+    findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
     let pointers = plan_pointers(&inventory, &graph, &marks, options, now);
+    let Limited { marks, deletions: pointers, staying, not_in_plan } = match &order.limit {
+        Some(limit) => limit_pointers(limit, (&inventory, &mut graph), roots, pointers, options, now),
+        None => Limited::all(marks, pointers),
+    };
     let owners = Owners::of(&pointers, &graph);
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), options, now, observer).await?;
+    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), order, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
+    let left = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
+    let left = left.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
     problems.extend(roots::problems(&inventory, &graph, options));
     if blobs.outside.count > 0 {
@@ -136,7 +147,7 @@ async fn look_and_decide(storage: &dyn Storage, order: &Order, observer: &dyn Ob
         problems.add(ProblemCode::OutsideRoot, None, None, message);
     }
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
-    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until };
+    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until, staying, left };
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     Ok(Survey { scan, plan, refusals, scanning: begun.elapsed().saturating_sub(marking), marking })
@@ -161,7 +172,6 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
         (repository.current_tags().count() + repository.revisions.len()) as u64
     };
     findings.tags_and_revisions = repositories.iter().map(counted).sum();
-    findings.marked_manifests = marked_manifests(scan);
     let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
     let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
     findings.of_these_untagged = untagged.count() as u64;

@@ -14,6 +14,8 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
             command: "garbage-collect",
             options: settings::options(&args.deciding, &registry.descriptor_cache, asks)?,
             registry,
+            named: settings::named(args.operand.as_deref(), common),
+            applied: None,
             dry_run: args.dry_run,
             output: args.deciding.output.clone(),
             asks,

@@ -2,13 +2,20 @@
 
 use super::words;
 use crate::collect::report::{ErrorRow, RefusalRow, Report};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Code, Error, ErrorKind};
+use serde::Serialize;
 
-/// A report.
+/// Any report.
 #[must_use]
-pub fn report(report: &Report) -> String {
+pub fn text(report: &impl Serialize) -> String {
     // Plain structures of strings and numbers: there is nothing in them that JSON could not say.
     serde_json::to_string_pretty(report).unwrap_or_default()
+}
+
+/// The report of a run.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    text(report)
 }
 
 /// A run that ended with an error before anything was known.
@@ -16,9 +23,9 @@ pub fn report(report: &Report) -> String {
 pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
     let row = self::row(error);
     let refusal = (error.kind() == ErrorKind::Refused).then(|| RefusalRow {
-        code: "not-offline",
+        code: error.refusal().map_or("not-offline", Code::name),
         message: row.message.clone(),
-        allow: "--offline".into(),
+        allow: if error.refusal().is_none() { "--offline".into() } else { String::new() },
     });
     report(&Report {
         command: command.to_owned(),

@@ -1,5 +1,6 @@
 //! The command line: what was typed, what it means, and what is shown.
 
+pub mod apply;
 pub mod args;
 pub mod ask;
 pub mod engine;
@@ -9,8 +10,10 @@ pub mod human;
 pub mod json;
 pub mod plan;
 pub mod plan_file;
+pub mod plan_text;
 pub mod progress;
 pub mod settings;
+pub mod show;
 pub mod signals;
 pub mod verbose;
 pub mod words;

@@ -13,6 +13,8 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
             command: "plan",
             options: settings::options(&args.deciding, &registry.descriptor_cache, false)?,
             registry,
+            named: settings::named(args.operand.as_deref(), common),
+            applied: None,
             dry_run: true,
             output: args.deciding.output.clone(),
             asks: false,

@@ -3,9 +3,9 @@
 use super::args::{AsideWhen, Common, Deciding};
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
-use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, resolve};
+use crate::collect::sealed::Named;
+use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, resolve, resolve_from};
 use crate::error::{Error, ErrorKind, Result};
-use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 
@@ -27,6 +27,35 @@ pub fn registry(operand: Option<&str>, common: &Common) -> Result<Resolved> {
         profile: common.profile.clone(),
     };
     resolve(named, &overrides, &ProcessEnvironment)
+}
+
+/// How the registry was named, as a plan remembers it: so that it is found again from another directory.
+#[must_use]
+pub fn named(operand: Option<&str>, common: &Common) -> Option<Named> {
+    let operand = operand.or(common.registry.as_deref())?;
+    let path = || std::path::absolute(operand).map_or_else(|_| operand.into(), |path| path.display().to_string());
+    Some(Named {
+        registry: if operand.contains("://") { operand.to_owned() } else { path() },
+        region: common.region.clone(),
+        profile: common.profile.clone(),
+        endpoint_url: common.endpoint_url.clone(),
+    })
+}
+
+/// The registry that a plan is applied to: the one that is named now, or else the one that was named when it was made.
+/// Whether it is the same place is found out when it is open.
+///
+/// # Errors
+/// As [`registry`].
+pub fn registry_of(plan: Option<&Named>, common: &Common) -> Result<Resolved> {
+    let Some(named) = plan.filter(|_| common.registry.is_none()) else { return registry(None, common) };
+    let overrides = Overrides {
+        region: common.region.clone().or_else(|| named.region.clone()),
+        endpoint_url: common.endpoint_url.clone().or_else(|| named.endpoint_url.clone()),
+        profile: common.profile.clone().or_else(|| named.profile.clone()),
+    };
+    resolve_from("the plan", &named.registry, &overrides, &ProcessEnvironment)
+        .map_err(|error| error.next("name the registry with -R, as this machine sees it"))
 }
 
 /// All that decides. `asked`: a person will be asked before anything goes.
@@ -87,22 +116,4 @@ fn read_keep_from(file: &Path) -> Result<Vec<KeepFrom>> {
         Ok(list) if list.is_empty() => Err(failed("there is nothing in it".into())),
         list => list.map_err(|error| failed(error.to_string())),
     }
-}
-
-/// The deciding options as reports and plans show them.
-#[must_use]
-pub fn shown(options: &Options) -> serde_json::Value {
-    let duration = |duration| humantime::format_duration(duration).to_string();
-    json!({
-        "delete_untagged": options.delete_untagged,
-        "min_age": duration(options.min_age),
-        "defer": duration(options.defer),
-        "settle": duration(options.settle),
-        "aside": options.aside.name(),
-        "max_scan_age": duration(options.max_scan_age),
-        "uploads_older_than": options.uploads_older_than.map_or_else(|| "off".into(), duration),
-        "repositories": options.repositories.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "keep_from": options.keep_from.len(),
-        "max_delete_percent": options.max_delete_percent,
-    })
 }

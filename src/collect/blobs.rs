@@ -1,5 +1,6 @@
 //! Blobs, judged as they stream past the marks. Only what may go is held.
 
+use super::applied::Limit;
 use super::decide::{self, Decision, DeleteReason, KeepReason};
 use super::entry::Entry;
 use super::graph::{Graph, Id, Node};
@@ -63,7 +64,7 @@ impl Owners {
         owners
     }
 
-    fn add(&mut self, digest: &Digest, repository: usize) {
+    pub(super) fn add(&mut self, digest: &Digest, repository: usize) {
         let owner = self.0.entry(digest.clone()).or_insert(Owner::One(repository));
         if *owner != Owner::One(repository) {
             *owner = Owner::Shared;
@@ -96,8 +97,12 @@ pub struct BlobSurvey {
     pub outside: Tally,
     /// Objects below `blobs/` that are no blobs.
     pub unrecognized: Tally,
+    /// What may go, and is not in the plan that is applied.
+    pub not_in_plan: Tally,
     /// Digests of the graph that were listed.
     listed: Vec<bool>,
+    /// Lines of the plan that is applied whose blobs were listed.
+    listed_of_plan: Vec<bool>,
 }
 
 impl BlobSurvey {
@@ -105,6 +110,12 @@ impl BlobSurvey {
     #[must_use]
     pub fn is_listed(&self, id: Id) -> bool {
         self.listed.get(id.index()).copied().unwrap_or(false)
+    }
+
+    /// Whether the listing held the blob of a line of the plan that is applied.
+    #[must_use]
+    pub(super) fn is_listed_of_plan(&self, line: usize) -> bool {
+        self.listed_of_plan.get(line).copied().unwrap_or(false)
     }
 }
 
@@ -115,6 +126,7 @@ pub struct BlobJudge<'a> {
     marks: &'a Marks,
     options: &'a Options,
     owners: &'a Owners,
+    limit: Option<&'a Limit>,
     now: Timestamp,
     survey: BlobSurvey,
 }
@@ -124,7 +136,14 @@ impl<'a> BlobJudge<'a> {
     #[must_use]
     pub fn new(graph: &'a Graph, marks: &'a Marks, options: &'a Options, owners: &'a Owners, now: Timestamp) -> Self {
         let survey = BlobSurvey { listed: vec![false; graph.len()], ..BlobSurvey::default() };
-        Self { graph, marks, options, owners, now, survey }
+        Self { graph, marks, options, owners, limit: None, now, survey }
+    }
+
+    /// Nothing goes that a plan does not have.
+    #[must_use]
+    pub fn limited_to(mut self, limit: Option<&'a Limit>) -> Self {
+        self.survey.listed_of_plan = vec![false; limit.map_or(0, Limit::len)];
+        Self { limit, ..self }
     }
 
     /// Judges one entry of the listing.
@@ -139,10 +158,23 @@ impl<'a> BlobJudge<'a> {
         }
         self.survey.found.add(entry.size);
         let needed = self.marks.anywhere(id);
-        let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some();
+        let line = self.limit.and_then(|limit| limit.find(Stage::Blob, entry.key));
+        if let Some(line) = line {
+            self.survey.listed_of_plan[line] = true;
+        }
+        // The links that told whose a blob was may have gone in an earlier run of the same plan: it remembers.
+        let is_planned = || self.limit.is_some_and(|limit| limit.has(Stage::Blob, entry.key, &entry.evidence()));
+        let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some() || is_planned();
         match decide::blob(needed, entry, self.options.min_age, self.now, in_scope) {
             Decision::Keep(reason) => self.keep(reason, entry),
-            Decision::Delete(reason) => self.survey.deletions.push(deletion(entry, digest, reason)),
+            Decision::Delete(reason) => {
+                let deletion = deletion(entry, digest, reason);
+                if self.limit.is_none_or(|limit| limit.allows(&deletion)) {
+                    self.survey.deletions.push(deletion);
+                } else {
+                    self.survey.not_in_plan.add(entry.size);
+                }
+            }
         }
     }
 

@@ -30,5 +30,5 @@ mod variables;
 mod yaml;
 
 pub use environment::{Environment, ProcessEnvironment};
-pub use resolve::{Overrides, Resolved, resolve};
+pub use resolve::{Overrides, Resolved, resolve, resolve_from};
 pub use services::{DescriptorCache, RedisCache};

@@ -18,7 +18,7 @@ pub(super) async fn carry_out(
     observer: &dyn Observer,
     stop: &Stop,
 ) {
-    let mut staying = Vec::new();
+    let mut staying = scan.staying.clone();
     for stage in Stage::ALL {
         let total = plan.deletions().iter().filter(|deletion| deletion.stage == stage).count();
         if total == 0 {

@@ -6,6 +6,7 @@ use super::reader::{Area, Content, Storage};
 use super::transport::{Counters, PageSink};
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
+use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use crate::model::Timestamp;
@@ -72,6 +73,7 @@ pub struct Cloud {
     pub(super) prefix: String,
     counters: Arc<Counters>,
     both_key_forms: bool,
+    pub(super) place: Place,
 }
 
 /// A range of keys, relative to the root: after `after`, before `end`.
@@ -89,7 +91,13 @@ const RANGES_IN_FLIGHT: usize = 16;
 
 impl Cloud {
     pub(super) fn new(backend: Backend, prefix: String, counters: Arc<Counters>) -> Self {
-        Self { backend, raw_prefix: prefix.clone(), prefix, counters, both_key_forms: false }
+        let place = Place::default();
+        Self { backend, raw_prefix: prefix.clone(), prefix, counters, both_key_forms: false, place }
+    }
+
+    /// Tells which of all places this is.
+    pub(super) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// For a container whose names begin with a slash; the backend's client must put it there.

@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod directory;
 pub mod explain;
 pub mod fetch;
+mod identity;
 pub mod location;
 pub mod open;
 pub mod page;

@@ -1,8 +1,8 @@
 //! A plan as a file: a header, a line for each deletion, a seal.
 //!
-//! The seal (SHA-256 of all before it) guards against accidents, not against an enemy. Whoever writes a false plan with a
-//! right seal gains little: nothing is ever deleted because a file names it, only because a fresh scan lets it go *and*
-//! the file names it ([`applied`](super::applied)).
+//! The seal (SHA-256 of all before it) guards against accidents, not against an enemy: whoever writes a plan with a right
+//! seal chooses its options, like whoever types a command. But nothing is ever deleted because a file names it, only
+//! because a fresh scan by these options lets it go *and* the file names it ([`applied`](super::applied)).
 
 pub mod header;
 pub mod line;

@@ -19,6 +19,7 @@ mod work;
 pub use lease::Tenure;
 pub use work::{Bounds, Done, Stopped};
 
+use crate::collect::applied::Limit;
 use crate::collect::options::{Mode, Options};
 use crate::collect::outcome::Outcomes;
 use crate::collect::plan::Plan;
@@ -36,6 +37,7 @@ use crate::storage::sweep::{Approved, Sweeper, forget, put_back};
 use again::Look;
 use left::{Depth, Left};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -58,6 +60,8 @@ pub struct Order {
     pub options: Options,
     /// How much this run may do.
     pub bounds: Bounds,
+    /// The plan that is applied: nothing goes that it does not have.
+    pub limit: Option<Arc<Limit>>,
     /// This machine's clock, read once.
     pub started: Timestamp,
     /// When that was.
@@ -226,6 +230,7 @@ pub async fn carry_out(
 ) -> Result<Done> {
     let plan = approved.plan;
     let Equipment { tenure, left, cache } = equipment;
+    let staying = survey.scan.staying.clone();
     let mut work = Work {
         opened,
         sweeper: Sweeper::arm(opened, approved, order.concurrency),
@@ -237,7 +242,7 @@ pub async fn carry_out(
         cache,
         observer,
         stop,
-        staying: Vec::new(),
+        staying,
         listed: survey.listed,
         listing: survey.listing,
         aside: BTreeSet::new(),
@@ -279,7 +284,7 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
     }
     let look = Look::at_losers(work.plan, &work.scan.inventory);
     let is_complete = matches!(look, Look::All);
-    let began = again::look(storage, work.scan, look, &[], work.order, work.observer).await?;
+    let began = again::look(storage, work.scan, look, &work.staying, work.order, work.observer).await?;
     if is_complete {
         work.listed = began;
     }

@@ -19,6 +19,8 @@ mod answers;
 mod interruption;
 #[path = "faults/listing.rs"]
 mod listing;
+#[path = "faults/plans.rs"]
+mod plans;
 #[path = "faults/scene.rs"]
 mod scene;
 #[path = "faults/stages.rs"]

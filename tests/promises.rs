@@ -29,6 +29,8 @@ mod live;
 mod manifests;
 #[path = "promises/order.rs"]
 mod order;
+#[path = "promises/plans.rs"]
+mod plans;
 #[path = "promises/referrers.rs"]
 mod referrers;
 #[path = "promises/refusals.rs"]

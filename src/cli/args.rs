@@ -33,6 +33,12 @@ pub enum Command {
     GarbageCollect(GarbageCollect),
     /// Shows, or with -o saves, what garbage-collect would remove
     Plan(Plan),
+    /// Checks a saved plan and prints what it would do, without touching the storage
+    Show(Show),
+    /// Carries out a saved plan, after checking every entry again
+    ///
+    /// The options that decide are the plan's. What is no longer as the plan saw it, and what is needed now, stays.
+    Apply(Apply),
 }
 
 /// Options of every command.
@@ -125,6 +131,38 @@ pub struct Plan {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
+}
+
+/// Options of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The plan, as -o saved it
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+}
+
+/// Options of `apply`. None of them decides what goes: the plan's own do.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The plan, as -o saved it
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Do everything but delete
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Refuse a plan that was made longer ago
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+    pub max_plan_age: Duration,
+    /// What the registry remembers blobs in, where its configuration does not say: none, inmemory, or
+    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss:// with TLS)
+    #[arg(long, value_name = "CACHE", value_parser = secret)]
+    pub descriptor_cache: Option<Secret>,
+    /// What bounds the run.
+    #[command(flatten)]
+    pub bounds: Bounds,
 }
 
 /// Options that change what goes.

@@ -1,13 +1,13 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
+use super::apply::Applied;
 use super::args::{Colour, Common, Format};
 use super::{advice, ask, exit, human, json, machine, plan_file, progress, settings, signals, verbose, words};
 use crate::collect::options::Options;
 use crate::collect::report::{RefusalRow, Report};
-use crate::collect::sealed::Header;
+use crate::collect::sealed::{Named, options};
 use crate::config::{DescriptorCache, Resolved};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Timestamp;
 use crate::run::{self, Bounds, Equipment, Order, Stop, Survey};
 use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::{self, Connection, Opened};
@@ -15,7 +15,7 @@ use crate::storage::sweep::Approved;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a command wants of the engine.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ pub struct Job {
     pub command: &'static str,
     /// The registry.
     pub registry: Resolved,
+    /// How it was named, if it was.
+    pub named: Option<Named>,
+    /// The plan that is applied, if one is.
+    pub applied: Option<Applied>,
     /// All that decides.
     pub options: Options,
     /// How much this run may do.
@@ -48,23 +52,22 @@ impl Job {
     }
 }
 
-/// How long a saved plan is good for.
-const PLAN_EXPIRES: Duration = Duration::from_hours(24);
-
 /// Runs a command to its exit code; errors are shown here.
 pub fn run(command: &'static str, common: &Common, job: impl FnOnce() -> Result<Job>) -> u8 {
+    told(command, common, || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::new(ErrorKind::Io, "start the runtime").caused_by(error))?;
+        let result = runtime.block_on(carry_out(&job()?, common));
+        // Walkers and credential helpers may still be busy; nobody waits for them.
+        runtime.shutdown_background();
+        result
+    })
+}
+
+/// Does something to its exit code; errors are shown here.
+pub(super) fn told(command: &str, common: &Common, act: impl FnOnce() -> Result<u8>) -> u8 {
     choose_colours(common.color);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let result = match runtime {
-        Ok(runtime) => job().and_then(|job| {
-            let result = runtime.block_on(carry_out(&job, common));
-            // Walkers and credential helpers may still be busy; nobody waits for them.
-            runtime.shutdown_background();
-            result
-        }),
-        Err(error) => Err(Error::new(ErrorKind::Io, "start the runtime").caused_by(error)),
-    };
-    result.unwrap_or_else(|error| {
+    act().unwrap_or_else(|error| {
         let code = exit::of_error(error.kind());
         let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
         if common.format == Format::Json {
@@ -83,11 +86,11 @@ fn choose_colours(colour: Colour) {
 }
 
 /// Whether the text was written. A reader that has seen enough (`| head`) is no failure.
-fn print(text: &str) -> bool {
+pub(super) fn print(text: &str) -> bool {
     written(writeln!(anstream::stdout(), "{}", text.trim_end()).and_then(|()| anstream::stdout().flush()))
 }
 
-fn written(result: std::io::Result<()>) -> bool {
+pub(super) fn written(result: std::io::Result<()>) -> bool {
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             let _ = writeln!(anstream::stderr(), "error: write the report to stdout: {error}");
@@ -110,6 +113,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         opened = open::open(&job.registry.location, &connection) => opened?,
         () = stop.requested() => return Err(interrupted()),
     };
+    job.applied.as_ref().map_or(Ok(()), |applied| applied.check_place(opened.place()))?;
     let end = settings::session_end(&job.registry).filter(|_| job.acts());
     let (bounds, note) = settings::within_session(job.bounds, end, started);
     if let Some(note) = note {
@@ -123,6 +127,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         harbor: job.registry.harbor,
         options: job.options.clone(),
         bounds,
+        limit: job.applied.as_ref().map(|applied| Arc::clone(&applied.limit)),
         started,
         begun,
         concurrency: usize::from(common.concurrency),
@@ -173,7 +178,7 @@ async fn look_and_act(
     report.split_by(&keeps.clone().knowing(opened.reader().said()), order.local_now());
     // A refused plan is not saved: a file of it would ask to be carried out.
     if let Some(path) = job.output.as_ref().filter(|_| survey.refusals.is_empty()) {
-        plan_file::save(path, &header(&report, order.started), &survey.plan)?;
+        plan_file::save(path, &plan_file::header(job, &report, opened, order.started), &survey.plan)?;
     }
     if common.verbose && common.format == Format::Text && !common.quiet {
         let mut out = BufWriter::new(anstream::stdout());
@@ -273,7 +278,8 @@ fn describe(report: &mut Report, job: &Job, order: &Order, survey: &Survey) {
     report.location.clone_from(&order.location);
     report.dry_run = job.dry_run || job.output.is_some();
     report.mode = job.options.mode.name();
-    report.options = settings::shown(&job.options);
+    report.options = options::shown(&job.options);
+    report.plan = job.applied.as_ref().map(Applied::row);
     report.seconds.scan = survey.scanning.as_secs_f64();
     report.seconds.mark = survey.marking.as_secs_f64();
     report.refusals = survey
@@ -286,20 +292,6 @@ fn describe(report: &mut Report, job: &Job, order: &Order, survey: &Survey) {
         })
         .collect();
     report.refusal = report.refusals.first().cloned();
-}
-
-fn header(report: &Report, created: Timestamp) -> Header {
-    Header {
-        schema: "regsweep.plan/1",
-        version: report.version,
-        run: report.run.clone(),
-        command: report.command.clone(),
-        location: report.location.clone(),
-        mode: report.mode,
-        options: report.options.clone(),
-        created: created.to_rfc3339(),
-        expires: created.plus(PLAN_EXPIRES).to_rfc3339(),
-    }
 }
 
 /// Whether all of it was shown.

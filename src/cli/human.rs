@@ -1,10 +1,11 @@
 //! The report for people.
 
 use super::held;
+use super::plan_text;
 use super::words::{number, printable, size, wrapped};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
-use crate::collect::report::{Counts, Report};
+use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
 use crate::model::Timestamp;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
@@ -65,14 +66,17 @@ fn heading(text: &mut String, report: &Report) {
 pub fn plan(report: &Report) -> String {
     let mut text = String::new();
     let planned = &report.planned;
+    if report.plan.is_some() {
+        text.push_str(&plan_text::of_the_plan(report));
+    }
     if planned.is_zero() {
         text.push_str("\nnothing to delete\n");
     } else {
         text.push_str("\nto delete\n");
-        text.push_str(&stages(report));
+        text.push_str(&stages(planned));
         if !report.repositories.is_empty() || report.nobody.shared.count > 0 {
             text.push_str("\nby repository, the largest first\n");
-            text.push_str(&repositories(report));
+            text.push_str(&repositories(&report.repositories, &report.nobody));
         }
     }
     let _ = writeln!(
@@ -102,7 +106,7 @@ fn finish(mut table: Table, right: &[usize]) -> String {
     lines.lines().fold(String::new(), |text, line| text + " " + line.trim_end() + "\n")
 }
 
-fn stages(report: &Report) -> String {
+pub(super) fn stages(planned: &Counts) -> String {
     let mut rows = table();
     let of = |stage: Stage, counts: &Counts| match stage {
         Stage::Tag => (counts.tags, None),
@@ -113,7 +117,7 @@ fn stages(report: &Report) -> String {
         Stage::Blob => (counts.blobs.count, Some(counts.blobs.bytes)),
     };
     for stage in Stage::ALL {
-        let (count, bytes) = of(stage, &report.planned);
+        let (count, bytes) = of(stage, planned);
         if count == 0 {
             continue;
         }
@@ -147,22 +151,21 @@ fn listed(counts: &Counts) -> Vec<String> {
 /// So many repositories are shown; JSON has them all.
 const ROWS: usize = 15;
 
-fn repositories(report: &Report) -> String {
+pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
     let mut rows = table();
-    for row in report.repositories.iter().take(ROWS) {
+    for row in all.iter().take(ROWS) {
         let planned = &row.planned;
         let bytes = size(planned.blobs.bytes + planned.uploads.bytes);
         rows.add_row(vec![row.name.clone(), bytes, listed(planned).join(", ")]);
     }
-    let nobody = &report.nobody;
     for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {
         if tally.count > 0 {
             rows.add_row(vec![name.to_owned(), size(tally.bytes), number(tally.count, "blob")]);
         }
     }
     let mut text = finish(rows, &[1]);
-    if report.repositories.len() > ROWS {
-        let _ = writeln!(text, "  and {} more (--format json names them all)", report.repositories.len() - ROWS);
+    if all.len() > ROWS {
+        let _ = writeln!(text, "  and {} more (--format json names them all)", all.len() - ROWS);
     }
     text
 }
@@ -314,6 +317,6 @@ fn space(text: &mut String, report: &Report) {
     }
 }
 
-fn minute(time: Option<&str>) -> Option<String> {
+pub(super) fn minute(time: Option<&str>) -> Option<String> {
     time.and_then(Timestamp::parse_rfc3339).map(Timestamp::to_minute)
 }

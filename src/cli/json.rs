@@ -2,23 +2,30 @@
 
 use super::words;
 use crate::collect::report::{ErrorRow, RefusalRow, Report};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use serde::Serialize;
 
-/// A report.
+/// Any report.
 #[must_use]
-pub fn report(report: &Report) -> String {
+pub fn text(report: &impl Serialize) -> String {
     // Plain structures of strings and numbers: there is nothing in them that JSON could not say.
     serde_json::to_string_pretty(report).unwrap_or_default()
+}
+
+/// The report of a run.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    text(report)
 }
 
 /// A run that ended with an error before anything was known.
 #[must_use]
 pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
     let row = self::row(error);
-    let refusal = (error.kind() == ErrorKind::Refused).then(|| RefusalRow {
-        code: "not-offline",
+    let refusal = error.refusal().map(|code| RefusalRow {
+        code: code.name(),
         message: row.message.clone(),
-        allow: "--offline".into(),
+        allow: String::new(),
     });
     report(&Report {
         command: command.to_owned(),

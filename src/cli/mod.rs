@@ -1,6 +1,7 @@
 //! The command line: what was typed, what it means, and what is shown.
 
 pub mod advice;
+pub mod apply;
 pub mod args;
 pub mod ask;
 pub mod engine;
@@ -12,8 +13,10 @@ pub mod json;
 pub mod machine;
 pub mod plan;
 pub mod plan_file;
+pub mod plan_text;
 pub mod progress;
 pub mod settings;
+pub mod show;
 pub mod signals;
 pub mod verbose;
 pub mod words;

@@ -16,6 +16,8 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
             registry,
             bounds: Bounds::default(),
             keeps_state: false,
+            named: settings::named(args.operand.as_deref(), common),
+            applied: None,
             dry_run: true,
             output: args.deciding.output.clone(),
             asks: false,

@@ -3,12 +3,14 @@
 use super::args::{self, AsideWhen, Common, Deciding};
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
-use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, descriptor_cache, resolve};
+use crate::collect::sealed::Named;
+use crate::config::{
+    DescriptorCache, Overrides, ProcessEnvironment, Resolved, descriptor_cache, resolve, resolve_from,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use crate::run::Bounds;
-use crate::storage::location::Store;
-use serde_json::json;
+use crate::storage::location::{Secret, Store};
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -44,6 +46,39 @@ fn registry_with(operand: Option<&str>, common: &Common, cache: Option<Descripto
         descriptor_cache: cache,
     };
     resolve(named, &overrides, &ProcessEnvironment)
+}
+
+/// How the registry was named, as a plan remembers it: so that it is found again from another directory.
+#[must_use]
+pub fn named(operand: Option<&str>, common: &Common) -> Option<Named> {
+    let operand = operand.or(common.registry.as_deref())?;
+    let path = || std::path::absolute(operand).map_or_else(|_| operand.into(), |path| path.display().to_string());
+    Some(Named {
+        registry: if operand.contains("://") { operand.to_owned() } else { path() },
+        region: common.region.clone(),
+        profile: common.profile.clone(),
+        endpoint_url: common.endpoint_url.clone(),
+    })
+}
+
+/// The registry that a plan is applied to: the one that is named now, or else the one that was named when it was made.
+/// Whether it is the same place is found out when it is open.
+///
+/// # Errors
+/// As [`registry`].
+pub fn registry_of(plan: Option<&Named>, common: &Common, cache: Option<&Secret>) -> Result<Resolved> {
+    let descriptor_cache = cache.map(descriptor_cache).transpose()?;
+    let Some(named) = plan.filter(|_| common.registry.is_none()) else {
+        return registry_with(None, common, descriptor_cache);
+    };
+    let overrides = Overrides {
+        region: common.region.clone().or_else(|| named.region.clone()),
+        endpoint_url: common.endpoint_url.clone().or_else(|| named.endpoint_url.clone()),
+        profile: common.profile.clone().or_else(|| named.profile.clone()),
+        descriptor_cache,
+    };
+    resolve_from("the plan", &named.registry, &overrides, &ProcessEnvironment)
+        .map_err(|error| error.next("name the registry with -R, as this machine sees it"))
 }
 
 /// All that decides. `asked`: a person will be asked before anything goes.
@@ -124,8 +159,8 @@ pub fn bounds(bounds: &args::Bounds) -> Bounds {
 ///
 /// # Errors
 /// If content would wait, and nothing would be kept that says since when.
-pub fn keeps_state(bounds: &args::Bounds, deciding: &Deciding) -> Result<bool> {
-    if bounds.no_state && !deciding.offline && deciding.defer != Some(Duration::ZERO) {
+pub fn keeps_state(bounds: &args::Bounds, options: &Options) -> Result<bool> {
+    if bounds.no_state && options.mode == Mode::Live && !options.defer.is_zero() {
         return Err(Error::new(ErrorKind::Usage, "run without keeping anything in the storage")
             .because("content waits before it goes, and nothing would say since when")
             .next("add --offline (the registry is stopped or read-only), or --defer 0s"));
@@ -153,24 +188,6 @@ fn read_keep_from(file: &Path) -> Result<Vec<KeepFrom>> {
         Ok(list) if list.is_empty() => Err(failed("there is nothing in it".into())),
         list => list.map_err(|error| failed(error.to_string())),
     }
-}
-
-/// The deciding options as reports and plans show them.
-#[must_use]
-pub fn shown(options: &Options) -> serde_json::Value {
-    let duration = |duration| humantime::format_duration(duration).to_string();
-    json!({
-        "delete_untagged": options.delete_untagged,
-        "min_age": duration(options.min_age),
-        "defer": duration(options.defer),
-        "settle": duration(options.settle),
-        "aside": options.aside.name(),
-        "max_scan_age": duration(options.max_scan_age),
-        "uploads_older_than": options.uploads_older_than.map_or_else(|| "off".into(), duration),
-        "repositories": options.repositories.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "keep_from": options.keep_from.len(),
-        "max_delete_percent": options.max_delete_percent,
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! Pure and synchronous: no clock, no I/O, no runtime. *Now* is a value that is read once, elsewhere.
 
 pub mod account;
+pub mod applied;
 pub mod blobs;
+pub mod counts;
 pub mod decide;
 pub mod entry;
 pub mod graph;

@@ -1,31 +1,18 @@
 //! The report: what was found, marked, kept, planned and done, in one value for every outlet.
 
+use super::applied::Left;
 use super::blobs::{BlobSurvey, Owners, Tally};
 use super::graph::Graph;
 use super::inventory::Inventory;
 use super::mark::Marks;
 use super::problem::{Problem, ProblemCode, Problems};
+use super::roots::Root;
 use super::store_keeps::StoreKeepsRow;
 use crate::model::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// How much of each kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Tags.
-    pub tags: u64,
-    /// Entries of tags' histories.
-    pub tag_history: u64,
-    /// Revision links.
-    pub manifests: u64,
-    /// Layer links.
-    pub layer_links: u64,
-    /// Uploads.
-    pub uploads: Tally,
-    /// Blobs.
-    pub blobs: Tally,
-}
+pub use super::counts::Counts;
 
 /// What is there.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -64,6 +51,8 @@ pub struct Kept {
     pub damaged_repositories: u64,
     /// Planned deletions that stayed because something changed.
     pub changed: u64,
+    /// What may go as well, and is not in the plan that is applied.
+    pub not_in_plan: Tally,
 }
 
 /// What waits for a later run.
@@ -99,6 +88,33 @@ pub struct RepositoryRow {
     pub planned: Counts,
     /// What was deleted in it.
     pub deleted: Counts,
+}
+
+impl RepositoryRow {
+    /// The order of reports.
+    pub(super) fn largest_first(a: &Self, b: &Self) -> std::cmp::Ordering {
+        let bytes = |row: &Self| row.planned.blobs.bytes + row.planned.uploads.bytes;
+        bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
+    }
+}
+
+/// The plan that is applied.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanRow {
+    /// The run that made it.
+    pub run: String,
+    /// The command.
+    pub command: String,
+    /// The version of regsweep.
+    pub version: String,
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// How many deletions it has.
+    pub deletions: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The SHA-256 in its seal.
+    pub sha256: String,
 }
 
 /// Blobs that go and belong to no one repository.
@@ -137,7 +153,7 @@ pub struct RefusalRow {
     pub code: &'static str,
     /// What was seen, and what would have been lost.
     pub message: String,
-    /// The argument that allows it.
+    /// The argument that allows it; empty where none does.
     pub allow: String,
 }
 
@@ -196,6 +212,8 @@ pub struct Report {
     pub error: Option<ErrorRow>,
     /// Why the run stopped before its end.
     pub stopped: Option<String>,
+    /// The plan that is applied, if one is.
+    pub plan: Option<PlanRow>,
     /// The registry's storage.
     pub location: String,
     /// Whether nothing was to be deleted.
@@ -281,24 +299,9 @@ pub struct Scan {
     pub now: Timestamp,
     /// When the last young link is old enough.
     pub young_until: Option<Timestamp>,
-}
-
-impl Counts {
-    /// Adds another.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.tags += other.tags;
-        self.tag_history += other.tag_history;
-        self.manifests += other.manifests;
-        self.layer_links += other.layer_links;
-        self.uploads.count += other.uploads.count;
-        self.uploads.bytes += other.uploads.bytes;
-        self.blobs.count += other.blobs.count;
-        self.blobs.bytes += other.blobs.bytes;
-    }
-
-    /// Whether there is nothing at all.
-    #[must_use]
-    pub fn is_zero(&self) -> bool {
-        *self == Self::default()
-    }
+    /// Pointers that may go and stay all the same: they are not in the plan that is applied. What they need stays as well,
+    /// whenever marks are made anew.
+    pub staying: Vec<Root>,
+    /// What of the applied plan may not go now, and what may go and is not in it.
+    pub left: Left,
 }

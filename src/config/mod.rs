@@ -34,4 +34,4 @@ mod yaml;
 pub use crate::storage::location::{DescriptorCache, RedisCache};
 pub use cache_option::descriptor_cache;
 pub use environment::{Environment, ProcessEnvironment};
-pub use resolve::{Overrides, Resolved, resolve};
+pub use resolve::{Overrides, Resolved, resolve, resolve_from};

@@ -72,6 +72,14 @@ pub fn resolve(operand: Option<&str>, overrides: &Overrides, env: &dyn Environme
     Err(Error::new(ErrorKind::Usage, "understand which registry is meant").because(why).next(ACCEPTED))
 }
 
+/// The same for an operand that something else than the command line names: a plan's header, for example.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_from(named_by: &str, operand: &str, overrides: &Overrides, env: &dyn Environment) -> Result<Resolved> {
+    from_operand(operand, named_by, Context { env, overrides, notes: Vec::new() })
+}
+
 fn from_operand(operand: &str, named_by: &str, mut context: Context<'_>) -> Result<Resolved> {
     if operand.trim().is_empty() {
         return Err(unusable(named_by, "it is empty", ACCEPTED));

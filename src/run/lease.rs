@@ -3,7 +3,7 @@
 use super::Order;
 use super::left::{self, Depth};
 use crate::collect::state::lease::{LASTS, Lease, Standing};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Code, Error, ErrorKind, Result};
 use crate::layout::state;
 use crate::model::Timestamp;
 use crate::storage::open::Opened;
@@ -77,6 +77,7 @@ fn held(lease: Option<&Lease>, until: Option<Timestamp>) -> Error {
         format!("; if it is dead, its lease ends by itself at {until}: run again then")
     });
     Error::new(ErrorKind::Refused, "take the lease of this registry")
+        .code(Code::Lease)
         .on(state::LEASE)
         .because(format!("{who} is at work on it; nothing was changed"))
         .next(format!("wait until it has ended{until}"))
@@ -139,6 +140,7 @@ impl Tenure {
         }
         self.lost.store(true, Ordering::SeqCst);
         Err(Error::new(ErrorKind::Refused, "hold the lease of this registry")
+            .code(Code::Lease)
             .on(state::LEASE)
             .because("another run has taken it; nothing was deleted")
             .next("see who else runs regsweep on this registry, and run again"))

@@ -7,7 +7,6 @@ use crate::collect::inventory::Inventory;
 use crate::collect::learn::LARGEST_LINK;
 use crate::collect::listing::Builder;
 use crate::collect::mark::Marks;
-use crate::collect::options::Options;
 use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
@@ -112,12 +111,13 @@ pub(super) async fn blobs(
     storage: &dyn Storage,
     (graph, marks, owners): (&Graph, &Marks, &Owners),
     record: &Pending,
-    options: &Options,
+    order: &Order,
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<BlobSurvey> {
     observer.notice(Event::Begin(Phase::ListBlobs, None));
-    let mut judge = BlobJudge::new(graph, marks, options, owners, record, now);
+    let judge = BlobJudge::new(graph, marks, &order.options, owners, record, now);
+    let mut judge = judge.limited_to(order.limit.as_deref());
     let mut pages = storage.list(Area::Blobs);
     while let Some(page) = pages.try_next().await? {
         page.entries().for_each(|entry| judge.see(&entry));

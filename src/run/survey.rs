@@ -2,6 +2,7 @@
 
 use super::{Order, Survey, scan};
 use crate::collect::account::marked_manifests;
+use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::plan::{Plan, plan_pointers};
 use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, refusals};
@@ -46,14 +47,21 @@ pub(super) async fn look_and_decide(
     observer.notice(Event::Begin(Phase::Mark, None));
     let roots = roots::roots(&inventory, &graph, options, now);
     let marks = mark::mark(&inventory, &mut graph, &roots);
+    findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
     let pointers = plan_pointers(&inventory, &graph, &marks, options, now);
+    let Limited { marks, deletions: pointers, staying, not_in_plan } = match &order.limit {
+        Some(limit) => limit_pointers(limit, (&inventory, &mut graph), roots, pointers, options, now),
+        None => Limited::all(marks, pointers),
+    };
     let owners = Owners::of(&pointers, &graph);
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), record, options, now, observer).await?;
+    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), record, order, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
+    let left = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
+    let left = left.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
     problems.extend(roots::problems(&inventory, &graph, options));
     if blobs.outside.count > 0 {
@@ -64,7 +72,7 @@ pub(super) async fn look_and_decide(
         problems.add(ProblemCode::OutsideRoot, None, None, message);
     }
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
-    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until };
+    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until, staying, left };
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
@@ -88,7 +96,6 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
         (repository.current_tags().count() + repository.revisions.len()) as u64
     };
     findings.tags_and_revisions = repositories.iter().map(counted).sum();
-    findings.marked_manifests = marked_manifests(scan);
     let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
     let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
     findings.of_these_untagged = untagged.count() as u64;

@@ -8,7 +8,7 @@ use super::open::Connection;
 use super::signed::Signed;
 use super::transport::{Counters, Transport};
 use crate::error::{Error, ErrorKind, Result};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3EncryptionConfigKey};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder, split_sas};
 use object_store::client::{Certificate, HttpConnector};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
@@ -103,8 +103,6 @@ fn s3_place(s3: &S3Location, aws: Option<&credentials::Aws>) -> S3Place {
     S3Place { endpoint, region, path_style }
 }
 
-const ENCRYPTION: AmazonS3ConfigKey = AmazonS3ConfigKey::Encryption(S3EncryptionConfigKey::ServerSideEncryption);
-
 pub(super) fn s3_client(
     s3: &S3Location,
     aws: Option<&credentials::Aws>,
@@ -124,7 +122,10 @@ pub(super) fn s3_client(
         .with_http_connector(Transport::new(Arc::clone(counters)));
     builder = match &s3.writes.encryption {
         S3Encryption::BucketDefault => builder,
-        S3Encryption::Store => builder.with_config(ENCRYPTION, "AES256"),
+        S3Encryption::Store => match "aws_server_side_encryption".parse::<AmazonS3ConfigKey>() {
+            Ok(encryption) => builder.with_config(encryption, "AES256"),
+            Err(error) => return Err(unusable(&format!("s3://{}", s3.bucket), connection, &error)),
+        },
         S3Encryption::Key(key) => builder.with_sse_kms_encryption(key),
     };
     builder = match (&s3.keys, aws) {

@@ -8,6 +8,7 @@ use super::store_keeps;
 use super::transport::{Counters, PageSink};
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
+use crate::collect::sealed::Place;
 use crate::collect::store_keeps::{How, Said, StoreKeeps};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
@@ -79,6 +80,7 @@ pub struct Cloud {
     pub(super) storage_class: Option<String>,
     counters: Arc<Counters>,
     both_key_forms: bool,
+    pub(super) place: Place,
 }
 
 /// A range of keys, relative to the root: after `after`, before `end`.
@@ -103,6 +105,7 @@ impl Cloud {
             signed: None,
             counters,
             both_key_forms: false,
+            place: Place::default(),
             storage_class: None,
         }
     }
@@ -117,6 +120,11 @@ impl Cloud {
     pub(super) fn with_storage_class(mut self, class: Option<String>) -> Self {
         self.storage_class = class;
         self
+    }
+
+    /// Tells which of all places this is.
+    pub(super) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// For a container whose names begin with a slash; the backend's client must put it there.

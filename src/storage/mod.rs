@@ -7,6 +7,7 @@ pub mod descriptor_cache;
 pub mod directory;
 pub mod explain;
 pub mod fetch;
+mod identity;
 pub mod location;
 pub mod open;
 pub mod page;

@@ -4,9 +4,11 @@ use super::clients::{azure_client, azure_signed, gcs_client, gcs_sign_in, gcs_si
 use super::cloud::{Backend, Cloud};
 use super::credentials;
 use super::directory::Directory;
+use super::identity;
 use super::location::{AzureLocation, Location, Store};
 use super::reader::Storage;
 use super::transport::Counters;
+use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use std::path::PathBuf;
@@ -35,6 +37,15 @@ impl Opened {
         match self {
             Self::Directory(directory) => directory,
             Self::Cloud(cloud) => cloud,
+        }
+    }
+
+    /// What tells it from every other storage.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Directory(directory) => &directory.place,
+            Self::Cloud(cloud) => &cloud.place,
         }
     }
 }
@@ -74,9 +85,12 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
                 aws.endpoint = None;
             }
             let client = |retries| s3_client(s3, aws.as_ref(), connection, &counters, retries).map(Backend::S3);
+            let endpoint = s3.endpoint.as_deref().or(aws.as_ref().and_then(|aws| aws.endpoint.as_deref()));
+            let region = s3.region.as_deref().or(aws.as_ref().and_then(|aws| aws.region.as_deref()));
+            let place = identity::of_s3(s3, endpoint, region);
             let cloud = |client| {
-                Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters))
-                    .with_storage_class(s3.writes.storage_class.clone())
+                let cloud = Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters)).at(place.clone());
+                cloud.with_storage_class(s3.writes.storage_class.clone())
             };
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
             let client = client(PATIENT)?;
@@ -86,7 +100,8 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
         Store::Gcs(gcs) => {
             let google = gcs_sign_in(gcs)?;
             let client = |retries| gcs_client(gcs, &google, connection, &counters, retries).map(Backend::Gcs);
-            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters));
+            let place = identity::of_gcs(gcs);
+            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters)).at(place.clone());
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
             let client = client(PATIENT)?;
             let signed = gcs_signed(gcs, connection, &counters, &client);
@@ -140,7 +155,8 @@ async fn open_azure(
     counters: &Arc<Counters>,
 ) -> Result<Cloud> {
     let client = |retries, slash| azure_client(azure, connection, counters, retries, slash).map(Backend::Azure);
-    let cloud = |client| Cloud::new(client, azure.prefix.clone(), Arc::clone(counters));
+    let place = identity::of_azure(azure);
+    let cloud = |client| Cloud::new(client, azure.prefix.clone(), Arc::clone(counters)).at(place.clone());
     let first = cloud(client(FIRST_LOOK, false)?);
     let plain = first.has_any(&format!("{}{}", azure.prefix, layout::V2)).await?;
     let slashed = first.has_any(&format!("/{}{}", azure.prefix, layout::V2)).await?;

@@ -96,6 +96,22 @@ fn json_on_a_terminal_is_still_one_object() {
 }
 
 #[test]
+fn plan_is_applied_after_a_yes() {
+    for (answer, code) in [("n", 1), ("y", 0)] {
+        let planned = super::applying::Planned::new();
+        let ran = on_a_terminal(answer, &["apply", &planned.path()]).expect(code);
+        assert!(ran.stderr.contains(QUESTION) && ran.stderr.contains(&planned.disk.path()), "{ran:#?}");
+        assert!(ran.stderr.contains("offline") && ran.stderr.contains("may go now"), "{ran:#?}");
+        assert_eq!(planned.disk.now().len() < planned.disk.before.len(), code == 0);
+    }
+    for arguments in ["--dry-run", "--yes"] {
+        let planned = super::applying::Planned::new();
+        let ran = on_a_terminal("n", &["apply", arguments, &planned.path()]).expect(0);
+        assert!(!ran.stderr.contains(QUESTION), "{ran:#?}");
+    }
+}
+
+#[test]
 fn question_can_be_interrupted() {
     let disk = Disk::new();
     let ran = on_a_terminal("INT", &["gc", "--offline", "-m", &disk.path()]);

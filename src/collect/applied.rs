@@ -296,7 +296,8 @@ mod tests {
             };
             assert!(marked_manifests(&inventory, &graph, &limited.marks) >= before);
             let owners = Owners::of(&limited.deletions, &graph);
-            let judge = BlobJudge::new(&graph, &limited.marks, options, &owners, NOW);
+            let record = crate::collect::state::pending::Pending::default();
+            let judge = BlobJudge::new(&graph, &limited.marks, options, &owners, &record, NOW);
             let mut judge = judge.limited_to(limit);
             listed().filter(|entry| entry.key.starts_with(layout::BLOBS)).for_each(|entry| judge.see(&entry));
             let mut blobs = judge.finish();

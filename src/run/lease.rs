@@ -1,6 +1,7 @@
 //! Taking the lease, holding it while a run lasts, and giving it back. One at a time deletes.
 
 use super::Order;
+use crate::collect::outcome::Outcome;
 use crate::collect::state::lease::{LASTS, Lease, Standing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::state;
@@ -169,18 +170,15 @@ pub(super) async fn probe(opened: &Opened, order: &Order) -> Result<()> {
     Writer::new(opened).keep(&key, "may this be written?\n").await.map_err(|error| {
         if error.kind() == ErrorKind::Permission { error.next(next) } else { error }
     })?;
-    let outcomes = forget(opened, std::slice::from_ref(&key)).await;
-    match outcomes.first() {
-        Some(outcome) if outcome.may_still_be_there() => {
-            let why = match outcome {
-                crate::collect::outcome::Outcome::Failed(why) | crate::collect::outcome::Outcome::Unknown(why) => why,
-                _ => "nobody knows why",
-            };
-            Err(Error::new(ErrorKind::Permission, "delete a test object")
-                .on(key)
-                .because(format!("{why}; nothing was deleted"))
-                .next("grant the right to delete to this credential"))
-        }
+    match forget(opened, std::slice::from_ref(&key)).await.pop() {
+        Some(Outcome::Failed(why)) => Err(Error::new(ErrorKind::Permission, "delete a test object")
+            .on(key)
+            .because(format!("{why}; nothing was deleted"))
+            .next("grant the right to delete to this credential")),
+        Some(Outcome::Unknown(why)) => Err(Error::new(ErrorKind::Unreachable, "delete a test object")
+            .on(key)
+            .because(format!("nobody can tell whether it is gone: {why}; nothing was deleted"))
+            .next("run again when the storage answers")),
         _ => Ok(()),
     }
 }

@@ -135,11 +135,25 @@ pub struct Survey {
 /// aside: it is judged anew.
 ///
 /// # Errors
-/// If another run is at work, or a right is missing.
-pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
-    let lease = left::read(opened.reader(), Depth::Deciding).await?.lease;
-    let tenure = lease::take(opened, order, lease).await?;
-    match prepare(opened, order).await {
+/// If another run is at work, a right is missing, or the run is told to stop: then the lease is given back.
+pub async fn begin(opened: &Opened, order: &Order, stop: &Stop) -> Result<(Tenure, Left)> {
+    let taken = async {
+        let lease = left::read(opened.reader(), Depth::Deciding).await?.lease;
+        lease::take(opened, order, lease).await
+    };
+    let tenure = tokio::select! {
+        tenure = taken => tenure?,
+        () = stop.requested() => {
+            // Perhaps it was written a moment ago: nobody shall wait for it to end by itself.
+            lease::withdraw(opened, &order.run).await;
+            return Err(interrupted());
+        }
+    };
+    let prepared = tokio::select! {
+        prepared = prepare(opened, order) => prepared,
+        () = stop.requested() => Err(interrupted()),
+    };
+    match prepared {
         Ok(left) => Ok((tenure, left)),
         Err(error) => {
             tenure.give_back().await;
@@ -148,10 +162,18 @@ pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
     }
 }
 
+/// What a run that was told to stop says, as long as nothing was deleted.
+#[must_use]
+pub fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")
+}
+
 async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
     lease::probe(opened, order).await?;
     let left = left::read(opened.reader(), Depth::All).await?;
-    let mut back = Vec::new();
+    let now = order.now(opened.reader());
+    let is_litter = |(_, written): &&(String, Timestamp)| lease::is_over(*written, now);
+    let mut back: Vec<String> = left.litter.iter().filter(is_litter).map(|(key, _)| key.clone()).collect();
     for aside in &left.aside {
         put_back(opened, &aside.run, &aside.digest).await?;
         back.push(crate::layout::state::aside(&aside.run, &aside.digest));
@@ -181,7 +203,7 @@ pub async fn survey(
 ) -> Result<Survey> {
     tokio::select! {
         survey = survey::look_and_decide(storage, &left.pending, order, observer) => survey,
-        () = stop.requested() => Err(Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")),
+        () = stop.requested() => Err(interrupted()),
     }
 }
 
@@ -275,9 +297,11 @@ async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     if let Err(error) = content::content(work).await {
         work.done.errors.push(error);
     }
-    let pending = match work.tenure {
-        None => Ok(Pending::default()),
-        Some(_) => record::pending(work, gone).await,
+    // Where the lease is lost, another run may keep the record by now.
+    let pending = if work.tenure.is_none() || work.is_lease_lost() {
+        Ok(Pending::default())
+    } else {
+        record::pending(work, gone).await
     };
     let went = work.objects > 0;
     let mut mended = !work.verifies() || !went;
@@ -294,7 +318,7 @@ async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     }
     let ended = async {
         let pending = pending?;
-        if mended && !work.tenure.is_some_and(Tenure::is_lost) {
+        if mended && !work.is_lease_lost() {
             record::end(work, removed, &pending, gone).await?;
         }
         Ok::<_, Error>(())

@@ -15,6 +15,8 @@ mod tool;
 
 #[path = "faults/answers.rs"]
 mod answers;
+#[path = "faults/baseline.rs"]
+mod baseline;
 #[path = "faults/interruption.rs"]
 mod interruption;
 #[path = "faults/listing.rs"]
@@ -23,3 +25,7 @@ mod listing;
 mod scene;
 #[path = "faults/stages.rs"]
 mod stages;
+#[path = "faults/state.rs"]
+mod state;
+#[path = "faults/whole.rs"]
+mod whole;

@@ -113,10 +113,9 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     signals::listen(&stop);
     let (begun, started) = (Instant::now(), clock());
     let connection = Connection { ca_file: common.ca_file.clone() };
-    let interrupted = || Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted");
     let opened = tokio::select! {
         opened = open::open(&job.registry.location, &connection) => opened?,
-        () = stop.requested() => return Err(interrupted()),
+        () = stop.requested() => return Err(run::interrupted()),
     };
     let order = Order {
         run: format!("{}-{:08x}", started.to_compact(), run_number(started)),
@@ -134,12 +133,10 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         let left = run::left_by_earlier_runs(opened.reader()).await?;
         return look_and_act(job, common, &opened, (None, &left), &order, &stop).await;
     }
-    let (tenure, left) = tokio::select! {
-        begun = run::begin(&opened, &order) => begun?,
-        () = stop.requested() => return Err(interrupted()),
-    };
+    let (tenure, left) = run::begin(&opened, &order, &stop).await?;
     if let Some(dead) = &tenure.taken_over {
-        let _ = writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
+        let _ =
+            writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
     }
     let result = look_and_act(job, common, &opened, (Some(&tenure), &left), &order, &stop).await;
     tenure.give_back().await;
@@ -249,6 +246,7 @@ async fn act(
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
             report.error = Some(json::row(&error));
+            report.refusal = json::refusal(&error);
             report.not_attempted = survey.plan.deletions().len() as u64;
             return Ok(exit::of_error(error.kind()));
         }

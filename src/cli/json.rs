@@ -15,11 +15,7 @@ pub fn report(report: &Report) -> String {
 #[must_use]
 pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
     let row = self::row(error);
-    let refusal = (error.kind() == ErrorKind::Refused).then(|| RefusalRow {
-        code: "not-offline",
-        message: row.message.clone(),
-        allow: "--offline".into(),
-    });
+    let refusal = refusal(error);
     report(&Report {
         command: command.to_owned(),
         exit_code,
@@ -28,6 +24,13 @@ pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
         error: Some(row),
         ..Report::empty()
     })
+}
+
+/// What is refused without a survey: a registry that another run works on. Nothing allows that.
+#[must_use]
+pub fn refusal(error: &Error) -> Option<RefusalRow> {
+    let row = || RefusalRow { code: "lease", message: error.to_string(), allow: String::new() };
+    (error.kind() == ErrorKind::Refused).then(row)
 }
 
 /// An error as reports show it.

@@ -41,6 +41,8 @@ pub struct Left {
     pub journals: Vec<LeftJournal>,
     /// Content aside.
     pub aside: Vec<LeftAside>,
+    /// Probes and drafts of runs that were killed, and when they were written: of no meaning.
+    pub litter: Vec<(String, Timestamp)>,
     /// Lines and keys that could not be understood.
     pub odd: u64,
 }
@@ -92,9 +94,8 @@ async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
                 StateKey::Aside { run, digest } => {
                     left.aside.push(LeftAside { run: run.to_owned(), digest, size: entry.size });
                 }
-                // A probe, or the draft of a file: left by a run that was killed, and of no meaning.
-                StateKey::Probe => {}
-                StateKey::Unrecognized => left.odd += u64::from(!entry.key.contains("/draft-")),
+                StateKey::Probe | StateKey::Draft => left.litter.push((entry.key.to_owned(), entry.modified)),
+                StateKey::Unrecognized => left.odd += 1,
             }
         }
     }
@@ -125,6 +126,6 @@ async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
 fn run_of(key: &str) -> Option<&str> {
     match StateKey::parse(key) {
         StateKey::Journal { run, .. } | StateKey::Done { run } | StateKey::Aside { run, .. } => Some(run),
-        StateKey::Lease | StateKey::Pending | StateKey::Probe | StateKey::Unrecognized => None,
+        StateKey::Lease | StateKey::Pending | StateKey::Probe | StateKey::Draft | StateKey::Unrecognized => None,
     }
 }

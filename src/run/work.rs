@@ -112,12 +112,17 @@ impl Work<'_> {
         !self.order.options.settle.is_zero()
     }
 
+    /// Whether another run may be at work by now.
+    pub(super) fn is_lease_lost(&self) -> bool {
+        self.tenure.is_some_and(Tenure::is_lost)
+    }
+
     /// Why nothing more may be begun, if so. Time to settle and to verify is kept.
     pub(super) fn must_stop(&self) -> Option<Stopped> {
         if self.stop.is_requested() {
             return Some(Stopped::Signal);
         }
-        if self.tenure.is_some_and(Tenure::is_lost) {
+        if self.is_lease_lost() {
             return Some(Stopped::Lease);
         }
         let reserve = if self.verifies() { self.order.options.settle + self.listing * 2 } else { Duration::ZERO };

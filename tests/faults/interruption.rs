@@ -8,8 +8,7 @@ use super::scene::{STAGES, Scene, wait_until};
 use super::tool::Ran;
 
 fn start(scene: &Scene) -> Child {
-    let mut command = scene.command(&["gc", "--offline", "-m", "--format", "json"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    scene.collecting().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn signal(child: &Child, name: &str) {
@@ -104,7 +103,7 @@ fn a_signal_before_the_first_delete_ends_at_once_and_nothing_changes() {
         assert_eq!(ran.json()["exit_code"], 130);
         scene.bucket.clear_faults();
         scene.expect_untouched(name);
-        assert_eq!(scene.bucket.counts().writes(), 0, "{name}");
+        assert_eq!(scene.writes(), [], "{name}");
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod again;
 mod content;
+mod evict;
 mod lease;
 pub mod left;
 mod recheck;
@@ -25,9 +26,11 @@ use crate::collect::refusal::Refusal;
 use crate::collect::report::Scan;
 use crate::collect::state::journal::Removed;
 use crate::collect::state::pending::Pending;
+use crate::collect::store_keeps::StoreKeeps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::model::Timestamp;
+use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
 use crate::storage::sweep::{Approved, Sweeper, forget, put_back};
@@ -121,6 +124,8 @@ pub struct Survey {
     pub plan: Plan,
     /// What speaks against it.
     pub refusals: Vec<Refusal>,
+    /// What the store does with what is deleted.
+    pub store_keeps: StoreKeeps,
     /// Time for listing and reading.
     pub scanning: Duration,
     /// Time for deciding.
@@ -131,18 +136,25 @@ pub struct Survey {
     pub listing: Duration,
 }
 
+/// What a run has beside the storage itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Equipment<'a> {
+    /// Its lease, if it keeps anything in the storage.
+    pub tenure: Option<&'a Tenure>,
+    /// What earlier runs have left.
+    pub left: &'a Left,
+    /// The registry's Redis, if it caches there.
+    pub cache: Option<&'a Evictor>,
+}
+
 /// Takes the lease, makes sure that this run may write and delete, and puts back what a run that was killed has left
 /// aside: it is judged anew.
 ///
 /// # Errors
 /// If another run is at work, a right is missing, or the run is told to stop: then the lease is given back.
 pub async fn begin(opened: &Opened, order: &Order, stop: &Stop) -> Result<(Tenure, Left)> {
-    let taken = async {
-        let lease = left::read(opened.reader(), Depth::Deciding).await?.lease;
-        lease::take(opened, order, lease).await
-    };
     let tenure = tokio::select! {
-        tenure = taken => tenure?,
+        tenure = lease::take(opened, order) => tenure?,
         () = stop.requested() => {
             // Perhaps it was written a moment ago: nobody shall wait for it to end by itself.
             lease::withdraw(opened, &order.run).await;
@@ -225,7 +237,7 @@ pub async fn mend_earlier(opened: &Opened, left: &Left, survey: &Survey, observe
 /// the storage does not take the journal. Then nothing was deleted. What goes wrong later is in [`Done::errors`].
 pub async fn carry_out(
     opened: &Opened,
-    (tenure, left): (Option<&Tenure>, &Left),
+    equipment: Equipment<'_>,
     approved: &Approved<'_>,
     survey: &mut Survey,
     order: &Order,
@@ -233,6 +245,7 @@ pub async fn carry_out(
     stop: &Stop,
 ) -> Result<Done> {
     let plan = approved.plan;
+    let Equipment { tenure, left, cache } = equipment;
     let mut work = Work {
         opened,
         sweeper: Sweeper::arm(opened, approved, order.concurrency),
@@ -241,6 +254,7 @@ pub async fn carry_out(
         left,
         order,
         tenure,
+        cache,
         observer,
         stop,
         staying: Vec::new(),
@@ -294,7 +308,13 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
 async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     stages::pointers(work).await;
     let gone = work.order.now(work.opened.reader());
-    if let Err(error) = content::content(work).await {
+    let content = async {
+        evict::pointers(work).await?;
+        let content = content::content(work).await;
+        evict::content(work, removed).await?;
+        content
+    };
+    if let Err(error) = content.await {
         work.done.errors.push(error);
     }
     // Where the lease is lost, another run may keep the record by now.

@@ -123,6 +123,11 @@ fn deletes_happen_in_one_place() {
 }
 
 #[test]
+fn the_registrys_cache_is_changed_in_one_place() {
+    only_in(&["MultiplexedConnection", "redis::cmd", "\"DEL\"", "\"SREM\""], &["src/storage/descriptor_cache/"]);
+}
+
+#[test]
 fn only_an_approved_plan_arms_the_sweeper() {
     only_in(&["Sweeper::arm("], &["src/run.rs"]);
     only_in(&["Approved {"], &["src/cli/engine.rs", "src/storage/sweep/"]);

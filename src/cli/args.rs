@@ -1,6 +1,8 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
+use crate::storage::location::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -166,6 +168,10 @@ pub struct Deciding {
     /// Only these repositories lose something: a glob, or re: and a regular expression; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub repository: Vec<crate::collect::pattern::Pattern>,
+    /// What the registry remembers blobs in, where its configuration does not say: none, inmemory, or
+    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss:// with TLS)
+    #[arg(long, value_name = "CACHE", value_parser = secret)]
+    pub descriptor_cache: Option<Secret>,
     /// Save the plan instead of acting; `.gz` compresses
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -203,6 +209,12 @@ pub enum AsideWhen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
 
+/// Takes any text: where it is understood and may be refused, it is not repeated, as it would be here.
+#[expect(clippy::unnecessary_wraps, reason = "a value parser returns a result")]
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write 90s, 15m, 36h, 7d, 2w, or several of these"))
@@ -239,6 +251,27 @@ mod tests {
             let Ok(Cli { command: Command::GarbageCollect(gc), common }) = cli else { unreachable!("{line}: {cli:?}") };
             assert!(gc.dry_run && gc.deciding.delete_untagged && common.quiet, "{line}");
             assert_eq!(gc.operand.as_deref(), Some("config.yml"));
+        }
+    }
+
+    #[test]
+    fn no_mistake_shows_the_password_of_a_cache() {
+        let url = "redis://:hunter2@h";
+        let cli = Cli::try_parse_from(["regsweep", "gc", "--descriptor-cache", url]);
+        assert!(cli.is_ok() && !format!("{cli:?}").contains("hunter2"), "{cli:?}");
+        let with_equals = format!("--descriptor-cache={url}");
+        for line in [
+            vec!["gc", "--descriptor-cache", url, "--descriptor-cache", url],
+            vec!["gc", &with_equals, "--min-age", "7"],
+            vec!["gc", &with_equals, "a", "b"],
+            vec!["--descriptor-cache", url, "gc"],
+            vec!["gc", "--descriptor-cach", url],
+            vec!["gc", &format!("--descriptor-cach={url}")],
+        ] {
+            let Err(error) = Cli::try_parse_from([&["regsweep"], line.as_slice()].concat()) else {
+                unreachable!("{line:?}")
+            };
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{line:?}: {error}");
         }
     }
 

@@ -1,22 +1,21 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
 use super::args::{Colour, Common, Format};
-use super::{ask, exit, human, json, plan_file, progress, settings, signals, verbose, words};
-use crate::collect::options::{Mode, Options};
+use super::{advice, ask, exit, held, human, json, machine, plan_file, progress, settings, signals, verbose, words};
+use crate::collect::options::Options;
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::Header;
 use crate::config::{DescriptorCache, Resolved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
-use crate::run::left::Left;
-use crate::run::{self, Bounds, Order, Stop, Survey};
+use crate::run::{self, Bounds, Equipment, Order, Stop, Survey};
+use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::{self, Connection, Opened};
 use crate::storage::sweep::Approved;
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// What a command wants of the engine.
 #[derive(Debug)]
@@ -98,81 +97,76 @@ fn written(result: std::io::Result<()>) -> bool {
     }
 }
 
-/// This machine's clock, read once for a run.
-#[expect(clippy::disallowed_methods, reason = "the one reading of the clock; everything else is given the time")]
-fn clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
 async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     for note in &job.registry.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
-    let (begun, started) = (Instant::now(), clock());
+    let (begun, started) = (Instant::now(), machine::clock());
     let connection = Connection { ca_file: common.ca_file.clone() };
     let opened = tokio::select! {
         opened = open::open(&job.registry.location, &connection) => opened?,
         () = stop.requested() => return Err(run::interrupted()),
     };
+    let end = settings::session_end(&job.registry).filter(|_| job.acts());
+    let (bounds, note) = settings::within_session(job.bounds, end, started);
+    if let Some(note) = note {
+        let _ = writeln!(anstream::stderr(), "note: {note}");
+    }
     let order = Order {
-        run: format!("{}-{:08x}", started.to_compact(), run_number(started)),
+        run: machine::run_name(started),
         command: job.command,
-        host: host(),
+        host: machine::host(),
         location: job.registry.location.to_string(),
         harbor: job.registry.harbor,
         options: job.options.clone(),
-        bounds: job.bounds,
+        bounds,
         started,
         begun,
         concurrency: usize::from(common.concurrency),
     };
-    if !job.acts() || !job.keeps_state {
+    if !job.acts() {
         let left = run::left_by_earlier_runs(opened.reader()).await?;
-        return look_and_act(job, common, &opened, (None, &left), &order, &stop).await;
+        let equipment = Equipment { tenure: None, left: &left, cache: None };
+        return look_and_act(job, common, &opened, equipment, &order, &stop).await;
+    }
+    let cache = match &job.registry.descriptor_cache {
+        DescriptorCache::Redis(redis) => Some(Evictor::connect(redis, &connection).await?),
+        DescriptorCache::None | DescriptorCache::InMemory | DescriptorCache::Unknown => None,
+    };
+    let cache = cache.as_ref();
+    if !job.keeps_state {
+        let left = run::left_by_earlier_runs(opened.reader()).await?;
+        let equipment = Equipment { tenure: None, left: &left, cache };
+        return look_and_act(job, common, &opened, equipment, &order, &stop).await;
     }
     let (tenure, left) = run::begin(&opened, &order, &stop).await?;
     if let Some(dead) = &tenure.taken_over {
         let _ =
             writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
     }
-    let result = look_and_act(job, common, &opened, (Some(&tenure), &left), &order, &stop).await;
+    let equipment = Equipment { tenure: Some(&tenure), left: &left, cache };
+    let result = look_and_act(job, common, &opened, equipment, &order, &stop).await;
     tenure.give_back().await;
     result
 }
-
-/// Two runs that begin within the same second must not have one name: one would write over the other's journal.
-fn run_number(started: Timestamp) -> u32 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    (started.as_nanos(), std::process::id(), std::thread::current().id()).hash(&mut hasher);
-    let random = std::hash::RandomState::new().hash_one(hasher.finish());
-    u32::try_from(random >> 32).unwrap_or(u32::MAX)
-}
-
-/// This machine's name, for those who find a lease.
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
-    name.map_or_else(|| "unknown".into(), |name| name.trim().to_owned())
-}
-
-/// The lease, if this run has one, and what earlier runs have left.
-type Kept<'a> = (Option<&'a run::Tenure>, &'a Left);
 
 async fn look_and_act(
     job: &Job,
     common: &Common,
     opened: &Opened,
-    kept: Kept<'_>,
+    equipment: Equipment<'_>,
     order: &Order,
     stop: &Stop,
 ) -> Result<u8> {
     let display = progress::Display::choose(common.no_progress || common.quiet);
     let observer = progress::Progress::new(display, common.verbose);
-    let mut survey = run::survey(opened.reader(), kept.1, order, &observer, stop).await?;
+    let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
     describe(&mut report, job, order, &survey);
+    let keeps = survey.store_keeps.clone();
+    report.split_by(&keeps.clone().knowing(opened.reader().said()), order.local_now());
     // A refused plan is not saved: a file of it would ask to be carried out.
     if let Some(path) = job.output.as_ref().filter(|_| survey.refusals.is_empty()) {
         plan_file::save(path, &header(&report, order.started), &survey.plan)?;
@@ -193,13 +187,14 @@ async fn look_and_act(
     } else if !job.acts() {
         if job.detailed_exitcode && !survey.plan.is_empty() { exit::CHANGES } else { exit::DONE }
     } else {
-        act(job, opened, kept, &mut survey, order, &observer, stop, &mut report).await?
+        act(job, opened, equipment, &mut survey, order, &observer, stop, &mut report).await?
     };
-    report.first.extend(cache_advice(&job.registry.descriptor_cache, &report));
+    report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
+    report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
     report.requests = opened.reader().requests();
     report.seconds.total = order.begun.elapsed().as_secs_f64();
     report.finished = order.local_now().to_rfc3339();
-    report.peak_memory_bytes = peak_memory();
+    report.peak_memory_bytes = machine::peak_memory();
     drop(observer);
     let shown = show(&report, job, common);
     let unshown = if job.acts() { exit::INCOMPLETE } else { exit::FAILED };
@@ -211,17 +206,17 @@ async fn look_and_act(
 async fn act(
     job: &Job,
     opened: &Opened,
-    kept: Kept<'_>,
+    equipment: Equipment<'_>,
     survey: &mut Survey,
     order: &Order,
     observer: &progress::Progress,
     stop: &Stop,
     report: &mut Report,
 ) -> Result<u8> {
-    if kept.0.is_some() {
-        report.mended = run::mend_earlier(opened, kept.1, survey, observer).await?;
+    if equipment.tenure.is_some() {
+        report.mended = run::mend_earlier(opened, equipment.left, survey, observer).await?;
     }
-    if survey.plan.is_empty() && kept.0.is_none() {
+    if survey.plan.is_empty() && equipment.tenure.is_none() {
         return Ok(exit::DONE);
     }
     if job.asks && !survey.plan.is_empty() {
@@ -239,7 +234,7 @@ async fn act(
     let sweeping = Instant::now();
     let plan = std::mem::take(&mut survey.plan);
     let approved = Approved { plan: &plan };
-    let result = run::carry_out(opened, kept, &approved, survey, order, observer, stop).await;
+    let result = run::carry_out(opened, equipment, &approved, survey, order, observer, stop).await;
     survey.plan = plan;
     let done = match result {
         Ok(done) => done,
@@ -255,6 +250,7 @@ async fn act(
     report.seconds.sweep = sweeping.elapsed().as_secs_f64();
     report.mended += done.mended;
     report.put_back = done.put_back;
+    report.evicted = done.evicted;
     report.broken.clone_from(&done.broken);
     report.stopped = done.stopped.map(|stopped| stopped.name().to_owned());
     for error in &done.errors {
@@ -264,33 +260,16 @@ async fn act(
     Ok(exit::of_sweep(report, &done))
 }
 
-/// A registry that remembers blobs goes on claiming those that are gone: a push that names one is accepted, and the image
-/// is broken. What is in its memory ends with the process; as long as content waits, such an image is mended.
-fn cache_advice(cache: &DescriptorCache, report: &Report) -> Option<String> {
-    let (remembers, is_sure) = match cache {
-        DescriptorCache::InMemory => ("the registry remembers blobs in memory (cache.blobdescriptor: inmemory)", true),
-        DescriptorCache::Unknown => ("the registry may remember blobs in memory (the official images do)", false),
-        DescriptorCache::None | DescriptorCache::Redis(_) => return None,
-    };
-    let due = report.pending.first_due.as_deref().and_then(Timestamp::parse_rfc3339).map(Timestamp::to_minute);
-    let went = report.deleted.blobs.count > 0 && report.mode == Mode::Offline.name();
-    let when = match due {
-        Some(due) => format!("restart it before {due}"),
-        None if went => "if it kept running, restart it before it takes pushes".to_owned(),
-        None => return None,
-    };
-    let hint = if is_sure { "" } else { "; --descriptor-cache none, if it does not" };
-    Some(format!("{remembers}: {when}, or it accepts pushes that name what is gone{hint}"))
-}
-
 async fn confirmed(report: &Report) -> Result<bool> {
     let share = report.planned_bytes.saturating_mul(100).checked_div(report.bytes.before).unwrap_or(0);
     let mut stderr = anstream::stderr();
     let _ = writeln!(stderr, "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
+    let split = held::split(&report.store_keeps, report.planned_bytes);
     let question = format!(
-        "delete {} ({share} % of {})? This cannot be undone.",
+        "delete {} ({share} % of {}{})? This cannot be undone.",
         words::size(report.planned_bytes),
-        words::size(report.bytes.before)
+        words::size(report.bytes.before),
+        split.map_or_else(String::new, |split| format!("; {split}"))
     );
     let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
     match tokio::task::spawn_blocking(move || ask::ask(&question)).await {
@@ -369,12 +348,4 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
         );
     }
     shown
-}
-
-/// The most memory that was resident, where the system tells it.
-fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }

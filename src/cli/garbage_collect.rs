@@ -9,7 +9,7 @@ use super::{ask, settings};
 pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
     engine::run("garbage-collect", common, || {
         let asks = !args.yes && !args.dry_run && args.deciding.output.is_none() && ask::is_possible();
-        let registry = settings::registry(args.operand.as_deref(), common)?;
+        let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
         Ok(Job {
             command: "garbage-collect",
             options: settings::options(&args.deciding, &registry.descriptor_cache, asks)?,

@@ -1,5 +1,6 @@
 //! The report for people.
 
+use super::held;
 use super::words::{number, printable, size, wrapped};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
@@ -79,6 +80,9 @@ pub fn plan(report: &Report) -> String {
         "\n{} blobs marked, {} blobs and {} manifests eligible for deletion",
         report.marked.blobs.count, planned.blobs.count, planned.manifests
     );
+    if !planned.is_zero() {
+        text.push_str(&held::under_plan(report));
+    }
     text
 }
 
@@ -286,40 +290,27 @@ fn mended(text: &mut String, report: &Report) {
     }
     if !lines.is_empty() {
         text.push_str("\nmended\n");
-        lines.iter().for_each(|line| text.push_str(&wrapped(line, "  ")));
+        for line in &lines {
+            text.push_str(&wrapped(line, "  "));
+        }
     }
     if !report.broken.is_empty() {
         text.push_str("\nto be pushed again: a push that was admitted before their content went took too long\n");
-        report.broken.iter().for_each(|image| text.push_str(&format!("  {}\n", printable(image))));
+        for image in &report.broken {
+            let _ = writeln!(text, "  {}", printable(image));
+        }
     }
 }
 
 fn space(text: &mut String, report: &Report) {
     let bytes = &report.bytes;
-    if report.dry_run {
-        let planned = report.planned_bytes;
-        let after = bytes.before.saturating_sub(planned);
-        let _ = writeln!(
-            text,
-            "\nspace   {} before, {} would be freed, {} would be left",
-            size(bytes.before),
-            size(planned),
-            size(after)
-        );
-    } else {
-        let _ = writeln!(
-            text,
-            "\nspace   {} before, {} freed, {} after",
-            size(bytes.before),
-            size(bytes.freed),
-            size(bytes.after)
-        );
-    }
+    let _ = write!(text, "\n{}", held::space(report));
     let when = report.pending.first_due.as_deref().or(report.young_until.as_deref());
     if bytes.freeable_later > 0
         && let Some(when) = minute(when)
     {
-        let _ = writeln!(text, "        {} more can be freed after {when}", size(bytes.freeable_later));
+        let verb = if report.store_keeps.known && report.store_keeps.how.is_none() { "freed" } else { "deleted" };
+        let _ = writeln!(text, "        {} more can be {verb} after {when}", size(bytes.freeable_later));
     }
 }
 

@@ -1,12 +1,15 @@
 //! The command line: what was typed, what it means, and what is shown.
 
+pub mod advice;
 pub mod args;
 pub mod ask;
 pub mod engine;
 pub mod exit;
 pub mod garbage_collect;
+mod held;
 pub mod human;
 pub mod json;
+pub mod machine;
 pub mod plan;
 pub mod plan_file;
 pub mod progress;

@@ -9,7 +9,7 @@ use crate::run::Bounds;
 #[must_use]
 pub fn run(args: &Plan, common: &Common) -> u8 {
     engine::run("plan", common, || {
-        let registry = settings::registry(args.operand.as_deref(), common)?;
+        let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
         Ok(Job {
             command: "plan",
             options: settings::options(&args.deciding, &registry.descriptor_cache, false)?,

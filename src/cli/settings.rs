@@ -3,9 +3,11 @@
 use super::args::{self, AsideWhen, Common, Deciding};
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
-use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, resolve};
+use crate::config::{DescriptorCache, Overrides, ProcessEnvironment, Resolved, descriptor_cache, resolve};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Timestamp;
 use crate::run::Bounds;
+use crate::storage::location::Store;
 use serde_json::json;
 use std::io::Read;
 use std::path::Path;
@@ -16,6 +18,18 @@ use std::time::Duration;
 /// # Errors
 /// If two were named, or the one cannot be understood.
 pub fn registry(operand: Option<&str>, common: &Common) -> Result<Resolved> {
+    registry_with(operand, common, None)
+}
+
+/// The registry that was named, for a command that deletes: what was said of its descriptor cache counts.
+///
+/// # Errors
+/// As [`registry`], and if what was said of the cache cannot be understood.
+pub fn registry_to_change(operand: Option<&str>, common: &Common, deciding: &Deciding) -> Result<Resolved> {
+    registry_with(operand, common, deciding.descriptor_cache.as_ref().map(descriptor_cache).transpose()?)
+}
+
+fn registry_with(operand: Option<&str>, common: &Common, cache: Option<DescriptorCache>) -> Result<Resolved> {
     let named = match (operand, common.registry.as_deref()) {
         (Some(_), Some(_)) => {
             return Err(Error::new(ErrorKind::Usage, "find the registry")
@@ -27,6 +41,7 @@ pub fn registry(operand: Option<&str>, common: &Common) -> Result<Resolved> {
         region: common.region.clone(),
         endpoint_url: common.endpoint_url.clone(),
         profile: common.profile.clone(),
+        descriptor_cache: cache,
     };
     resolve(named, &overrides, &ProcessEnvironment)
 }
@@ -67,6 +82,36 @@ fn remembers(cache: &DescriptorCache) -> bool {
         DescriptorCache::InMemory | DescriptorCache::Unknown => true,
         DescriptorCache::None | DescriptorCache::Redis(_) => false,
     }
+}
+
+/// When the session keys in the environment end, where they say so: `aws configure export-credentials` and most sign-in
+/// helpers do. Such keys cannot be renewed.
+#[must_use]
+pub fn session_end(registry: &Resolved) -> Option<Timestamp> {
+    let Store::S3(s3) = &registry.location.store else { return None };
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if s3.keys.is_some() || s3.profile.is_some() {
+        return None;
+    }
+    set("AWS_ACCESS_KEY_ID").and(set("AWS_SESSION_TOKEN"))?;
+    Timestamp::parse_rfc3339(&set("AWS_CREDENTIAL_EXPIRATION")?)
+}
+
+/// So long before its keys end a run stops: a request on its way must still be accepted.
+const BEFORE_SESSION_ENDS: Duration = Duration::from_mins(1);
+
+/// The bounds of a run whose keys end at this time, and what to say if that is earlier than asked for.
+#[must_use]
+pub fn within_session(bounds: Bounds, end: Option<Timestamp>, now: Timestamp) -> (Bounds, Option<String>) {
+    let Some(end) = end else { return (bounds, None) };
+    let left = now.plus(BEFORE_SESSION_ENDS).until(end);
+    if bounds.duration.is_some_and(|duration| duration <= left) {
+        return (bounds, None);
+    }
+    let note = format!(
+        "the session keys in the environment end at {end} and cannot be renewed: the run stops a minute before; what is left goes with the next"
+    );
+    (Bounds { duration: Some(left), ..bounds }, Some(note))
 }
 
 /// What bounds a run.
@@ -126,4 +171,33 @@ pub fn shown(options: &Options) -> serde_json::Value {
         "keep_from": options.keep_from.len(),
         "max_delete_percent": options.max_delete_percent,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_days(20_000);
+
+    #[test]
+    fn keys_that_end_sooner_bound_the_run() {
+        let asked = Bounds { duration: Some(Duration::from_hours(1)), ..Bounds::default() };
+        let soon = NOW.plus(Duration::from_mins(31));
+        for bounds in [asked, Bounds::default()] {
+            let (bounds, note) = within_session(bounds, Some(soon), NOW);
+            assert_eq!(bounds.duration, Some(Duration::from_mins(30)));
+            assert!(note.is_some_and(|note| note.contains(&soon.to_rfc3339())));
+        }
+        let over = within_session(asked, Some(NOW), NOW);
+        assert_eq!(over.0.duration, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn keys_that_last_longer_or_do_not_say_change_nothing() {
+        let asked = Bounds { duration: Some(Duration::from_hours(1)), ..Bounds::default() };
+        for end in [None, Some(NOW.plus(Duration::from_hours(2)))] {
+            let (bounds, note) = within_session(asked, end, NOW);
+            assert_eq!((bounds.duration, note), (asked.duration, None));
+        }
+    }
 }

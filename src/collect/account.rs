@@ -69,7 +69,7 @@ impl Report {
             }));
         };
         (self.planned, self.deleted, self.nobody) = (Counts::default(), Counts::default(), Nobody::default());
-        self.bytes.freed = 0;
+        (self.bytes.freed, self.bytes.held_by_store) = (0, 0);
         let gone = GoneUploads::of(plan, outcomes);
         let mut last_upload = None;
         for (index, deletion) in plan.deletions().iter().enumerate() {

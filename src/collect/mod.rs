@@ -23,3 +23,4 @@ pub mod report;
 pub mod roots;
 pub mod sealed;
 pub mod state;
+pub mod store_keeps;

@@ -5,6 +5,7 @@ use super::graph::Graph;
 use super::inventory::Inventory;
 use super::mark::Marks;
 use super::problem::{Problem, ProblemCode, Problems};
+use super::store_keeps::StoreKeepsRow;
 use crate::model::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -79,11 +80,11 @@ pub struct Pending {
 pub struct Space {
     /// Below the root, before.
     pub before: u64,
-    /// Freed, as the store confirmed.
+    /// Freed, as the store confirmed; where it is not known what the store keeps: deleted.
     pub freed: u64,
-    /// Deleted, but kept by the store for a while (versions).
+    /// Deleted, as the store confirmed, but kept by it for a while (versions, soft delete): not free, not listed any more.
     pub held_by_store: u64,
-    /// Below the root, after.
+    /// What is left of `before`, what the store holds included; a listing shows so much less.
     pub after: u64,
     /// What a later run can free.
     pub freeable_later: u64,
@@ -233,10 +234,14 @@ pub struct Report {
     pub mended: u64,
     /// Content that was moved aside and put back because something needs it after all.
     pub put_back: u64,
+    /// Entries that were evicted from the registry's Redis.
+    pub evicted: u64,
     /// Images whose content is gone for good: to be pushed again.
     pub broken: Vec<String>,
     /// Space.
     pub bytes: Space,
+    /// What the store does with what is deleted.
+    pub store_keeps: StoreKeepsRow,
     /// When what is too young is old enough, RFC 3339.
     pub young_until: Option<String>,
     /// By repository, the largest first.

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use super::endpoint;
 use super::environment::Environment;
-use super::services::DescriptorCache;
 use super::url::{self, ACCEPTED, Bucket, StorageUrl, unusable};
 use super::{azure, filesystem, gcs, registry, s3};
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::location::{Location, Store};
+use crate::storage::location::{DescriptorCache, Location, Store};
 
 /// Where the registry's images keep their configuration: v3, then v2.
 const DEFAULT_FILES: [&str; 2] = ["/etc/distribution/config.yml", "/etc/docker/registry/config.yml"];
@@ -22,6 +21,8 @@ pub struct Overrides {
     pub endpoint_url: Option<String>,
     /// `--profile`.
     pub profile: Option<String>,
+    /// `--descriptor-cache`, as [`descriptor_cache`](super::descriptor_cache) reads it.
+    pub descriptor_cache: Option<DescriptorCache>,
 }
 
 /// A registry's storage, and what its configuration tells besides.
@@ -94,7 +95,7 @@ fn from_operand(operand: &str, named_by: &str, mut context: Context<'_>) -> Resu
     };
     Ok(Resolved {
         location,
-        descriptor_cache: DescriptorCache::Unknown,
+        descriptor_cache: context.overrides.descriptor_cache.clone().unwrap_or(DescriptorCache::Unknown),
         readonly: false,
         harbor: false,
         notes: context.notes,
@@ -144,7 +145,7 @@ impl Context<'_> {
 
     /// Refuses the flags that would have no effect on this store.
     pub(super) fn refuse_overrides(&self, flags: &[&str], store: &str) -> Result<()> {
-        let Overrides { region, endpoint_url, profile } = self.overrides;
+        let Overrides { region, endpoint_url, profile, descriptor_cache: _ } = self.overrides;
         let given = [("--region", region), ("--endpoint-url", endpoint_url), ("--profile", profile)];
         match given.iter().find(|(flag, value)| value.is_some() && flags.contains(flag)) {
             Some((flag, _)) => Err(unusable(flag, format!("it has no meaning for {store}"), "leave it out")),

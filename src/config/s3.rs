@@ -288,6 +288,7 @@ mod tests {
             region: Some("us-east-1".into()),
             endpoint_url: Some("http://localhost:9000".into()),
             profile: Some("admin".into()),
+            ..Overrides::default()
         };
         let text = with(&["accesskey: AKIA", "secretkey: hunter2", "regionendpoint: https://minio"]);
         let resolved = ok(read_with(&text, &[], &overrides));
@@ -319,7 +320,12 @@ mod tests {
         assert_eq!((s3.bucket.as_str(), s3.prefix.as_str(), s3.region.as_deref()), ("b", "a b/", Some("r1")));
         assert_eq!((s3.endpoint.as_deref(), s3.plain_http), (Some("http://special:9000"), true));
         assert_eq!((s3.path_style, s3.keys), (Some(true), None));
-        let overrides = Overrides { region: Some("r2".into()), endpoint_url: Some("https://o".into()), profile: None };
+        let overrides = Overrides {
+            region: Some("r2".into()),
+            endpoint_url: Some("https://o".into()),
+            profile: None,
+            ..Overrides::default()
+        };
         let s3 = from_operand("s3://b", &fake, &overrides);
         assert_eq!((s3.endpoint.as_deref(), s3.region.as_deref(), root_of(&s3)), (Some("https://o"), Some("r2"), ""));
         let s3 = from_operand("s3://b", &Fake::new(), &Overrides::default());

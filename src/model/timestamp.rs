@@ -64,6 +64,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    /// How long it is from this time until a later one; nothing if that is past.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        self.age(later)
+    }
+
     /// The difference, whichever is earlier.
     #[must_use]
     pub fn distance(self, other: Self) -> Duration {

@@ -141,13 +141,12 @@ pub(super) async fn trim(
     let open: Vec<_> = open.filter(|(index, _)| *outcomes.get(*index) == Outcome::NotAttempted).collect();
     let (content, pointers): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|(_, deletion)| deletion.stage == Stage::Blob);
-    let (going, others): (Vec<_>, Vec<_>) = pointers
-        .into_iter()
-        .partition(|(_, deletion)| planned.get(deletion.key.as_str()) == Some(&&deletion.evidence));
+    let (going, others): (Vec<_>, Vec<_>) =
+        pointers.into_iter().partition(|(_, deletion)| planned.get(deletion.key.as_str()) == Some(&&deletion.evidence));
     // What is not planned any more has changed, or went by another's hand. An absence in a listing alone proves nothing.
-    let looks = others.iter().map(|(index, deletion)| async move {
-        storage.exists(&deletion.key).await.map(|is_there| (*index, is_there))
-    });
+    let looks = others
+        .iter()
+        .map(|(index, deletion)| async move { storage.exists(&deletion.key).await.map(|is_there| (*index, is_there)) });
     let looks: Vec<_> = looks.collect();
     let looked: Vec<(usize, bool)> = stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT).try_collect().await?;
     for (index, is_there) in looked {
@@ -159,9 +158,10 @@ pub(super) async fn trim(
     let pointed: HashSet<&Digest> =
         pointers.filter(|(key, _)| !going.contains(key.as_str())).map(|(_, digest)| digest).collect();
     for (index, deletion) in content {
-        let stays = deletion.digest.as_ref().is_none_or(|digest| {
-            scan.marks.anywhere(scan.graph.id(digest)).is_some() || pointed.contains(digest)
-        });
+        let stays = deletion
+            .digest
+            .as_ref()
+            .is_none_or(|digest| scan.marks.anywhere(scan.graph.id(digest)).is_some() || pointed.contains(digest));
         if stays {
             outcomes.set(index, Outcome::Changed);
         }

@@ -53,9 +53,8 @@ pub(super) async fn content(work: &mut Work<'_>) -> Result<()> {
             stages::delete(work, &group).await;
         }
         // Where the store does not answer any more, the sweeper tries no further.
-        let untried = |number: &usize| {
-            *work.done.outcomes.get(*number) == Outcome::NotAttempted && !work.aside.contains(number)
-        };
+        let untried =
+            |number: &usize| *work.done.outcomes.get(*number) == Outcome::NotAttempted && !work.aside.contains(number);
         if group.iter().any(untried) {
             break;
         }

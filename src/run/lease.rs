@@ -1,6 +1,7 @@
 //! Taking the lease, holding it while a run lasts, and giving it back. One at a time deletes.
 
 use super::Order;
+use super::left::{self, Depth};
 use crate::collect::outcome::Outcome;
 use crate::collect::state::lease::{LASTS, Lease, Standing};
 use crate::error::{Error, ErrorKind, Result};
@@ -61,7 +62,7 @@ const RACE: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// If another run holds it, or the storage cannot be written to.
-pub(super) async fn take(opened: &Opened, order: &Order, written: Option<Timestamp>) -> Result<Tenure> {
+pub(super) async fn take(opened: &Opened, order: &Order) -> Result<Tenure> {
     let (now, began) = (order.now(opened.reader()), Instant::now());
     let lease = Lease {
         schema: "regsweep.lease/1".into(),
@@ -74,21 +75,18 @@ pub(super) async fn take(opened: &Opened, order: &Order, written: Option<Timesta
     };
     let writer = Writer::new(opened);
     let mut taken_over = None;
-    match written {
-        None => {
-            if !writer.keep_new(state::LEASE, lease.to_text()).await? && !is_ours(opened, &lease.run).await? {
-                return Err(held(read(opened).await?.as_ref(), None));
-            }
+    // Some stores write in spite of the condition: a lease that is held must be seen before.
+    let is_there = opened.reader().exists(state::LEASE).await?;
+    let is_taken = !is_there && writer.keep_new(state::LEASE, lease.to_text()).await?;
+    if !is_taken && !is_ours(opened, &lease.run).await? {
+        let found = read(opened).await?;
+        let written = left::read(opened.reader(), Depth::Deciding).await?.lease.unwrap_or(now);
+        if let Standing::Held(until) = Lease::standing(found.as_ref(), written, now) {
+            return Err(held(found.as_ref(), Some(until)));
         }
-        Some(written) => {
-            let found = read(opened).await?;
-            if let Standing::Held(until) = Lease::standing(found.as_ref(), written, now) {
-                return Err(held(found.as_ref(), Some(until)));
-            }
-            taken_over = Some(found.map_or_else(|| "unknown".into(), |lease| lease.run));
-            writer.keep(state::LEASE, lease.to_text()).await?;
-            tokio::time::sleep(RACE).await;
-        }
+        taken_over = Some(found.map_or_else(|| "unknown".into(), |lease| lease.run));
+        writer.keep(state::LEASE, lease.to_text()).await?;
+        tokio::time::sleep(RACE).await;
     }
     if !is_ours(opened, &lease.run).await? {
         return Err(held(read(opened).await?.as_ref(), None));

@@ -93,14 +93,17 @@ pub(super) async fn end(work: &Work<'_>, removed: &[Removed], pending: &Pending,
         let ended = done(work.order.command, gone);
         let key = state::done(&work.order.run);
         let parts = (0..).zip(removed.chunks(PART)).map(|(part, _)| state::journal(&work.order.run, part));
-        let keys = parts.chain([key.clone()]).collect();
+        let mut keys: Vec<String> = parts.collect();
         // What can be undone no longer than this run lasts needs no word that it has ended.
         if !wait.is_zero() {
             writer.keep(&key, ended.to_text()).await?;
+            keys.push(key);
         }
         journals.push(Journal { run: work.order.run.clone(), keys, removed: removed.to_vec(), done: Some(ended) });
     }
-    purge(work.opened, &journals, pending, work.order.now(work.opened.reader())).await;
+    // A store tells its time in whole seconds: a moment later may look like a moment before.
+    let now = work.order.now(work.opened.reader()).max(gone);
+    purge(work.opened, &journals, pending, now).await;
     Ok(())
 }
 

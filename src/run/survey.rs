@@ -33,7 +33,9 @@ pub(super) async fn look_and_decide(
         ..Findings::default()
     };
     let listed = Instant::now();
-    let inventory = scan::repositories(storage, observer).await?;
+    // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
+    let asked = async { Ok(storage.store_keeps().await) };
+    let (inventory, store_keeps) = tokio::try_join!(scan::repositories(storage, observer), asked)?;
     let listing = listed.elapsed();
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
@@ -66,7 +68,7 @@ pub(super) async fn look_and_decide(
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
-    Ok(Survey { scan, plan, refusals, scanning, marking, listed, listing })
+    Ok(Survey { scan, plan, refusals, store_keeps, scanning, marking, listed, listing })
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.
@@ -110,4 +112,3 @@ fn young_until(
     let young = links.filter(|(at, link)| marks.in_repository(*at, graph.id(&link.digest)) == Some(Reason::Young));
     young.map(|(_, link)| link.evidence.modified.plus(min_age)).max()
 }
-

@@ -9,6 +9,7 @@ use crate::collect::report::Scan;
 use crate::collect::roots::Root;
 use crate::error::Error;
 use crate::event::Observer;
+use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::Opened;
 use crate::storage::sweep::Sweeper;
 use std::collections::BTreeSet;
@@ -90,6 +91,7 @@ pub(super) struct Work<'a> {
     pub(super) left: &'a Left,
     pub(super) order: &'a Order,
     pub(super) tenure: Option<&'a Tenure>,
+    pub(super) cache: Option<&'a Evictor>,
     pub(super) observer: &'a dyn Observer,
     pub(super) stop: &'a Stop,
     /// Pointers that stay although they were to go: roots again.

@@ -3,9 +3,12 @@
 use super::explain;
 use super::page::{Dialect, Page};
 use super::reader::{Area, Content, Storage};
+use super::signed::Signed;
+use super::store_keeps;
 use super::transport::{Counters, PageSink};
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
+use crate::collect::store_keeps::{How, Said, StoreKeeps};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use crate::model::Timestamp;
@@ -70,6 +73,8 @@ pub struct Cloud {
     raw_prefix: String,
     /// What stands before every key in requests; how a leading slash gets into these is up to the client.
     pub(super) prefix: String,
+    /// Who asks what `object_store` cannot.
+    pub(super) signed: Option<Signed>,
     counters: Arc<Counters>,
     both_key_forms: bool,
 }
@@ -89,7 +94,13 @@ const RANGES_IN_FLIGHT: usize = 16;
 
 impl Cloud {
     pub(super) fn new(backend: Backend, prefix: String, counters: Arc<Counters>) -> Self {
-        Self { backend, raw_prefix: prefix.clone(), prefix, counters, both_key_forms: false }
+        Self { backend, raw_prefix: prefix.clone(), prefix, signed: None, counters, both_key_forms: false }
+    }
+
+    /// With somebody who asks what `object_store` cannot.
+    pub(super) fn with_signed(mut self, signed: Option<Signed>) -> Self {
+        self.signed = signed;
+        self
     }
 
     /// For a container whose names begin with a slash; the backend's client must put it there.
@@ -110,6 +121,11 @@ impl Cloud {
         Path::parse(&full).ok().filter(|path| path.as_ref() == full).ok_or_else(|| {
             Error::new(ErrorKind::Bug, "name an object").on(full).because("the store's client cannot express this key")
         })
+    }
+
+    /// Notes what an answer to a delete said of what is kept: as what, or that nothing is.
+    pub(super) fn hear_delete(&self, kept: Option<How>) {
+        self.counters.hear_delete(kept);
     }
 
     /// Whether anything is below a raw prefix.
@@ -268,6 +284,14 @@ impl Storage for Cloud {
 
     fn time(&self) -> Option<Timestamp> {
         self.counters.time()
+    }
+
+    async fn store_keeps(&self) -> StoreKeeps {
+        store_keeps::ask(self).await
+    }
+
+    fn said(&self) -> Said {
+        self.counters.said()
     }
 
     fn has_both_key_forms(&self) -> bool {

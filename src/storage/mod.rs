@@ -3,6 +3,7 @@
 mod clients;
 pub mod cloud;
 pub mod credentials;
+pub mod descriptor_cache;
 pub mod directory;
 pub mod explain;
 pub mod fetch;
@@ -10,7 +11,10 @@ pub mod location;
 pub mod open;
 pub mod page;
 pub mod reader;
+mod signed;
+mod store_keeps;
 pub mod sweep;
 pub mod transport;
 mod walk;
 pub mod write;
+mod xml;

@@ -1,6 +1,6 @@
 //! Opens a registry's storage: the right client, the right credentials, and a first look that finds mistakes at once.
 
-use super::clients::{azure_client, gcs_client, gcs_sign_in, s3_client};
+use super::clients::{azure_client, azure_signed, gcs_client, gcs_sign_in, gcs_signed, s3_client, s3_signed};
 use super::cloud::{Backend, Cloud};
 use super::credentials;
 use super::directory::Directory;
@@ -76,17 +76,23 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             let client = |retries| s3_client(s3, aws.as_ref(), connection, &counters, retries).map(Backend::S3);
             let cloud = |client| Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters));
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
-            Ok(Opened::Cloud(cloud(client(PATIENT)?)))
+            let client = client(PATIENT)?;
+            let signed = s3_signed(s3, aws.as_ref(), connection, &counters, &client);
+            Ok(Opened::Cloud(cloud(client).with_signed(signed)))
         }
         Store::Gcs(gcs) => {
             let google = gcs_sign_in(gcs)?;
             let client = |retries| gcs_client(gcs, &google, connection, &counters, retries).map(Backend::Gcs);
             let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters));
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
-            Ok(Opened::Cloud(cloud(client(PATIENT)?)))
+            let client = client(PATIENT)?;
+            let signed = gcs_signed(gcs, connection, &counters, &client);
+            Ok(Opened::Cloud(cloud(client).with_signed(signed)))
         }
         Store::Azure(azure) => {
-            open_azure(azure, location, connection, &counters).await.map_err(with_setting).map(Opened::Cloud)
+            let cloud = open_azure(azure, location, connection, &counters).await.map_err(with_setting)?;
+            let signed = azure_signed(azure, connection, &counters, &cloud.backend);
+            Ok(Opened::Cloud(cloud.with_signed(signed)))
         }
     }
 }

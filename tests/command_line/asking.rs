@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
-use super::Disk;
+use super::lab::bucket::{Bucket, Fault, Kind};
+use super::lab::clients::s3_config;
 use super::tool::{Ran, command, finish};
+use super::{Disk, registry};
 
 /// Runs regsweep with stdin and stderr on a terminal of its own, stdout on a pipe, and types an answer.
 /// Prints what came on stdout; what came on the terminal goes to stderr.
@@ -99,4 +101,26 @@ fn question_can_be_interrupted() {
     let ran = on_a_terminal("INT", &["gc", "--offline", "-m", &disk.path()]);
     assert_eq!(ran.code, 130, "{ran:#?}");
     disk.expect_untouched();
+}
+
+#[test]
+fn question_says_what_the_store_keeps() {
+    for (status, question) in
+        [(Some("Enabled"), "; 0 B freed at once, "), (None, "; how much is freed at once is not known)?")]
+    {
+        let bucket = Bucket::s3("reg");
+        registry().load_into(&bucket, "");
+        bucket.versioning(status);
+        if status.is_none() {
+            bucket.fault(Fault::access_denied().on(Kind::Other));
+        }
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join("config.yml");
+        std::fs::write(&config, s3_config(&bucket, "")).unwrap();
+        let ran = on_a_terminal("n", &["gc", "--offline", "-m", &config.display().to_string()]).expect(1);
+        let asked = ran.stderr.lines().find(|line| line.contains(QUESTION)).unwrap_or_default();
+        assert!(asked.contains(question), "{ran:#?}");
+        assert_eq!(asked.contains(" held by the store (versioning) until "), status.is_some(), "{ran:#?}");
+        assert_eq!(bucket.counts().writes(), 0);
+    }
 }

@@ -186,6 +186,7 @@ fn the_json_report_has_what_the_manual_says() {
         "not_attempted",
         "pending",
         "bytes",
+        "store_keeps",
         "repositories",
         "requests",
         "seconds",

@@ -9,7 +9,7 @@ use regsweep::collect::plan::Plan;
 use regsweep::event::Nobody;
 use regsweep::model::Timestamp;
 use regsweep::run::left::Left;
-use regsweep::run::{self, Bounds, Order, Stop, Survey};
+use regsweep::run::{self, Bounds, Equipment, Order, Stop, Survey};
 use regsweep::storage::location::{DirectoryLocation, Location, S3Keys, S3Location, Secret, Store};
 use regsweep::storage::open::{Connection, Opened, open};
 use regsweep::storage::sweep::Approved;
@@ -112,7 +112,16 @@ pub(crate) async fn carry_out(opened: &Opened, survey: &mut Survey, way: Way, co
     let plan = std::mem::take(&mut survey.plan);
     let (approved, stop) = (Approved { plan: &plan }, Stop::default());
     let left = Left::default();
-    let done = run::carry_out(opened, (None, &left), &approved, survey, &way.order(), &Nobody, &stop).await;
+    let done = run::carry_out(
+        opened,
+        Equipment { tenure: None, left: &left, cache: None },
+        &approved,
+        survey,
+        &way.order(),
+        &Nobody,
+        &stop,
+    )
+    .await;
     let outcomes = done.unwrap_or_else(|error| panic!("{context}: {error:?}")).outcomes;
     let all = outcomes.count(|outcome| *outcome == Outcome::Deleted);
     assert_eq!(all, plan.deletions().len() as u64, "{context}: {outcomes:?}");

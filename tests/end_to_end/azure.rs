@@ -82,7 +82,7 @@ async fn container_of_registry_2_is_collected_by_its_url() -> Result<()> {
     sample::assert_collected(&account.tree(true).await?, "slashed, URL")?;
     assert!(account.tree(false).await?.is_empty());
     let again = account.run_url("az://registry").expect(0);
-    assert_eq!(again.count("/requests/delete"), 0, "{again:#?}");
+    assert_eq!(again.count("/entries/deleted"), 0, "{again:#?}");
     Ok(())
 }
 

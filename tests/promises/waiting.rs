@@ -157,7 +157,11 @@ fn a_record_that_cannot_be_read_or_lies_in_the_future_lets_content_wait_anew() {
     let ran = live(directory.path(), &[]).expect(0);
     assert_eq!((ran.count("/planned_bytes"), ran.count("/pending/blobs/count")), (0, 1));
     hours_pass(directory.path(), 25);
-    assert_eq!(live(directory.path(), &[]).expect(0).count("/deleted/blobs/count"), 1, "the record stayed in the future");
+    assert_eq!(
+        live(directory.path(), &[]).expect(0).count("/deleted/blobs/count"),
+        1,
+        "the record stayed in the future"
+    );
 }
 
 #[test]
@@ -185,7 +189,9 @@ fn links_that_a_killed_run_took_from_a_tagged_image_come_back() {
     let directory = written(&registry);
     let whole = registry_of(directory.path());
     let mut journal = String::new();
-    for key in links("app", image.config.iter().chain(&image.layers)).into_iter().chain([revision_key("app", &image.digest)]) {
+    for key in
+        links("app", image.config.iter().chain(&image.layers)).into_iter().chain([revision_key("app", &image.digest)])
+    {
         let content = std::fs::read_to_string(directory.path().join(&key)).unwrap();
         journal.push_str(&serde_json::json!({"key": key, "content": content}).to_string());
         journal.push('\n');
@@ -216,8 +222,10 @@ fn a_journal_writes_nothing_but_missing_links_that_something_needs() {
         ("docker/registry/v2/repositories/../../../escaped/_layers/link".to_owned(), stranger.clone()),
         ("docker/registry/v2/repositories/app/_manifests/tags/evil/current/link".to_owned(), image.digest.clone()),
     ];
-    let journal: String =
-        lines.iter().map(|(key, content)| format!("{}\n", serde_json::json!({"key": key, "content": content}))).collect();
+    let journal: String = lines
+        .iter()
+        .map(|(key, content)| format!("{}\n", serde_json::json!({"key": key, "content": content})))
+        .collect();
     write(directory.path(), &format!("{STATE}runs/hostile/journal-000000.jsonl"), &(journal + "{\"key\": 7}\n\u{0}\n"));
     let ran = live(directory.path(), &["-m", "--uploads-older-than", "off"]).expect(0);
     assert_eq!(ran.count("/mended"), 0);

@@ -42,10 +42,9 @@ impl Removed {
             StorageKey::RevisionLink { .. } | StorageKey::SignatureLink { .. } => Some(Stage::Revision),
             StorageKey::TagHistory { .. } => Some(Stage::TagHistory),
             StorageKey::TagCurrent { .. } => Some(Stage::Tag),
-            StorageKey::Blob(_)
-            | StorageKey::Upload { .. }
-            | StorageKey::Suspect { .. }
-            | StorageKey::Unrecognized => None,
+            StorageKey::Blob(_) | StorageKey::Upload { .. } | StorageKey::Suspect { .. } | StorageKey::Unrecognized => {
+                None
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Kills and signals, at every stage.
 
+use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 
 use super::lab::bucket::{Fault, FaultId, Kind};
 use super::scene::{STAGES, Scene, wait_until};
+use super::state::is_own;
 use super::tool::Ran;
 
 fn start(scene: &Scene) -> Child {
@@ -91,10 +93,13 @@ fn a_signal_before_the_first_delete_ends_at_once_and_nothing_changes() {
     for (name, fault) in [
         ("TERM", Fault::hold().on(Kind::List).key(|prefix| prefix.contains("/blobs/"))),
         ("INT", Fault::hold().on(Kind::Get)),
+        ("INT", Fault::hold().on(Kind::Put)),
+        ("TERM", Fault::hold().on(Kind::List).key(is_own)),
+        ("INT", Fault::hold().on(Kind::Get).key(|key| !is_own(key))),
         ("HUP", Fault::hold().on(Kind::List)),
         ("TERM", Fault::hold().on(Kind::List).key(|prefix| prefix.contains("/repositories/")).after(1)),
     ] {
-        let held = scene.bucket.fault(fault);
+        let held = scene.bucket.fault(fault.times(1));
         let child = start(&scene);
         wait_until("it is listing", || scene.bucket.fired(held) > 0);
         signal(&child, name);
@@ -104,6 +109,8 @@ fn a_signal_before_the_first_delete_ends_at_once_and_nothing_changes() {
         scene.bucket.clear_faults();
         scene.expect_untouched(name);
         assert_eq!(scene.writes(), [], "{name}");
+        // Whoever comes next need not wait for the lease to end by itself.
+        assert_eq!(scene.state(), BTreeSet::new(), "{name}");
     }
 }
 

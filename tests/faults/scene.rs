@@ -20,9 +20,10 @@ use super::whole::assert_whole;
 
 /// A run on a registry that is stopped.
 pub const OFFLINE: [&str; 5] = ["gc", "--offline", "-m", "--format", "json"];
-/// A run beside a registry that serves pushes, which waits for none: everything that is garbage goes.
-pub const LIVE_RUN: [&str; 11] =
-    ["gc", "-m", "--yes", "--min-age", "0s", "--defer", "0s", "--settle", "50ms", "--format", "json"];
+/// A run beside a registry that serves pushes; content waits so long.
+pub fn live_run(defer: &str) -> [&str; 11] {
+    ["gc", "-m", "--yes", "--min-age", "0s", "--defer", defer, "--settle", "50ms", "--format", "json"]
+}
 pub const STAGES: [&str; 5] = ["tag_history", "revision", "layer_link", "upload", "blob"];
 pub const LIVE: &str = "team/app";
 pub const OTHER: &str = "other";
@@ -87,11 +88,11 @@ impl Scene {
     }
 
     pub fn live() -> Self {
-        Self::new().running(&LIVE_RUN)
+        Self::new().running(&live_run("0s"))
     }
 
     pub fn live_gcs() -> Self {
-        Self::gcs().running(&LIVE_RUN)
+        Self::gcs().running(&live_run("0s"))
     }
 
     /// The same, for another run.

@@ -44,7 +44,9 @@ fn a_manifest_that_was_admitted_before_the_kill_is_made_whole_by_the_next_run() 
         let pushes = doomed(scene);
         assert!(pushes.iter().all(|push| push.is_admitted(&*scene.bucket)));
         kill_at(scene, n, last);
-        pushes.iter().for_each(|push| push.finish(&*scene.bucket));
+        for push in &pushes {
+            push.finish(&*scene.bucket);
+        }
         scene.let_time_pass();
         scene.collect().expect(0);
         expect_whole_again(scene, &pushes, &context);

@@ -18,7 +18,7 @@ fn expect_survived(scene: &Scene, n: u64, last: Last) {
     scene.expect_whole(&context);
     scene.expect_converges(&context);
     // The rest says nothing new of most points.
-    if n % 4 != 0 {
+    if !n.is_multiple_of(4) {
         return;
     }
     let third = scene.collect().expect(0);

@@ -76,7 +76,7 @@ pub fn at_every_request(scene: impl Fn() -> Scene + Sync, check: impl Fn(&Scene,
                     if at >= requests * 2 {
                         break;
                     }
-                    let last = if at % 2 == 0 { Last::Obeyed } else { Last::Cut };
+                    let last = if at.is_multiple_of(2) { Last::Obeyed } else { Last::Cut };
                     check(&scene, at / 2 + 1, last);
                     scene.restore();
                 }

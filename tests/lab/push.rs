@@ -88,49 +88,48 @@ impl Push {
         Self::new(repo, tag, manifest, &blobs)
     }
 
-    fn has_blob(&self, shelf: &(impl Shelf + ?Sized), digest: &str) -> bool {
-        shelf.has(&layer_key(&self.repo, digest)) && shelf.has(&blob_key(digest))
+    fn has_blob(&self, to: &(impl Shelf + ?Sized), digest: &str) -> bool {
+        to.has(&layer_key(&self.repo, digest)) && to.has(&blob_key(digest))
     }
 
     /// Whether the registry would admit the manifest now.
-    pub fn is_admitted(&self, shelf: &(impl Shelf + ?Sized)) -> bool {
-        let has_manifest =
-            |digest: &Digest| shelf.has(&revision_key(&self.repo, digest)) && shelf.has(&blob_key(digest));
-        self.blobs.iter().all(|(digest, _)| self.has_blob(shelf, digest)) && self.children.iter().all(has_manifest)
+    pub fn is_admitted(&self, to: &(impl Shelf + ?Sized)) -> bool {
+        let has_manifest = |digest: &Digest| to.has(&revision_key(&self.repo, digest)) && to.has(&blob_key(digest));
+        self.blobs.iter().all(|(digest, _)| self.has_blob(to, digest)) && self.children.iter().all(has_manifest)
     }
 
     /// Uploads the blobs that the registry does not have, as every client does before it sends the manifest.
-    pub fn upload(&self, shelf: &(impl Shelf + ?Sized)) {
+    pub fn upload(&self, to: &(impl Shelf + ?Sized)) {
         for (digest, bytes) in &self.blobs {
-            if self.has_blob(shelf, digest) {
+            if self.has_blob(to, digest) {
                 continue;
             }
-            if !shelf.has(&blob_key(digest)) {
-                shelf.write(&blob_key(digest), bytes.clone());
+            if !to.has(&blob_key(digest)) {
+                to.write(&blob_key(digest), bytes.clone());
             }
-            shelf.write(&layer_key(&self.repo, digest), digest.clone().into());
+            to.write(&layer_key(&self.repo, digest), digest.clone().into());
         }
     }
 
     /// What the registry writes once it has admitted the manifest, however long ago that was.
-    pub fn finish(&self, shelf: &(impl Shelf + ?Sized)) {
-        if !shelf.has(&blob_key(&self.digest)) {
-            shelf.write(&blob_key(&self.digest), self.manifest.clone());
+    pub fn finish(&self, to: &(impl Shelf + ?Sized)) {
+        if !to.has(&blob_key(&self.digest)) {
+            to.write(&blob_key(&self.digest), self.manifest.clone());
         }
         for key in [
             revision_key(&self.repo, &self.digest),
             history_key(&self.repo, &self.tag, &self.digest),
             tag_key(&self.repo, &self.tag),
         ] {
-            shelf.write(&key, self.digest.clone().into());
+            to.write(&key, self.digest.clone().into());
         }
     }
 
     /// Sends the manifest alone; tells whether it was admitted. If not, nothing was written.
-    pub fn send(&self, shelf: &(impl Shelf + ?Sized)) -> bool {
-        let admitted = self.is_admitted(shelf);
+    pub fn send(&self, to: &(impl Shelf + ?Sized)) -> bool {
+        let admitted = self.is_admitted(to);
         if admitted {
-            self.finish(shelf);
+            self.finish(to);
         }
         admitted
     }

@@ -8,6 +8,7 @@ mod content;
 mod evict;
 mod lease;
 pub mod left;
+mod marking;
 mod recheck;
 mod record;
 mod scan;
@@ -26,6 +27,7 @@ use crate::collect::plan::Plan;
 use crate::collect::refusal::Refusal;
 use crate::collect::report::Scan;
 use crate::collect::state::journal::Removed;
+use crate::collect::state::taken::Taken;
 use crate::collect::store_keeps::StoreKeeps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
@@ -154,10 +156,21 @@ pub struct Equipment<'a> {
 /// aside: it is judged anew.
 ///
 /// # Errors
-/// If another run is at work, or a right is missing.
-pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
-    let tenure = lease::take(opened, order).await?;
-    match prepare(opened, order).await {
+/// If another run is at work, a right is missing, or the run is told to stop: then the lease is given back.
+pub async fn begin(opened: &Opened, order: &Order, stop: &Stop) -> Result<(Tenure, Left)> {
+    let tenure = tokio::select! {
+        tenure = lease::take(opened, order) => tenure?,
+        () = stop.requested() => {
+            // Perhaps it was written a moment ago: nobody shall wait for it to end by itself.
+            lease::withdraw(opened, &order.run).await;
+            return Err(interrupted());
+        }
+    };
+    let prepared = tokio::select! {
+        prepared = prepare(opened, order) => prepared,
+        () = stop.requested() => Err(interrupted()),
+    };
+    match prepared {
         Ok(left) => Ok((tenure, left)),
         Err(error) => {
             tenure.give_back().await;
@@ -166,10 +179,18 @@ pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
     }
 }
 
+/// What a run that was told to stop says, as long as nothing was deleted.
+#[must_use]
+pub fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")
+}
+
 async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
     lease::probe(opened, order).await?;
-    let left = left::read(opened.reader(), Depth::All).await?;
-    let mut back = Vec::new();
+    let left = left::read(opened.reader(), Depth::Acting).await?;
+    let now = order.now(opened.reader());
+    let is_litter = |(_, written): &&(String, Timestamp)| lease::is_over(*written, now);
+    let mut back: Vec<String> = left.litter.iter().filter(is_litter).map(|(key, _)| key.clone()).collect();
     for aside in &left.aside {
         put_back(opened, &aside.run, &aside.digest).await?;
         back.push(crate::layout::state::aside(&aside.run, &aside.digest));
@@ -183,7 +204,7 @@ async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
 /// # Errors
 /// If the storage cannot be read.
 pub async fn left_by_earlier_runs(storage: &dyn Storage) -> Result<Left> {
-    left::read(storage, Depth::Deciding).await
+    left::read(storage, Depth::Looking).await
 }
 
 /// Looks at everything and decides about everything. Changes nothing, and cannot.
@@ -198,8 +219,8 @@ pub async fn survey(
     stop: &Stop,
 ) -> Result<Survey> {
     tokio::select! {
-        survey = survey::look_and_decide(storage, &left.pending, order, observer) => survey,
-        () = stop.requested() => Err(Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")),
+        survey = survey::look_and_decide(storage, left, order, observer) => survey,
+        () = stop.requested() => Err(interrupted()),
     }
 }
 
@@ -268,6 +289,7 @@ pub async fn carry_out(
             return Ok(work.done);
         }
     };
+    work.scan.taken.extend(Taken::among(&removed));
     delete(&mut work, &removed).await;
     Ok(work.done)
 }
@@ -298,7 +320,9 @@ async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     if let Err(error) = content::content(work).await {
         work.done.errors.push(error);
     }
+    // Where the lease is lost, another run may keep the record by now.
     if work.tenure.is_some()
+        && !work.is_lease_lost()
         && let Err(error) = record::pending(work, Some(gone)).await
     {
         work.done.errors.push(error);
@@ -310,7 +334,7 @@ async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
             false
         }
     };
-    let holds = work.tenure.is_some_and(|tenure| !tenure.is_lost());
+    let holds = work.tenure.is_some() && !work.is_lease_lost();
     if ended
         && holds
         && work.done.errors.is_empty()

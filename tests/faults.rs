@@ -15,6 +15,8 @@ mod tool;
 
 #[path = "faults/answers.rs"]
 mod answers;
+#[path = "faults/baseline.rs"]
+mod baseline;
 #[path = "faults/interruption.rs"]
 mod interruption;
 #[path = "faults/listing.rs"]
@@ -25,3 +27,7 @@ mod plans;
 mod scene;
 #[path = "faults/stages.rs"]
 mod stages;
+#[path = "faults/state.rs"]
+mod state;
+#[path = "faults/whole.rs"]
+mod whole;

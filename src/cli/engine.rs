@@ -108,10 +108,9 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     signals::listen(&stop);
     let (begun, started) = (Instant::now(), machine::clock());
     let connection = Connection { ca_file: common.ca_file.clone() };
-    let interrupted = || Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted");
     let opened = tokio::select! {
         opened = open::open(&job.registry.location, &connection) => opened?,
-        () = stop.requested() => return Err(interrupted()),
+        () = stop.requested() => return Err(run::interrupted()),
     };
     job.applied.as_ref().map_or(Ok(()), |applied| applied.check_place(opened.place()))?;
     let end = settings::session_end(&job.registry).filter(|_| job.acts());
@@ -147,10 +146,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         let equipment = Equipment { tenure: None, left: &left, cache };
         return look_and_act(job, common, &opened, equipment, &order, &stop).await;
     }
-    let (tenure, left) = tokio::select! {
-        begun = run::begin(&opened, &order) => begun?,
-        () = stop.requested() => return Err(interrupted()),
-    };
+    let (tenure, left) = run::begin(&opened, &order, &stop).await?;
     if let Some(dead) = &tenure.taken_over {
         let _ =
             writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
@@ -250,6 +246,7 @@ async fn act(
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
             report.error = Some(json::row(&error));
+            report.refusal = json::refusal(&error);
             report.not_attempted = survey.plan.deletions().len() as u64;
             return Ok(exit::of_error(error.kind()));
         }

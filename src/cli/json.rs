@@ -22,11 +22,7 @@ pub fn report(report: &Report) -> String {
 #[must_use]
 pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
     let row = self::row(error);
-    let refusal = error.refusal().map(|code| RefusalRow {
-        code: code.name(),
-        message: row.message.clone(),
-        allow: String::new(),
-    });
+    let refusal = refusal(error);
     report(&Report {
         command: command.to_owned(),
         exit_code,
@@ -35,6 +31,12 @@ pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
         error: Some(row),
         ..Report::empty()
     })
+}
+
+/// What is refused without a survey: a registry that another run works on. Nothing allows that.
+#[must_use]
+pub fn refusal(error: &Error) -> Option<RefusalRow> {
+    error.refusal().map(|code| RefusalRow { code: code.name(), message: error.to_string(), allow: String::new() })
 }
 
 /// An error as reports show it.

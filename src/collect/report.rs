@@ -7,6 +7,7 @@ use super::inventory::Inventory;
 use super::mark::Marks;
 use super::problem::{Problem, ProblemCode, Problems};
 use super::roots::Root;
+use super::state::taken::Taken;
 use super::store_keeps::StoreKeepsRow;
 use crate::model::Timestamp;
 use serde::Serialize;
@@ -302,6 +303,8 @@ pub struct Scan {
     /// Pointers that may go and stay all the same: they are not in the plan that is applied. What they need stays as well,
     /// whenever marks are made anew.
     pub staying: Vec<Root>,
+    /// Manifests whose links earlier runs, and this one, have taken away and that may still be brought back.
+    pub taken: Vec<Taken>,
     /// What of the applied plan may not go now, and what may go and is not in it.
     pub left: Left,
 }

@@ -1,10 +1,9 @@
 //! Looking at repositories again while the registry serves pushes: what changed or is needed by now leaves the plan.
 
-use super::{Order, scan};
+use super::{Order, marking, scan};
 use crate::collect::entry::Evidence;
 use crate::collect::inventory::{Inventory, Repository};
 use crate::collect::listing::Builder;
-use crate::collect::mark::mark;
 use crate::collect::outcome::{Outcome, Outcomes};
 use crate::collect::plan::{Plan, Stage, plan_pointers};
 use crate::collect::report::Scan;
@@ -86,7 +85,8 @@ pub(super) async fn manifests_and_marks(
     scan::new_manifests(storage, &mut scan.graph, &scan.inventory, order, observer).await?;
     let mut all = roots(&scan.inventory, &scan.graph, &order.options, scan.now);
     all.extend(staying.iter().cloned());
-    scan.marks = mark(&scan.inventory, &mut scan.graph, &all);
+    let known = (&scan.inventory, &mut scan.graph);
+    scan.marks = marking::marks(storage, known, &mut all, &scan.taken, order, observer).await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Timestamp, manifest};
+use crate::model::{Digest, Timestamp, manifest};
 use crate::storage::fetch::read_all;
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -89,6 +89,28 @@ pub(super) async fn new_manifests(
 ) -> Result<()> {
     let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
     wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
+    read_manifests(storage, graph, wanted, order, observer).await
+}
+
+/// Reads what may be manifests, and may as well be something else, or gone.
+pub(super) async fn perhaps_manifests(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    digests: Vec<Digest>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
+    read_manifests(storage, graph, wanted, order, observer).await
+}
+
+async fn read_manifests(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    wanted: Vec<(Digest, Expectation)>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
     observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
     let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
     let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);

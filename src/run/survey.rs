@@ -1,6 +1,7 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
-use super::{Order, Survey, scan};
+use super::left::Left;
+use super::{Order, Survey, marking, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::plan::{Plan, plan_pointers};
@@ -8,7 +9,7 @@ use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
-use crate::collect::state::pending::Pending;
+use crate::collect::state::taken::Taken;
 use crate::collect::{blobs::Owners, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 pub(super) async fn look_and_decide(
     storage: &dyn Storage,
-    record: &Pending,
+    left: &Left,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<Survey> {
@@ -45,8 +46,9 @@ pub(super) async fn look_and_decide(
 
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));
-    let roots = roots::roots(&inventory, &graph, options, now);
-    let marks = mark::mark(&inventory, &mut graph, &roots);
+    let taken: Vec<Taken> = left.journals.iter().flat_map(|left| Taken::among(&left.journal.removed)).collect();
+    let mut roots = roots::roots(&inventory, &graph, options, now);
+    let marks = marking::marks(storage, (&inventory, &mut graph), &mut roots, &taken, order, observer).await?;
     findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
     let pointers = plan_pointers(&inventory, &graph, &marks, options, now);
     let Limited { marks, deletions: pointers, staying, not_in_plan } = match &order.limit {
@@ -57,11 +59,11 @@ pub(super) async fn look_and_decide(
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), record, order, now, observer).await?;
+    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), &left.pending, order, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
-    let left = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
-    let left = left.unwrap_or_default();
+    let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
+    let not_now = not_now.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
     problems.extend(roots::problems(&inventory, &graph, options));
     if blobs.outside.count > 0 {
@@ -72,7 +74,8 @@ pub(super) async fn look_and_decide(
         problems.add(ProblemCode::OutsideRoot, None, None, message);
     }
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
-    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until, staying, left };
+    let scan =
+        Scan { inventory, graph, marks, blobs, owners, problems, now, young_until, staying, taken, left: not_now };
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);

@@ -110,7 +110,7 @@ mod tests {
         }
 
         fn all(&self) -> Vec<Removed> {
-            let removed = |key, content: &Digest| Removed { key, content: content.clone() };
+            let removed = |key, content: &Digest| Removed { key, content: content.clone(), subject: None };
             vec![
                 removed(layout::tag_history(&self.name, &self.tag, &self.manifest), &self.manifest),
                 removed(layout::revision_link(&self.name, &self.manifest), &self.manifest),

@@ -7,3 +7,4 @@ pub mod journal;
 pub mod lease;
 pub mod mend;
 pub mod pending;
+pub mod taken;

@@ -37,7 +37,7 @@ fn write(root: &Path, key: &str, bytes: &[u8], over: bool) -> io::Result<bool> {
     // Beside the registry's tree, not in it: what a crash leaves is nothing that the registry would stumble on.
     let drafts = root.join(state::ROOT);
     make_directories(&drafts)?;
-    let mut draft = tempfile::Builder::new().prefix("draft-").tempfile_in(&drafts)?;
+    let mut draft = tempfile::Builder::new().prefix(state::DRAFT).tempfile_in(&drafts)?;
     draft.write_all(bytes)?;
     let neighbour = fs::metadata(parent)?;
     draft.as_file().set_permissions(Permissions::from_mode(neighbour.mode() & 0o666))?;

@@ -40,6 +40,7 @@ pub(super) struct State {
     pub(super) silent: bool,
     pub(super) clock: Option<SystemTime>,
     pub(super) in_flight: usize,
+    pub(super) connections: usize,
     next_rule: u64,
     rate: Option<Rate>,
 }
@@ -98,6 +99,11 @@ impl Store {
     /// Removes an object behind the clients' backs.
     pub fn remove(&self, key: &str) -> Option<Object> {
         self.state().objects.remove(key)
+    }
+
+    /// Removes every object for whose key this holds, behind the clients' backs.
+    pub fn remove_where(&self, mut holds: impl FnMut(&str) -> bool) {
+        self.state().objects.retain(|key, _| !holds(key));
     }
 
     /// The object with that key.

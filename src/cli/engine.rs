@@ -2,10 +2,10 @@
 
 use super::apply::Applied;
 use super::args::{Colour, Common, Format};
-use super::{advice, ask, exit, human, json, machine, plan_file, progress, settings, signals, verbose, words};
+use super::{advice, ask, exit, json, machine, plan_file, progress, settings, signals, telling, verbose, words};
 use crate::collect::options::Options;
-use crate::collect::report::{RefusalRow, Report};
-use crate::collect::sealed::{Named, options};
+use crate::collect::report::Report;
+use crate::collect::sealed::Named;
 use crate::config::{DescriptorCache, Resolved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::{self, Bounds, Equipment, Order, Stop, Survey};
@@ -169,7 +169,7 @@ async fn look_and_act(
     let observer = progress::Progress::new(display, common.verbose);
     let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
-    describe(&mut report, job, order, &survey);
+    telling::describe(&mut report, job, order, &survey);
     let keeps = survey.store_keeps.clone();
     report.split_by(&keeps.clone().knowing(opened.reader().said()), order.local_now());
     // A refused plan is not saved: a file of it would ask to be carried out.
@@ -201,7 +201,7 @@ async fn look_and_act(
     report.finished = order.local_now().to_rfc3339();
     report.peak_memory_bytes = machine::peak_memory();
     drop(observer);
-    let shown = show(&report, job, common);
+    let shown = telling::show(&report, job, common);
     let unshown = if job.acts() { exit::INCOMPLETE } else { exit::FAILED };
     Ok(if shown || report.exit_code != exit::DONE { report.exit_code } else { unshown })
 }
@@ -230,7 +230,8 @@ async fn act(
             () = stop.requested() => false,
         };
         if stop.is_requested() || !yes {
-            let (why, code) = if stop.is_requested() { ("signal", exit::INTERRUPTED) } else { (NO, exit::FAILED) };
+            let (why, code) =
+                if stop.is_requested() { ("signal", exit::INTERRUPTED) } else { (telling::NO, exit::FAILED) };
             report.stopped = Some(why.into());
             report.not_attempted = survey.plan.deletions().len() as u64;
             return Ok(code);
@@ -263,63 +264,4 @@ async fn act(
         report.error = report.error.take().or_else(|| Some(json::row(error)));
     }
     Ok(exit::of_sweep(report, &done))
-}
-
-/// What the report says where the answer was no.
-const NO: &str = "the answer was no";
-
-fn describe(report: &mut Report, job: &Job, order: &Order, survey: &Survey) {
-    job.command.clone_into(&mut report.command);
-    report.started = order.started.to_rfc3339();
-    report.run.clone_from(&order.run);
-    report.location.clone_from(&order.location);
-    report.dry_run = job.dry_run || job.output.is_some();
-    report.mode = job.options.mode.name();
-    report.options = options::shown(&job.options);
-    report.plan = job.applied.as_ref().map(Applied::row);
-    report.seconds.scan = survey.scanning.as_secs_f64();
-    report.seconds.mark = survey.marking.as_secs_f64();
-    report.refusals = survey
-        .refusals
-        .iter()
-        .map(|refusal| RefusalRow {
-            code: refusal.code.name(),
-            message: refusal.message.clone(),
-            allow: refusal.allow(),
-        })
-        .collect();
-    report.refusal = report.refusals.first().cloned();
-}
-
-/// Whether all of it was shown.
-fn show(report: &Report, job: &Job, common: &Common) -> bool {
-    let shown = match (common.format, common.quiet) {
-        (Format::Json, _) => print(&json::report(report)),
-        (Format::Text, true) => true,
-        (Format::Text, false) => print(&human::report(report)),
-    };
-    let mut stderr = anstream::stderr();
-    for refusal in &report.refusals {
-        let _ = writeln!(stderr, "refused: {} ({})", words::printable(&refusal.message), refusal.code);
-        let _ = writeln!(stderr, "  if you know better: {}", refusal.allow);
-    }
-    if let Some(path) = job.output.as_ref().filter(|_| !common.quiet) {
-        let _ = if report.refusals.is_empty() {
-            writeln!(stderr, "the plan is in {}; nothing was deleted", path.display())
-        } else {
-            writeln!(stderr, "a plan that is refused is not saved; nothing was deleted")
-        };
-    }
-    if report.stopped.as_deref() == Some(NO) {
-        let _ = writeln!(stderr, "nothing was deleted");
-    }
-    if common.quiet && report.exit_code == exit::INCOMPLETE {
-        let (failed, unknown) = (report.failed, report.unknown);
-        let _ = writeln!(
-            stderr,
-            "{failed} deletions failed, {unknown} are unknown, {} were not attempted",
-            report.not_attempted
-        );
-    }
-    shown
 }

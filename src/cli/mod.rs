@@ -18,5 +18,6 @@ pub mod progress;
 pub mod settings;
 pub mod show;
 pub mod signals;
+mod telling;
 pub mod verbose;
 pub mod words;

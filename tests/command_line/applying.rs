@@ -67,7 +67,7 @@ impl Planned {
         let text = text.replace(&self.path(), "plan.jsonl").replace(&self.disk.path(), "/registry");
         [
             (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "[minute]"),
-            (r"\d{8}T\d{6}Z-[0-9a-f]{4}", "[run]"),
+            (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "[run]"),
             (r"device \d+, inode \d+", "device [number], inode [number]"),
             (r"regsweep \d+\.\d+\.\d+", "regsweep [version]"),
         ]

@@ -1,8 +1,8 @@
 //! The report for people.
 
-use super::held;
 use super::plan_text;
 use super::words::{number, printable, size, wrapped};
+use super::{held, outcome_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
@@ -18,7 +18,7 @@ pub fn report(report: &Report) -> String {
     text.push_str(&plan(report));
     kept(&mut text, report);
     problems(&mut text, report);
-    outcome(&mut text, report);
+    outcome_text::outcome(&mut text, report);
     space(&mut text, report);
     text
 }
@@ -136,7 +136,7 @@ pub(super) fn stages(planned: &Counts) -> String {
 }
 
 /// What there is of each kind, in words.
-fn listed(counts: &Counts) -> Vec<String> {
+pub(super) fn listed(counts: &Counts) -> Vec<String> {
     let kinds = [
         (counts.tags, "tag"),
         (counts.tag_history, "history entry"),
@@ -241,68 +241,6 @@ fn problems(text: &mut String, report: &Report) {
 
 fn name(code: ProblemCode) -> String {
     serde_json::to_value(code).ok().and_then(|value| value.as_str().map(Into::into)).unwrap_or_default()
-}
-
-fn outcome(text: &mut String, report: &Report) {
-    if report.dry_run {
-        return;
-    }
-    mended(text, report);
-    if report.planned.is_zero() {
-        return;
-    }
-    let deleted = &report.deleted;
-    text.push_str("\ndeleted\n");
-    let parts = listed(deleted);
-    let _ = writeln!(text, "  {}", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") });
-    for (count, what) in [
-        (report.already_gone, "already gone"),
-        (report.failed, "failed"),
-        (report.unknown, "unknown: the store's answer was lost; run again to settle them"),
-        (report.kept.changed, "changed since they were listed, and kept"),
-        (report.not_attempted, not_attempted(report)),
-    ] {
-        if count > 0 {
-            text.push_str(&wrapped(&format!("{count} {what}"), "  "));
-        }
-    }
-    for failure in &report.failures {
-        text.push_str(&wrapped(&printable(failure), "    "));
-    }
-}
-
-fn not_attempted(report: &Report) -> &'static str {
-    match report.stopped.as_deref() {
-        Some("max-duration") => "left for the next run: the time was over (--max-duration)",
-        Some("max-objects") => "left for the next run: enough for one run (--max-objects)",
-        Some("max-bytes") => "left for the next run: enough for one run (--max-bytes)",
-        Some("lease") => "not attempted: the lease was lost, another run may be at work",
-        Some("max-scan-age") => "not attempted: listing the repositories takes longer than --max-scan-age",
-        _ => "not attempted: refused, stopped, or needed by what stays",
-    }
-}
-
-/// What pushes that began before have made necessary.
-fn mended(text: &mut String, report: &Report) {
-    let mut lines = Vec::new();
-    if report.mended > 0 {
-        lines.push(format!("{} written back: something needs them after all", number(report.mended, "link")));
-    }
-    if report.put_back > 0 {
-        lines.push(format!("{} put back: something needs them after all", number(report.put_back, "blob")));
-    }
-    if !lines.is_empty() {
-        text.push_str("\nmended\n");
-        for line in &lines {
-            text.push_str(&wrapped(line, "  "));
-        }
-    }
-    if !report.broken.is_empty() {
-        text.push_str("\nto be pushed again: a push that was admitted before their content went took too long\n");
-        for image in &report.broken {
-            let _ = writeln!(text, "  {}", printable(image));
-        }
-    }
 }
 
 fn space(text: &mut String, report: &Report) {

@@ -11,6 +11,7 @@ mod held;
 pub mod human;
 pub mod json;
 pub mod machine;
+mod outcome_text;
 pub mod plan;
 pub mod plan_file;
 pub mod plan_text;

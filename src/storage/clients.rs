@@ -1,6 +1,6 @@
 //! Clients of the three clouds, as a location asks for them.
 
-use super::cloud::Backend;
+use super::backend::Backend;
 use super::credentials;
 use super::explain;
 use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Encryption, S3Location};

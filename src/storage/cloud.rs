@@ -1,5 +1,6 @@
 //! Object stores: S3, GCS and Azure, through `object_store`.
 
+use super::backend::Backend;
 use super::explain;
 use super::page::{Dialect, Page};
 use super::reader::{Area, Content, Storage};
@@ -17,54 +18,10 @@ use async_trait::async_trait;
 use bytes::BytesMut;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use object_store::aws::AmazonS3;
-use object_store::azure::MicrosoftAzure;
-use object_store::gcp::GoogleCloudStorage;
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::ObjectStoreExt;
+use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
-
-/// Which cloud, with its client.
-#[derive(Debug, Clone)]
-pub(super) enum Backend {
-    S3(AmazonS3),
-    Gcs(GoogleCloudStorage),
-    Azure(MicrosoftAzure),
-}
-
-impl Backend {
-    pub(super) fn store(&self) -> &dyn ObjectStore {
-        match self {
-            Self::S3(store) => store,
-            Self::Gcs(store) => store,
-            Self::Azure(store) => store,
-        }
-    }
-
-    fn lister(&self) -> &dyn PaginatedListStore {
-        match self {
-            Self::S3(store) => store,
-            Self::Gcs(store) => store,
-            Self::Azure(store) => store,
-        }
-    }
-
-    fn dialect(&self) -> Dialect {
-        match self {
-            Self::S3(_) | Self::Gcs(_) => Dialect::S3,
-            Self::Azure(_) => Dialect::Azure,
-        }
-    }
-
-    /// The largest page that the store gives.
-    fn page_size(&self) -> usize {
-        match self {
-            Self::S3(_) | Self::Gcs(_) => 1000,
-            Self::Azure(_) => 5000,
-        }
-    }
-}
 
 /// A registry in an object store.
 #[derive(Debug, Clone)]

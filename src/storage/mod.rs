@@ -1,5 +1,6 @@
 //! The storage behind a registry: opening it, listing it, reading from it, and, in one place, deleting from it.
 
+mod backend;
 mod clients;
 pub mod cloud;
 pub mod credentials;

@@ -1,6 +1,6 @@
 //! Small questions to a store that `object_store` has no method for, signed as it signs its own requests.
 
-use super::cloud::Backend;
+use super::backend::Backend;
 use super::explain;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;

@@ -1,7 +1,8 @@
 //! Finding out what a store does with what is deleted. Nobody has to let it be found out: whatever fails here is told as
 //! not known, and fails no run.
 
-use super::cloud::{Backend, Cloud};
+use super::backend::Backend;
+use super::cloud::Cloud;
 use super::explain;
 use super::signed::{Reply, Signed};
 use super::xml::Element;

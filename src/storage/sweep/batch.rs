@@ -3,7 +3,8 @@
 use super::answer::{self, Answer, Said};
 use crate::collect::outcome::Outcome;
 use crate::collect::store_keeps::How;
-use crate::storage::cloud::{Backend, Cloud};
+use crate::storage::backend::Backend;
+use crate::storage::cloud::Cloud;
 use crate::storage::explain;
 use crate::storage::transport::{ANSWER, AnswerSink};
 use futures::{StreamExt, stream};

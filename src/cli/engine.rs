@@ -47,7 +47,7 @@ pub struct Job {
 
 impl Job {
     /// Whether anything may be deleted.
-    fn acts(&self) -> bool {
+    pub(super) fn acts(&self) -> bool {
         !self.dry_run && self.output.is_none()
     }
 }
@@ -131,30 +131,37 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         begun,
         concurrency: usize::from(common.concurrency),
     };
-    if !job.acts() {
-        let left = run::left_by_earlier_runs(opened.reader()).await?;
-        let equipment = Equipment { tenure: None, left: &left, cache: None };
-        return look_and_act(job, common, &opened, equipment, &order, &stop).await;
-    }
+    let report = held(job, common, &opened, &connection, &order, &stop).await?;
+    Ok(telling::end(report, job, common, &opened, &order))
+}
+
+/// Looks and acts, with the lease in hand if anything is to be deleted; whatever comes of it, the lease is given back.
+async fn held(
+    job: &Job,
+    common: &Common,
+    opened: &Opened,
+    connection: &Connection,
+    order: &Order,
+    stop: &Stop,
+) -> Result<Report> {
     let cache = match &job.registry.descriptor_cache {
-        DescriptorCache::Redis(redis) => Some(Evictor::connect(redis, &connection).await?),
-        DescriptorCache::None | DescriptorCache::InMemory | DescriptorCache::Unknown => None,
+        DescriptorCache::Redis(redis) if job.acts() => Some(Evictor::connect(redis, connection).await?),
+        _ => None,
     };
     let cache = cache.as_ref();
-    if !job.keeps_state {
+    if !job.acts() || !job.keeps_state {
         let left = run::left_by_earlier_runs(opened.reader()).await?;
-        let equipment = Equipment { tenure: None, left: &left, cache };
-        return look_and_act(job, common, &opened, equipment, &order, &stop).await;
+        return look_and_act(job, common, opened, Equipment { tenure: None, left: &left, cache }, order, stop).await;
     }
-    let (tenure, left) = run::begin(&opened, &order, &stop).await?;
+    let (tenure, left) = run::begin(opened, order, stop).await?;
     if let Some(dead) = &tenure.taken_over {
         let _ =
             writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
     }
     let equipment = Equipment { tenure: Some(&tenure), left: &left, cache };
-    let result = look_and_act(job, common, &opened, equipment, &order, &stop).await;
+    let report = look_and_act(job, common, opened, equipment, order, stop).await;
     tenure.give_back().await;
-    result
+    report
 }
 
 async fn look_and_act(
@@ -164,7 +171,7 @@ async fn look_and_act(
     equipment: Equipment<'_>,
     order: &Order,
     stop: &Stop,
-) -> Result<u8> {
+) -> Result<Report> {
     let display = progress::Display::choose(common.no_progress || common.quiet);
     let observer = progress::Progress::new(display, common.verbose);
     let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
@@ -196,14 +203,7 @@ async fn look_and_act(
     };
     report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
     report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
-    report.requests = opened.reader().requests();
-    report.seconds.total = order.begun.elapsed().as_secs_f64();
-    report.finished = order.local_now().to_rfc3339();
-    report.peak_memory_bytes = machine::peak_memory();
-    drop(observer);
-    let shown = telling::show(&report, job, common);
-    let unshown = if job.acts() { exit::INCOMPLETE } else { exit::FAILED };
-    Ok(if shown || report.exit_code != exit::DONE { report.exit_code } else { unshown })
+    Ok(report)
 }
 
 /// Asks, deletes, and accounts.

@@ -3,10 +3,11 @@
 use super::apply::Applied;
 use super::args::{Common, Format};
 use super::engine::{Job, print};
-use super::{exit, human, json, words};
+use super::{exit, human, json, machine, words};
 use crate::collect::report::{RefusalRow, Report};
 use crate::collect::sealed::options;
 use crate::run::{Order, Survey};
+use crate::storage::open::Opened;
 use std::io::Write;
 
 /// What the report says where the answer was no.
@@ -36,8 +37,19 @@ pub(super) fn describe(report: &mut Report, job: &Job, order: &Order, survey: &S
     report.refusal = report.refusals.first().cloned();
 }
 
+/// Completes and shows the report; tells the exit code.
+pub(super) fn end(mut report: Report, job: &Job, common: &Common, opened: &Opened, order: &Order) -> u8 {
+    report.requests = opened.reader().requests();
+    report.seconds.total = order.begun.elapsed().as_secs_f64();
+    report.finished = order.local_now().to_rfc3339();
+    report.peak_memory_bytes = machine::peak_memory();
+    let shown = show(&report, job, common);
+    let unshown = if job.acts() { exit::INCOMPLETE } else { exit::FAILED };
+    if shown || report.exit_code != exit::DONE { report.exit_code } else { unshown }
+}
+
 /// Whether all of it was shown.
-pub(super) fn show(report: &Report, job: &Job, common: &Common) -> bool {
+fn show(report: &Report, job: &Job, common: &Common) -> bool {
     let shown = match (common.format, common.quiet) {
         (Format::Json, _) => print(&json::report(report)),
         (Format::Text, true) => true,

@@ -136,7 +136,8 @@ async fn on_a_versioned_bucket_nothing_is_freed_and_every_old_version_is_there()
     // What the report calls held is there, as old versions of exactly what went; a listing shows the rest.
     let (mut old, mut current) = (BTreeMap::new(), BTreeMap::new());
     for (key, size, is_latest) in moto.versions("registry").await? {
-        if let Some(size) = size {
+        // What regsweep keeps for itself leaves old versions as well.
+        if let Some(size) = size.filter(|_| !key.contains("/docker/registry/regsweep/")) {
             if is_latest {
                 current.insert(key, size)
             } else {
@@ -322,7 +323,8 @@ fn delete_markers_tell_what_nobody_was_allowed_to_ask() -> Result<()> {
     assert_eq!(bytes(&ran), (0, goes, all), "{ran:#?}");
     assert_eq!(keeps(&ran)["how"], "versioning");
     assert_eq!(keeps(&ran)["why"], "no permission (s3:GetBucketVersioning)");
-    assert_eq!(bucket.old_versions().values().sum::<usize>() as u64, goes);
+    let old = bucket.old_versions().into_iter().filter(|(key, _)| !key.starts_with("docker/registry/regsweep/"));
+    assert_eq!(old.map(|(_, size)| size).sum::<usize>() as u64, goes);
     // Nor does it matter what the bucket said when it was asked.
     let bucket = filled(Bucket::s3("reg"));
     bucket.versioning(Some("Enabled"));

@@ -46,6 +46,7 @@ fn applied_plan_that_is_killed_loses_nothing_and_is_finished_by_another_time() {
             let context = format!("killed in the deletes of {stage} (obeyed: {obeyed})");
             scene.expect_whole(&context);
             let done = scene.gone().len() as u64;
+            scene.let_time_pass();
             let ran = apply(&scene);
             assert_eq!(ran.code, 0, "{context}: {ran:#?}");
             assert_eq!(scene.gone(), scene.all_planned(), "{context}: the plan is finished");

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
-use regsweep::cli::{garbage_collect, plan};
+use regsweep::cli::{garbage_collect, pending, plan, restore};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,5 +13,7 @@ fn main() -> ExitCode {
     ExitCode::from(match &cli.command {
         Command::GarbageCollect(args) => garbage_collect::run(args, &cli.common),
         Command::Plan(args) => plan::run(args, &cli.common),
+        Command::Restore(args) => restore::run(args, &cli.common),
+        Command::Pending(args) => pending::run(args, &cli.common),
     })
 }

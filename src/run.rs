@@ -9,6 +9,7 @@ mod lease;
 pub mod left;
 mod recheck;
 mod record;
+pub mod restore;
 mod scan;
 mod settle;
 mod stages;
@@ -180,7 +181,7 @@ pub async fn survey(
     stop: &Stop,
 ) -> Result<Survey> {
     tokio::select! {
-        survey = survey::look_and_decide(storage, &left.pending, order, observer) => survey,
+        survey = survey::look_and_decide(storage, left, order, observer) => survey,
         () = stop.requested() => Err(Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")),
     }
 }

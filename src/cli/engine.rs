@@ -75,7 +75,7 @@ pub fn run(command: &'static str, common: &Common, job: impl FnOnce() -> Result<
     })
 }
 
-fn choose_colours(colour: Colour) {
+pub(super) fn choose_colours(colour: Colour) {
     match colour {
         Colour::Auto => {}
         Colour::Always => anstream::ColorChoice::Always.write_global(),
@@ -84,7 +84,7 @@ fn choose_colours(colour: Colour) {
 }
 
 /// Whether the text was written. A reader that has seen enough (`| head`) is no failure.
-fn print(text: &str) -> bool {
+pub(super) fn print(text: &str) -> bool {
     written(writeln!(anstream::stdout(), "{}", text.trim_end()).and_then(|()| anstream::stdout().flush()))
 }
 
@@ -100,7 +100,7 @@ fn written(result: std::io::Result<()>) -> bool {
 
 /// This machine's clock, read once for a run.
 #[expect(clippy::disallowed_methods, reason = "the one reading of the clock; everything else is given the time")]
-fn clock() -> Timestamp {
+pub(super) fn clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
@@ -147,7 +147,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
 }
 
 /// Two runs that begin within the same second must not have one name: one would write over the other's journal.
-fn run_number(started: Timestamp) -> u32 {
+pub(super) fn run_number(started: Timestamp) -> u32 {
     let mut hasher = std::hash::DefaultHasher::new();
     (started.as_nanos(), std::process::id(), std::thread::current().id()).hash(&mut hasher);
     let random = std::hash::RandomState::new().hash_one(hasher.finish());
@@ -155,7 +155,7 @@ fn run_number(started: Timestamp) -> u32 {
 }
 
 /// This machine's name, for those who find a lease.
-fn host() -> String {
+pub(super) fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     name.map_or_else(|| "unknown".into(), |name| name.trim().to_owned())
 }

@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod decide;
 pub mod entry;
 pub mod graph;
+pub mod image_pattern;
 pub mod images;
 pub mod inventory;
 pub mod keep_from;

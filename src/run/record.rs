@@ -55,6 +55,7 @@ pub(super) async fn pending(work: &Work<'_>, gone: Timestamp) -> Result<Pending>
             pending.insert(digest.clone(), Waiting { since, size: deletion.evidence.size });
         }
     }
+    pending.wait = (!pending.is_empty()).then(|| work.order.options.wait());
     if pending != work.left.pending {
         if pending.is_empty() {
             forget(work.opened, &[state::PENDING.to_owned()]).await;

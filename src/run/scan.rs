@@ -1,6 +1,7 @@
 //! Listing and reading: what the pure core is told.
 
 use super::Order;
+use super::left::Left;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
 use crate::collect::graph::{Expectation, Fetched, Graph, Node, manifests_to_read};
 use crate::collect::inventory::Inventory;
@@ -8,6 +9,7 @@ use crate::collect::learn::LARGEST_LINK;
 use crate::collect::listing::Builder;
 use crate::collect::mark::Marks;
 use crate::collect::options::Options;
+use crate::collect::plan::Stage;
 use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
@@ -16,6 +18,7 @@ use crate::model::{Timestamp, manifest};
 use crate::storage::fetch::read_all;
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::HashSet;
 
 /// Lists all repositories.
 pub(super) async fn repositories(storage: &dyn Storage, observer: &dyn Observer) -> Result<Inventory> {
@@ -68,14 +71,17 @@ pub(super) async fn links(
 /// Manifests are read so many at a time at most: each may be of 4 MiB, and a hostile registry has only such.
 const MANIFESTS_IN_FLIGHT: usize = 64;
 
-/// Reads every manifest, each once.
+/// Reads every manifest, each once. What journals call a manifest is read too, if something names it.
 pub(super) async fn manifests(
     storage: &dyn Storage,
     inventory: &Inventory,
+    left: &Left,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<Graph> {
     let mut graph = Graph::new(inventory);
+    let removed = left.journals.iter().flat_map(|left| &left.journal.removed);
+    graph.expect(removed.filter(|removed| removed.stage() == Some(Stage::Revision)).map(|it| it.content.clone()));
     new_manifests(storage, &mut graph, inventory, order, observer).await?;
     Ok(graph)
 }
@@ -89,22 +95,34 @@ pub(super) async fn new_manifests(
     observer: &dyn Observer,
 ) -> Result<()> {
     let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
-    wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
-    let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
-    let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
-    read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
-        let fetched = match content {
-            Content::Bytes(bytes) => Fetched::Bytes(bytes),
-            Content::Missing => Fetched::Missing,
-            Content::TooLarge(size) => Fetched::TooLarge(size),
-        };
-        graph.learn(&digest, expectation, &fetched);
-        observer.notice(Event::Progress(1, 0));
-    })
-    .await?;
-    observer.notice(Event::End);
-    Ok(())
+    let mut read = HashSet::new();
+    loop {
+        wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
+        wanted.retain(|(digest, _)| read.insert(digest.clone()));
+        observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
+        let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
+        let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
+        read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
+            graph.learn(&digest, expectation, &fetched(content));
+            observer.notice(Event::Progress(1, 0));
+        })
+        .await?;
+        observer.notice(Event::End);
+        let named = graph.to_follow().into_iter().filter(|digest| !read.contains(*digest));
+        wanted = named.map(|digest| (digest.clone(), Expectation::Perhaps)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// What was read, for the graph.
+pub(super) fn fetched(content: Content) -> Fetched {
+    match content {
+        Content::Bytes(bytes) => Fetched::Bytes(bytes),
+        Content::Missing => Fetched::Missing,
+        Content::TooLarge(size) => Fetched::TooLarge(size),
+    }
 }
 
 /// Lists all blobs and judges each as it passes.

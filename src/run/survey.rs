@@ -1,5 +1,6 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
+use super::left::Left;
 use super::{Order, Survey, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::plan::{Plan, plan_pointers};
@@ -7,7 +8,6 @@ use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
-use crate::collect::state::pending::Pending;
 use crate::collect::{blobs::Owners, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 pub(super) async fn look_and_decide(
     storage: &dyn Storage,
-    record: &Pending,
+    left: &Left,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<Survey> {
@@ -38,7 +38,7 @@ pub(super) async fn look_and_decide(
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
     let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
-    let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
+    let mut graph = scan::manifests(storage, &inventory, left, order, observer).await?;
 
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));
@@ -49,7 +49,7 @@ pub(super) async fn look_and_decide(
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), record, options, now, observer).await?;
+    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), &left.pending, options, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
     let mut problems = std::mem::take(&mut inventory.problems);
@@ -110,4 +110,3 @@ fn young_until(
     let young = links.filter(|(at, link)| marks.in_repository(*at, graph.id(&link.digest)) == Some(Reason::Young));
     young.map(|(_, link)| link.evidence.modified.plus(min_age)).max()
 }
-

@@ -6,4 +6,6 @@
 pub mod journal;
 pub mod lease;
 pub mod mend;
+pub mod overview;
 pub mod pending;
+pub mod restore;

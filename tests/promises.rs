@@ -44,6 +44,10 @@ mod symlinks;
 mod tags;
 #[path = "promises/uploads.rs"]
 mod uploads;
+#[path = "promises/undo.rs"]
+mod undo;
+#[path = "promises/place.rs"]
+mod place;
 #[path = "promises/upstream.rs"]
 mod upstream;
 #[path = "promises/waiting.rs"]

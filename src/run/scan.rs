@@ -95,10 +95,10 @@ pub(super) async fn new_manifests(
     observer: &dyn Observer,
 ) -> Result<()> {
     let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
-    let mut read = HashSet::new();
+    let mut seen = HashSet::new();
     loop {
+        wanted.retain(|(digest, _)| seen.insert(digest.clone()));
         wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-        wanted.retain(|(digest, _)| read.insert(digest.clone()));
         observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
         let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
         let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
@@ -108,7 +108,7 @@ pub(super) async fn new_manifests(
         })
         .await?;
         observer.notice(Event::End);
-        let named = graph.to_follow().into_iter().filter(|digest| !read.contains(*digest));
+        let named = graph.to_follow().into_iter().filter(|digest| !seen.contains(*digest));
         wanted = named.map(|digest| (digest.clone(), Expectation::Perhaps)).collect();
         if wanted.is_empty() {
             return Ok(());

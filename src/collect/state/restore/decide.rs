@@ -130,10 +130,9 @@ impl Ground<'_> {
     fn is_half(&self, line: &Line<'_>, (all, good): (&Marks, &Marks), broken: &Broken) -> bool {
         let at = self.number(line.repository);
         match &line.key {
-            StorageKey::RevisionLink { digest, .. } | StorageKey::TagHistory { digest, .. } => {
-                broken.is(self, at, digest)
-            }
+            StorageKey::TagHistory { digest, .. } => broken.is(self, at, digest),
             StorageKey::TagCurrent { .. } => broken.is(self, at, &line.removed.content),
+            StorageKey::RevisionLink { digest, .. } if broken.is(self, at, digest) => true,
             _ => self.needs(all, line) && !self.needs(good, line),
         }
     }

@@ -24,3 +24,5 @@ mod registry;
 mod requests;
 #[path = "end_to_end/sample.rs"]
 mod sample;
+#[path = "end_to_end/undo.rs"]
+mod undo;

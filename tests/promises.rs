@@ -12,6 +12,8 @@ mod tool;
 
 #[path = "promises/check.rs"]
 mod check;
+#[path = "promises/place.rs"]
+mod place;
 
 #[path = "promises/aliases.rs"]
 mod aliases;
@@ -29,6 +31,8 @@ mod live;
 mod manifests;
 #[path = "promises/order.rs"]
 mod order;
+#[path = "promises/pending.rs"]
+mod pending;
 #[path = "promises/referrers.rs"]
 mod referrers;
 #[path = "promises/refusals.rs"]
@@ -46,8 +50,8 @@ mod tags;
 mod uploads;
 #[path = "promises/undo.rs"]
 mod undo;
-#[path = "promises/place.rs"]
-mod place;
+#[path = "promises/undo_faults.rs"]
+mod undo_faults;
 #[path = "promises/upstream.rs"]
 mod upstream;
 #[path = "promises/waiting.rs"]

@@ -92,7 +92,7 @@ fn text(report: &Report<'_>) -> String {
                       --dry-run shows what would come back.";
         let _ = write!(text, "\n{}", wrapped(advice, ""));
     }
-    text
+    text.replace(NO_BREAK, " ")
 }
 
 fn at_work(row: &LeaseRow) -> String {
@@ -120,15 +120,12 @@ fn waiting(text: &mut String, overview: &Overview) {
     let since = overview.since.as_deref().map(minute).unwrap_or_default();
     let due = match (overview.first_due.as_deref(), overview.last_due.as_deref()) {
         (Some(first), Some(last)) if minute(first) != minute(last) => {
-            format!("the first can go after {}, the last after {}", minute(first), minute(last))
+            format!("a run after {} can delete the first of it, one after {} the last", minute(first), minute(last))
         }
-        (Some(first), _) => format!("they can go after {}", minute(first)),
-        _ => "they can go once --defer is over".to_owned(),
+        (Some(first), _) => format!("a run after {} can delete it", minute(first)),
+        _ => "a run can delete it once --defer is over".to_owned(),
     };
-    let line = format!(
-        "{blobs} ({}) that no pointer names any more: waiting since {since}; {due}, each with the next run",
-        size(waiting.bytes)
-    );
+    let line = format!("{blobs} ({}) that no pointer names, since {since}; {due}", size(waiting.bytes));
     let _ = write!(text, "\nwaiting\n{}", wrapped(&line, "  "));
 }
 
@@ -140,8 +137,12 @@ fn runs(text: &mut String, overview: &Overview) {
     for row in overview.runs.iter().take(ROWS) {
         let _ = writeln!(text, "  {}", printable(&row.run));
         text.push_str(&wrapped(&printable(&story(row)), "    "));
-        let waits = format!("{} ({}) of that", number(row.waiting.count, "blob"), size(row.waiting.bytes));
-        let waits = if row.waiting.count == 1 { format!("{waits} waits") } else { format!("{waits} wait") };
+        let of_that = format!("{} ({}) of that", number(row.waiting.count, "blob"), size(row.waiting.bytes));
+        let waits = match row.waiting.count {
+            0 => "nothing of that waits".to_owned(),
+            1 => format!("{of_that} waits"),
+            _ => format!("{of_that} wait"),
+        };
         text.push_str(&wrapped(&format!("{}; {waits}", listed(&row.removed).join(", ")), "    "));
     }
     if overview.runs.len() > ROWS {
@@ -192,7 +193,10 @@ fn aside(text: &mut String, overview: &Overview) {
     }
 }
 
+const NO_BREAK: &str = "\u{a0}";
+
 /// What stands there comes from storage: what is no time is shown as it is.
 fn minute(time: &str) -> String {
-    Timestamp::parse_rfc3339(time).map_or_else(|| time.to_owned(), Timestamp::to_minute)
+    // One word for the one who breaks lines.
+    Timestamp::parse_rfc3339(time).map_or_else(|| time.to_owned(), |time| time.to_minute().replace(' ', NO_BREAK))
 }

@@ -299,15 +299,23 @@ fn not_written(text: &mut String, report: &Report) {
 fn images(text: &mut String, report: &Report) {
     let halves = report.asked.get("all").is_some() || report.asked.get("needed").is_some();
     let title = if halves {
-        "not whole: some of their content was deleted; push them again"
+        "not whole: to be pushed again, as these parts are gone or cannot be read"
     } else {
-        "not restored: some of their content was deleted; push them again"
+        "not restored: to be pushed again, as these parts are gone or cannot be read"
     };
-    let lines = report.lost.iter().map(|lost| match lost.missing.as_slice() {
-        [one] => format!("{}: {one} is gone", lost.image),
-        more => format!("{}: {} are gone", lost.image, number(more.len() as u64, "blob")),
-    });
-    section(text, title, &told(lines.collect()));
+    if report.lost.is_empty() {
+        return;
+    }
+    let _ = write!(text, "\n{}", wrapped(title, ""));
+    for lost in report.lost.iter().take(TOLD) {
+        text.push_str(&wrapped(&printable(&lost.image), "  "));
+        for line in told(lost.missing.clone()) {
+            text.push_str(&wrapped(&line, "    "));
+        }
+    }
+    if report.lost.len() > TOLD {
+        let _ = writeln!(text, "  and {} more (--format json names them all)", report.lost.len() - TOLD);
+    }
 }
 
 fn advice(text: &mut String, report: &Report) {

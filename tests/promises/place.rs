@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::time::SystemTime;
 
 use tempfile::TempDir;
 
@@ -128,17 +127,6 @@ impl Place {
         }
     }
 
-    /// Makes a key as old as that.
-    pub fn age(&self, key: &str, time: SystemTime) {
-        match &self.bucket {
-            None => {
-                let file = std::fs::File::options().write(true).open(self.directory.path().join(key)).unwrap();
-                file.set_modified(time).unwrap();
-            }
-            Some(bucket) => bucket.put_at(key, bucket.get(key).unwrap().bytes, time),
-        }
-    }
-
     /// The run that left a journal, if there is just one.
     #[track_caller]
     pub fn run_name(&self) -> String {
@@ -164,7 +152,8 @@ impl Place {
 
     /// A journal of a run that took these pointers away, and ended as it should.
     pub fn journal(&self, run: &str, pointers: &[(String, String)]) {
-        let line = |(key, content): &(String, String)| format!("{}\n", serde_json::json!({"key": key, "content": content}));
+        let line =
+            |(key, content): &(String, String)| format!("{}\n", serde_json::json!({"key": key, "content": content}));
         let text: String = pointers.iter().map(line).collect();
         self.write(&format!("{STATE}runs/{run}/journal-000000.jsonl"), &text);
         let now = chrono::Utc::now();

@@ -4,9 +4,7 @@ use crate::check::{links, pointers, tagged, untagged};
 use crate::lab::manifests::Image;
 use crate::lab::pull::{pull, pull_all, pull_all_revisions, referrers, revisions};
 use crate::lab::random::random_registry;
-use crate::lab::registry::{
-    RegistryBuilder, blob_key, history_key, layer_key, revision_key, sha256, tag_key,
-};
+use crate::lab::registry::{RegistryBuilder, blob_key, history_key, layer_key, revision_key, sha256, tag_key};
 use crate::lab::tree::{Tree, days_ago, removed};
 use crate::place::{PENDING, Place, assert_same};
 use crate::tool::Ran;
@@ -68,7 +66,10 @@ fn collect_with_defer_then_restore_all_gives_every_key_back() {
         assert_eq!(after, place.registry(), "a second restore changed something");
         // And the same goes again: nothing of it hangs on anything.
         place.collect();
-        assert_eq!(removed(&after, &place.registry()), removed(&before, &between).into_iter().filter(|key| !key.contains("/_uploads/")).collect::<Vec<_>>());
+        assert_eq!(
+            removed(&after, &place.registry()),
+            removed(&before, &between).into_iter().filter(|key| !key.contains("/_uploads/")).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -140,13 +141,21 @@ fn one_image_comes_back_with_all_it_needs_and_nothing_else() {
     for (arguments, keys) in [
         (vec!["--image=app:latest".to_owned()], [pointers("app", &second), vec![history("latest", &second)]].concat()),
         (vec!["--image=a*:re:^ol".to_owned()], [pointers("app", &first), vec![history("old", &first)]].concat()),
-        (vec![format!("--image=app@{}", first.digest)], [pointers("app", &first), vec![history("old", &first)]].concat()),
+        (
+            vec![format!("--image=app@{}", first.digest)],
+            [pointers("app", &first), vec![history("old", &first)]].concat(),
+        ),
         (vec![format!("--digest={}", first.digest)], [pointers("app", &first), vec![history("old", &first)]].concat()),
         // A layer by itself: its link, and no image.
         (vec![format!("--digest={}", second.layers[1])], links("app", [&second.layers[1]])),
         (
             vec!["--image=app".to_owned()],
-            [pointers("app", &first), pointers("app", &second), vec![history("old", &first), history("latest", &second)]].concat(),
+            [
+                pointers("app", &first),
+                pointers("app", &second),
+                vec![history("old", &first), history("latest", &second)],
+            ]
+            .concat(),
         ),
         (
             vec![format!("--digest={}", first.layers[1]), format!("--digest={}", second.layers[1])],
@@ -329,7 +338,8 @@ fn history_of_a_tag_that_is_gone_stays_away() {
     let (registry, first, _) = two_images();
     let place = Place::directory(&registry);
     place.collect();
-    std::fs::remove_dir_all(place.directory.path().join("docker/registry/v2/repositories/app/_manifests/tags/old")).unwrap();
+    std::fs::remove_dir_all(place.directory.path().join("docker/registry/v2/repositories/app/_manifests/tags/old"))
+        .unwrap();
     let ran = place.restore(&["--all"]).expect(0);
     assert_eq!(ran.count("/skipped/history_without_tag"), 1);
     assert!(!place.registry().contains_key(&history_key("app", "old", &first.digest)));

@@ -182,7 +182,12 @@ impl Ground<'_> {
         for (at, digest, missing) in broken.images(self, asked) {
             let name = &self.now.repositories[at].name;
             let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            let tags = asked.get(&at).and_then(|images| images.get(&digest)).into_iter().flatten();
+            // A tag that names something else by now is another image.
+            let names_it = |tag: &&Tag| {
+                let current = tag_of(&self.now.repositories[at], tag.as_str()).and_then(|entry| entry.current.as_ref());
+                current.is_none_or(|current| current.target.digest() == Some(&digest))
+            };
+            let tags = asked.get(&at).and_then(|images| images.get(&digest)).into_iter().flatten().filter(names_it);
             let mut images: Vec<String> = tags.map(|tag| format!("{name}:{tag}")).collect();
             if images.is_empty() {
                 images.push(format!("{name}@{digest}"));

@@ -263,7 +263,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 fn run_name(text: &str) -> Result<String, String> {
-    if crate::layout::state::is_run(text) { Ok(text.to_owned()) } else { Err("`regsweep pending` names the runs".into()) }
+    if crate::layout::state::is_run(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("`regsweep pending` names the runs".into())
+    }
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
@@ -308,7 +312,14 @@ mod tests {
             assert!(parse(&format!("{line} registry")).is_ok(), "{line}");
         }
         assert!(parse(&format!("--digest {digest} --digest {digest}")).is_ok());
-        for line in ["registry", "--all --needed", "--run a --digest b", "--run ../../x", "--digest sha256:12", "--image app@v1"] {
+        for line in [
+            "registry",
+            "--all --needed",
+            "--run a --digest b",
+            "--run ../../x",
+            "--digest sha256:12",
+            "--image app@v1",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -252,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_expected_to_be_a_manifest_is_followed_once_something_names_it() {
+        let (child, layer) = (Digest::of(b"child"), Digest::of(b"layer"));
+        let json = format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{child}"}},{{"digest":"{layer}"}}]}}"#);
+        let mut graph = Graph::default();
+        graph.expect([child.clone(), Digest::of(b"named by nobody")]);
+        assert!(graph.to_follow().is_empty());
+        let index = Digest::of(json.as_bytes());
+        graph.learn(&index, Expectation::Manifest, &Fetched::Bytes(json.into()));
+        assert_eq!(graph.to_follow(), HashSet::from([&child]));
+    }
+
+    #[test]
     fn what_is_only_perhaps_a_manifest_damages_nothing() {
         let mut graph = Graph::default();
         let digest = Digest::of(b"a layer");

@@ -1,4 +1,5 @@
 //! What `restore` and `pending` print and ask.
+#![allow(clippy::disallowed_methods, reason = "tests know the time, and remove what a run would have removed")]
 
 use regex::Regex;
 

@@ -9,8 +9,7 @@ use anyhow::Result;
 
 use crate::lab::tree::read_dir;
 use crate::real::copy::{blobs, list};
-use crate::real::registry::Cache;
-use crate::real::{self, Client, Everything, Moto, Registry, Storage};
+use crate::real::{self, Cache, Client, Everything, Moto, Registry, Storage};
 use crate::registry::fill;
 use crate::tool::{Ran, regsweep};
 

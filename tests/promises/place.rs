@@ -168,7 +168,9 @@ impl Place {
     pub fn take(&self, run: &str, keys: &[String]) {
         let pointers: Vec<(String, String)> = keys.iter().map(|key| (key.clone(), self.read(key))).collect();
         self.journal(run, &pointers);
-        keys.iter().for_each(|key| self.remove(key));
+        for key in keys {
+            self.remove(key);
+        }
     }
 }
 

@@ -294,7 +294,7 @@ fn a_missing_right_is_told_before_anything_is_written() {
     let ran = place.restore(&["--all"]).expect(4);
     assert_eq!(place.registry(), between.into_iter().filter(|(key, _)| !key.starts_with(STATE)).collect::<Tree>());
     let planned = ["manifests", "layer_links", "tag_history"].map(|kind| ran.count(&format!("/planned/{kind}")));
-    assert_eq!(ran.count("/failed") + ran.count("/not_attempted"), planned.iter().sum());
+    assert_eq!(ran.count("/failed") + ran.count("/not_attempted"), planned.iter().sum::<u64>());
 }
 
 #[test]

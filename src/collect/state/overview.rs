@@ -207,3 +207,110 @@ fn wait_of<'a>(journals: impl Iterator<Item = &'a Journal>) -> Option<Duration> 
     let done = newest.done.as_ref()?;
     Some(Timestamp::parse_rfc3339(&done.gone)?.age(done.until()?))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::collect::state::journal::Done;
+    use crate::collect::state::pending::Waiting;
+    use crate::layout;
+    use crate::model::RepositoryName;
+    use State::{AtWork, Ended, Unfinished};
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn journal(run: &str, days: Option<(i64, i64)>, links: &[(&str, &Digest)]) -> Journal {
+        let removed = links.iter().map(|(repository, digest)| Removed {
+            key: layout::layer_link(&RepositoryName::new(repository).unwrap(), digest),
+            content: (*digest).clone(),
+        });
+        let time = |day| Timestamp::from_days(day).to_rfc3339();
+        let done = days.map(|(gone, until)| Done {
+            schema: "regsweep.done/1".into(),
+            command: "garbage-collect".into(),
+            gone: time(gone),
+            until: time(until),
+        });
+        Journal { run: run.into(), removed: removed.collect(), done, ..Journal::default() }
+    }
+
+    fn pending(entries: &[(&Digest, i64, u64)]) -> Pending {
+        let mut pending = Pending::default();
+        for (digest, day, size) in entries {
+            pending.insert((*digest).clone(), Waiting { since: Timestamp::from_days(*day), size: *size });
+        }
+        pending
+    }
+
+    fn overview(journals: &[Journal], pending: &Pending, lease: Option<(Timestamp, Option<Lease>)>) -> Overview {
+        let journals = journals.iter().map(|journal| (journal, Timestamp::from_days(50))).collect();
+        let aside = vec![("b", 1), ("a", 2), ("b", 4)];
+        Overview::new(&Found { lease, journals, pending, aside }, Timestamp::from_days(60))
+    }
+
+    #[test]
+    fn what_waits_belongs_to_the_one_repository_that_named_it() {
+        let [one, two, both, nobody] = ["1", "2", "3", "4"].map(|text| Digest::of(text.as_bytes()));
+        let journals = [
+            journal("old", Some((10, 17)), &[("a", &one), ("a", &both), ("a", &Digest::of(b"gone"))]),
+            journal("new", Some((12, 19)), &[("b", &two), ("b", &both), ("b", &two)]),
+        ];
+        let waiting = pending(&[(&one, 10, 1), (&two, 12, 2), (&both, 12, 4), (&nobody, 11, 8)]);
+        let overview = overview(&journals, &waiting, None);
+        assert_eq!(overview.waiting, Tally { count: 4, bytes: 15 });
+        let rows: Vec<_> = overview.repositories.iter().map(|row| (row.name.as_str(), row.waiting.bytes)).collect();
+        assert_eq!(rows, [("b", 2), ("a", 1)]);
+        assert_eq!((overview.shared.bytes, overview.unlinked.bytes), (4, 8));
+        let runs: Vec<_> = overview.runs.iter().map(|row| (row.run.as_str(), row.waiting.bytes)).collect();
+        assert_eq!(runs, [("new", 6), ("old", 5)], "each digest once");
+        assert_eq!(overview.runs[0].removed.layer_links, 3);
+        let aside: Vec<_> = overview.aside.iter().map(|row| (row.run.as_str(), row.content.bytes)).collect();
+        assert_eq!(aside, [("a", 2), ("b", 5)]);
+    }
+
+    #[test]
+    fn what_waits_is_due_by_the_wait_of_the_last_run() {
+        let digest = Digest::of(b"1");
+        let other = Digest::of(b"2");
+        let mut waiting = pending(&[(&digest, 10, 1), (&other, 12, 1)]);
+        let journals = [journal("20260101", Some((10, 17)), &[]), journal("20260102", Some((12, 14)), &[])];
+        let due = |overview: &Overview| (overview.first_due.clone(), overview.last_due.clone());
+        let day = |day| Some(Timestamp::from_days(day).to_rfc3339());
+        assert_eq!(due(&overview(&journals, &waiting, None)), (day(12), day(14)));
+        waiting.wait = Some(DAY);
+        assert_eq!(due(&overview(&journals, &waiting, None)), (day(11), day(13)), "the record knows best");
+        waiting.wait = None;
+        assert_eq!(due(&overview(&[], &waiting, None)), (None, None));
+        assert_eq!(overview(&[], &waiting, None).since, day(10));
+    }
+
+    #[test]
+    fn a_run_is_at_work_ended_or_unfinished() {
+        let lease = |run: &str| Lease {
+            schema: "regsweep.lease/1".into(),
+            run: run.into(),
+            host: "host".into(),
+            process: 1,
+            command: "gc".into(),
+            taken: Timestamp::from_days(60).to_rfc3339(),
+            expires: Timestamp::from_days(60).plus(Duration::from_secs(30)).to_rfc3339(),
+        };
+        let journals = [journal("a", Some((10, 17)), &[]), journal("b", None, &[]), journal("c", None, &[])];
+        let states = |lease: Option<(Timestamp, Option<Lease>)>| {
+            let overview = overview(&journals, &Pending::default(), lease);
+            let mut rows: Vec<_> = overview.runs.into_iter().map(|row| (row.run, row.state)).collect();
+            rows.sort_by(|x, y| x.0.cmp(&y.0));
+            (rows.into_iter().map(|(_, state)| state).collect::<Vec<_>>(), overview.lease.map(|row| row.held))
+        };
+        let written = Timestamp::from_days(60);
+        assert_eq!(states(None), (vec![Ended, Unfinished, Unfinished], None));
+        assert_eq!(states(Some((written, Some(lease("b"))))), (vec![Ended, AtWork, Unfinished], Some(true)));
+        assert_eq!(states(Some((written, None))), (vec![Ended, Unfinished, Unfinished], Some(true)));
+        let dead = Timestamp::from_days(1);
+        assert_eq!(states(Some((dead, Some(lease("b"))))), (vec![Ended, Unfinished, Unfinished], Some(false)));
+        assert!(!overview(&journals, &Pending::default(), None).is_empty());
+        let nothing = Found { lease: None, journals: Vec::new(), pending: &Pending::default(), aside: Vec::new() };
+        assert!(Overview::new(&nothing, written).is_empty());
+    }
+}

@@ -27,6 +27,10 @@ pub enum Phase {
     Mend,
     /// Letting go what was moved aside.
     LetGo,
+    /// Looking whether content is there.
+    LookForContent,
+    /// Writing back what was asked for.
+    Restore,
 }
 
 impl Phase {
@@ -50,6 +54,8 @@ impl Phase {
             Self::Settle => "waiting for pushes that began before",
             Self::Mend => "writing back what is needed after all",
             Self::LetGo => "deleting what was moved aside",
+            Self::LookForContent => "looking whether content is there",
+            Self::Restore => "writing back",
         }
     }
 }

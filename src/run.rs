@@ -12,6 +12,7 @@ mod marking;
 mod order;
 mod recheck;
 mod record;
+pub mod restore;
 mod scan;
 mod settle;
 mod stages;

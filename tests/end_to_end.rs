@@ -26,3 +26,5 @@ mod requests;
 mod sample;
 #[path = "end_to_end/store_keeps.rs"]
 mod store_keeps;
+#[path = "end_to_end/undo.rs"]
+mod undo;

@@ -12,6 +12,8 @@ mod tool;
 
 #[path = "promises/check.rs"]
 mod check;
+#[path = "promises/place.rs"]
+mod place;
 
 #[path = "promises/aliases.rs"]
 mod aliases;
@@ -29,6 +31,8 @@ mod live;
 mod manifests;
 #[path = "promises/order.rs"]
 mod order;
+#[path = "promises/pending.rs"]
+mod pending;
 #[path = "promises/plans.rs"]
 mod plans;
 #[path = "promises/referrers.rs"]
@@ -44,6 +48,10 @@ mod strangers;
 mod symlinks;
 #[path = "promises/tags.rs"]
 mod tags;
+#[path = "promises/undo.rs"]
+mod undo;
+#[path = "promises/undo_faults.rs"]
+mod undo_faults;
 #[path = "promises/uploads.rs"]
 mod uploads;
 #[path = "promises/upstream.rs"]

@@ -39,6 +39,13 @@ pub enum Command {
     ///
     /// The options that decide are the plan's. What is no longer as the plan saw it, and what is needed now, stays.
     Apply(Apply),
+    /// Undo: writes back what a run has taken away, as long as its content waits
+    ///
+    /// A pointer is written where there is none now and where what it names is still there; a tag that names something
+    /// else by now is left alone.
+    Restore(Restore),
+    /// Shows what waits to be deleted and can still be undone: since when, until when, how much
+    Pending(Waiting),
 }
 
 /// Options of every command.
@@ -131,6 +138,53 @@ pub struct Plan {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// The registry: its config.yml, a storage URL, or a directory
+    #[arg(value_name = "REGISTRY")]
+    pub operand: Option<String>,
+    /// What to restore.
+    #[command(flatten)]
+    pub what: What,
+    /// Show what would be written, and write nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// What to restore.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct What {
+    /// Everything that can be, also of images that cannot be whole any more
+    #[arg(long)]
+    pub all: bool,
+    /// What this run took away, as its report and `pending` call it; repeatable
+    #[arg(long, value_name = "RUN", value_parser = run_name)]
+    pub run: Vec<String>,
+    /// These images: `REPOSITORY`, `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; each side a glob, or re: and a regular
+    /// expression; repeatable
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Vec<crate::collect::image_pattern::ImagePattern>,
+    /// Whatever names this digest, with all that it needs; repeatable
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: Vec<crate::model::Digest>,
+    /// Only what something that is there needs now, as every collection does first
+    #[arg(long)]
+    pub needed: bool,
+}
+
+/// Options of `pending`.
+#[derive(Debug, Args)]
+pub struct Waiting {
+    /// The registry: its config.yml, a storage URL, or a directory
+    #[arg(value_name = "REGISTRY")]
+    pub operand: Option<String>,
 }
 
 /// Options of `show`.
@@ -268,6 +322,14 @@ fn duration_or_off(text: &str) -> Result<Limit, String> {
     if text == "off" { Ok(Limit(None)) } else { duration(text).map(|limit| Limit(Some(limit))) }
 }
 
+fn run_name(text: &str) -> Result<String, String> {
+    if crate::layout::state::is_run(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("`regsweep pending` names the runs".into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,5 +382,25 @@ mod tests {
         assert_eq!(duration_or_off("off"), Ok(Limit(None)));
         assert!(duration("off").is_err());
         assert!(duration("7").is_err());
+    }
+
+    #[test]
+    fn restore_wants_to_know_what_and_takes_one_kind_of_it() {
+        let parse = |line: &str| Cli::try_parse_from(format!("regsweep restore {line}").split(' '));
+        let digest = crate::model::Digest::of(b"x");
+        for line in ["--all", "--needed", "--run 20261121T191005Z-0a1b2c3d", "--image app:v1 --image re:^b$:*"] {
+            assert!(parse(&format!("{line} registry")).is_ok(), "{line}");
+        }
+        assert!(parse(&format!("--digest {digest} --digest {digest}")).is_ok());
+        for line in [
+            "registry",
+            "--all --needed",
+            "--run a --digest b",
+            "--run ../../x",
+            "--digest sha256:12",
+            "--image app@v1",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 }

@@ -47,7 +47,7 @@ fn question(report: &Report) -> String {
 ///
 /// # Errors
 /// If the question cannot be put, or the answer not be read.
-fn ask(question: &str) -> io::Result<bool> {
+pub fn ask(question: &str) -> io::Result<bool> {
     // The lock on stderr ends here: whoever interrupts while this waits must be able to say so.
     write!(anstream::stderr(), "{question} [y/N] ")?;
     anstream::stderr().flush()?;

@@ -77,7 +77,7 @@ pub(super) fn told(command: &str, common: &Common, act: impl FnOnce() -> Result<
     })
 }
 
-fn choose_colours(colour: Colour) {
+pub(super) fn choose_colours(colour: Colour) {
     match colour {
         Colour::Auto => {}
         Colour::Always => anstream::ColorChoice::Always.write_global(),

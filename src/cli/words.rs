@@ -33,6 +33,12 @@ pub fn error(error: &Error) -> String {
     text
 }
 
+/// An error and its causes, in one line.
+#[must_use]
+pub fn one_line(error: &Error) -> String {
+    causes(error).map_or_else(|| error.to_string(), |causes| format!("{error}: {causes}"))
+}
+
 /// The causes of an error, from the outside in.
 #[must_use]
 pub fn causes(error: &Error) -> Option<String> {

@@ -3,7 +3,7 @@
 use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
 use crate::model::{Digest, Manifest};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A digest's number in the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +64,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     /// What a link's key names, to what its content names.
     aliases: HashMap<Id, Vec<Id>>,
+    /// Manifests by the word of journals, though no repository may link them now.
+    expected: HashSet<Digest>,
 }
 
 impl Graph {
@@ -96,6 +98,27 @@ impl Graph {
         for aliases in self.aliases.values_mut() {
             aliases.sort();
         }
+    }
+
+    /// Takes note of what is a manifest, if it is there, though no repository may link it now: once something names it, it
+    /// is read as well. Otherwise an index whose child has lost its link would keep the child, and lose its layers.
+    pub fn expect(&mut self, manifests: impl IntoIterator<Item = Digest>) {
+        self.expected.extend(manifests);
+    }
+
+    /// What known manifests name, by any name, that is expected to be a manifest.
+    #[must_use]
+    pub fn to_follow(&self) -> HashSet<&Digest> {
+        if self.expected.is_empty() {
+            return HashSet::new();
+        }
+        let named = self.nodes.iter().filter_map(|node| match node {
+            Node::Manifest { references, .. } => Some(references),
+            Node::Plain | Node::Unreadable(_) | Node::Missing => None,
+        });
+        let named = named.flat_map(|references| references.iter());
+        let named = named.flat_map(|id| std::iter::once(id).chain(self.aliases(*id)));
+        named.map(|id| self.digest(*id)).filter(|digest| self.expected.contains(*digest)).collect()
     }
 
     /// The number of a digest; a new one if it has none.
@@ -226,6 +249,18 @@ mod tests {
         let image = br#"{"schemaVersion":2,"manifests":[]}"#;
         graph.learn(&digest, Expectation::Manifest, &Fetched::Bytes(bytes::Bytes::from_static(image)));
         assert_eq!(*graph.node_of(&digest), Node::Unreadable("its content does not have its digest".into()));
+    }
+
+    #[test]
+    fn what_is_expected_to_be_a_manifest_is_followed_once_something_names_it() {
+        let (child, layer) = (Digest::of(b"child"), Digest::of(b"layer"));
+        let json = format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{child}"}},{{"digest":"{layer}"}}]}}"#);
+        let mut graph = Graph::default();
+        graph.expect([child.clone(), Digest::of(b"named by nobody")]);
+        assert!(graph.to_follow().is_empty());
+        let index = Digest::of(json.as_bytes());
+        graph.learn(&index, Expectation::Manifest, &Fetched::Bytes(json.into()));
+        assert_eq!(graph.to_follow(), HashSet::from([&child]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod counts;
 pub mod decide;
 pub mod entry;
 pub mod graph;
+pub mod image_pattern;
 pub mod images;
 pub mod inventory;
 pub mod keep_from;

@@ -20,7 +20,7 @@ enum Matcher {
 /// The text is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NotAPattern(String);
+pub struct NotAPattern(pub(super) String);
 
 impl Pattern {
     /// Whether the pattern matches.

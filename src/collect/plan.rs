@@ -231,7 +231,16 @@ impl Planner<'_> {
 fn set_levels(deletions: &mut [Deletion], graph: &Graph) {
     let revisions = deletions.iter().filter(|deletion| deletion.stage == Stage::Revision);
     let going = revisions.flat_map(|deletion| [&deletion.digest, &deletion.alias]).flatten();
-    let mut level: HashMap<Id, u32> = going.filter_map(|digest| graph.id(digest)).map(|id| (id, 0)).collect();
+    let level = levels(going.filter_map(|digest| graph.id(digest)), graph);
+    for deletion in deletions.iter_mut().filter(|deletion| deletion.stage == Stage::Revision) {
+        let ids = [&deletion.digest, &deletion.alias].into_iter().flatten().filter_map(|digest| graph.id(digest));
+        deletion.level = ids.map(|id| level.get(&id).copied().unwrap_or(0)).max().unwrap_or(0);
+    }
+}
+
+/// The level of each of these: below everything among them that names it, and below the subject it is about.
+pub(super) fn levels(of: impl Iterator<Item = Id>, graph: &Graph) -> HashMap<Id, u32> {
+    let mut level: HashMap<Id, u32> = of.map(|id| (id, 0)).collect();
     let mut edges: HashMap<Id, Vec<Id>> = HashMap::new();
     let mut above: HashMap<Id, u32> = HashMap::new();
     for id in level.keys() {
@@ -242,9 +251,7 @@ fn set_levels(deletions: &mut [Deletion], graph: &Graph) {
             }
         }
     }
-    // What is named in a circle (only hostile bytes can claim that) never becomes free, and goes last.
     let mut free: Vec<Id> = level.keys().filter(|id| !above.contains_key(id)).copied().collect();
-    let mut settled = free.len();
     while let Some(id) = free.pop() {
         let next = level.get(&id).copied().unwrap_or(0) + 1;
         for child in edges.remove(&id).unwrap_or_default() {
@@ -255,18 +262,16 @@ fn set_levels(deletions: &mut [Deletion], graph: &Graph) {
                 *left -= 1;
                 if *left == 0 {
                     free.push(child);
-                    settled += 1;
                 }
             }
         }
     }
-    let last = if settled < level.len() { u32::try_from(level.len()).unwrap_or(u32::MAX) } else { 0 };
-    for deletion in deletions.iter_mut().filter(|deletion| deletion.stage == Stage::Revision) {
-        let ids = [&deletion.digest, &deletion.alias].into_iter().flatten().filter_map(|digest| graph.id(digest));
-        let stuck = |id: &Id| above.get(id).is_some_and(|left| *left > 0);
-        deletion.level =
-            ids.map(|id| if stuck(&id) { last } else { level.get(&id).copied().unwrap_or(0) }).max().unwrap_or(0);
+    // What is named in a circle (only hostile bytes can claim that) never becomes free, and goes last.
+    let last = u32::try_from(level.len()).unwrap_or(u32::MAX);
+    for id in above.into_iter().filter(|(_, left)| *left > 0).map(|(id, _)| id) {
+        level.insert(id, last);
     }
+    level
 }
 
 fn names_of(graph: &Graph, id: Id) -> Vec<(Id, Id)> {

@@ -91,7 +91,7 @@ pub(super) async fn manifests_and_marks(
 }
 
 /// Repositories nest: a prefix that is listed covers what is below it, and is not listed again.
-fn outermost(prefixes: impl Iterator<Item = String>) -> Vec<String> {
+pub(super) fn outermost(prefixes: impl Iterator<Item = String>) -> Vec<String> {
     let mut sorted: Vec<String> = prefixes.collect();
     sorted.sort();
     let mut outermost: Vec<String> = Vec::new();

@@ -111,7 +111,7 @@ fn held(lease: Option<&Lease>, until: Option<Timestamp>) -> Error {
         .next(format!("wait until it has ended{until}"))
 }
 
-async fn read(opened: &Opened) -> Result<Option<Lease>> {
+pub(super) async fn read(opened: &Opened) -> Result<Option<Lease>> {
     match opened.reader().read(state::LEASE, LARGEST_LEASE).await? {
         Content::Bytes(bytes) => Ok(Lease::parse(&bytes)),
         Content::Missing | Content::TooLarge(_) => Ok(None),

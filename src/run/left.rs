@@ -112,7 +112,10 @@ async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
     if depth != Depth::Keys {
         to_read.sort();
         read_all(storage, to_read, Clone::clone, LARGEST_PART, PARTS_IN_FLIGHT, |key, content| {
-            let (Content::Bytes(bytes), Some(run)) = (content, run_of(&key)) else { return };
+            let (Content::Bytes(bytes), Some(run)) = (content, run_of(&key)) else {
+                left.odd += 1;
+                return;
+            };
             let Some(journal) = journals.get_mut(run) else { return };
             if matches!(StateKey::parse(&key), StateKey::Done { .. }) {
                 journal.journal.done = Done::parse(&bytes);

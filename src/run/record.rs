@@ -60,6 +60,7 @@ pub(super) async fn pending(work: &mut Work<'_>, gone: Option<Timestamp>) -> Res
             pending.insert(digest.clone(), Waiting { since, size: deletion.evidence.size });
         }
     }
+    pending.wait = (!pending.is_empty()).then(|| work.order.options.wait());
     let before = work.recorded.as_ref().unwrap_or(&work.left.pending);
     if pending != *before {
         if pending.is_empty() {

@@ -115,17 +115,21 @@ async fn read_manifests(
     let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
     let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
     read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
-        let fetched = match content {
-            Content::Bytes(bytes) => Fetched::Bytes(bytes),
-            Content::Missing => Fetched::Missing,
-            Content::TooLarge(size) => Fetched::TooLarge(size),
-        };
-        graph.learn(&digest, expectation, &fetched);
+        graph.learn(&digest, expectation, &fetched(content));
         observer.notice(Event::Progress(1, 0));
     })
     .await?;
     observer.notice(Event::End);
     Ok(())
+}
+
+/// What was read, for the graph.
+pub(super) fn fetched(content: Content) -> Fetched {
+    match content {
+        Content::Bytes(bytes) => Fetched::Bytes(bytes),
+        Content::Missing => Fetched::Missing,
+        Content::TooLarge(size) => Fetched::TooLarge(size),
+    }
 }
 
 /// Lists all blobs and judges each as it passes.

@@ -41,7 +41,7 @@ sys.stderr.flush()
 sys.exit(child.wait())
 ";
 
-fn on_a_terminal(answer: &str, arguments: &[&str]) -> Ran {
+pub fn on_a_terminal(answer: &str, arguments: &[&str]) -> Ran {
     let real = command(arguments);
     let mut python = Command::new("python3");
     python.arg("-c").arg(TERMINAL).arg(answer).arg(real.get_program()).args(real.get_args());

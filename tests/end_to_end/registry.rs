@@ -14,7 +14,7 @@ use crate::tool::{Ran, regsweep};
 type Keys = BTreeMap<String, u64>;
 
 /// `everything`, images of umoci and skopeo, and what was deleted of both through the API.
-async fn fill(registry: &Registry, seed: u64, dir: &Path) -> Result<Everything> {
+pub async fn fill(registry: &Registry, seed: u64, dir: &Path) -> Result<Everything> {
     let client = registry.client()?;
     let mut all = real::everything(&client, seed).await?;
     let host = registry.host();

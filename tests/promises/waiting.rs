@@ -235,7 +235,8 @@ fn take(directory: &Path, keys: impl IntoIterator<Item = String>, ended: bool) {
                 line["subject"] = subject.into();
             }
         }
-        journal.push_str(&format!("{line}\n"));
+        journal.push_str(&line.to_string());
+        journal.push('\n');
         std::fs::remove_file(directory.join(&key)).unwrap();
     }
     write(directory, &format!("{STATE}runs/earlier/journal-000000.jsonl"), &journal);
@@ -301,11 +302,13 @@ fn a_journal_writes_nothing_but_missing_links_that_something_needs() {
         ("docker/registry/v2/repositories/../../../escaped/_layers/link".to_owned(), stranger.clone()),
         ("docker/registry/v2/repositories/app/_manifests/tags/evil/current/link".to_owned(), image.digest.clone()),
     ];
-    let journal: String = lines
-        .iter()
-        .map(|(key, content)| format!("{}\n", serde_json::json!({"key": key, "content": content})))
-        .collect();
-    write(directory.path(), &format!("{STATE}runs/hostile/journal-000000.jsonl"), &(journal + "{\"key\": 7}\n\u{0}\n"));
+    let journal =
+        lines.map(|(key, content)| serde_json::json!({"key": key, "content": content}).to_string()).join("\n");
+    write(
+        directory.path(),
+        &format!("{STATE}runs/hostile/journal-000000.jsonl"),
+        &(journal + "\n{\"key\": 7}\n\u{0}\n"),
+    );
     let ran = live(directory.path(), &["-m", "--uploads-older-than", "off"]).expect(0);
     assert_eq!(ran.count("/mended"), 0);
     assert_eq!(before, registry_of(directory.path()));

@@ -58,6 +58,55 @@ impl Removed {
     }
 }
 
+/// How many pointers of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Pointers {
+    /// Tags.
+    pub tags: u64,
+    /// Entries of tags' histories.
+    pub tag_history: u64,
+    /// Revision links.
+    pub manifests: u64,
+    /// Layer links.
+    pub layer_links: u64,
+}
+
+impl Pointers {
+    /// Counts one more; what is no pointer does not count.
+    pub fn add(&mut self, stage: Stage) {
+        match stage {
+            Stage::Tag => self.tags += 1,
+            Stage::TagHistory => self.tag_history += 1,
+            Stage::Revision => self.manifests += 1,
+            Stage::LayerLink => self.layer_links += 1,
+            Stage::Upload | Stage::Blob => {}
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.tags + self.tag_history + self.manifests + self.layer_links
+    }
+}
+
+impl std::ops::AddAssign for Pointers {
+    fn add_assign(&mut self, other: Self) {
+        self.tags += other.tags;
+        self.tag_history += other.tag_history;
+        self.manifests += other.manifests;
+        self.layer_links += other.layer_links;
+    }
+}
+
+impl FromIterator<Stage> for Pointers {
+    fn from_iter<I: IntoIterator<Item = Stage>>(stages: I) -> Self {
+        let mut pointers = Self::default();
+        stages.into_iter().for_each(|stage| pointers.add(stage));
+        pointers
+    }
+}
+
 /// One part of a journal as it is written.
 #[must_use]
 pub fn to_text(part: &[Removed]) -> String {

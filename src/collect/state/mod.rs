@@ -6,5 +6,7 @@
 pub mod journal;
 pub mod lease;
 pub mod mend;
+pub mod overview;
 pub mod pending;
+pub mod restore;
 pub mod taken;

@@ -3,8 +3,10 @@
 use crate::model::{Digest, Timestamp};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 const SCHEMA: &str = "regsweep.pending/1";
+const WAIT: &str = " wait-seconds=";
 
 /// Since when something waits, and how large it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +21,16 @@ pub struct Waiting {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pending {
     entries: HashMap<Digest, Waiting>,
+    /// How long the run that wrote it lets things wait: what those who only look can tell of when they go.
+    pub wait: Option<Duration>,
 }
 
 impl Pending {
+    /// Keeps only some.
+    pub fn retain(&mut self, keep: impl Fn(&Digest) -> bool) {
+        self.entries.retain(|digest, _| keep(digest));
+    }
+
     /// Notes one more.
     pub fn insert(&mut self, digest: Digest, waiting: Waiting) {
         self.entries.insert(digest, waiting);
@@ -55,7 +64,8 @@ impl Pending {
     pub fn to_text(&self, run: &str) -> String {
         let mut sorted: Vec<_> = self.iter().collect();
         sorted.sort_by(|a, b| (a.1.since, a.0).cmp(&(b.1.since, b.0)));
-        let mut text = format!("{SCHEMA} {run}\n");
+        let wait = self.wait.map_or_else(String::new, |wait| format!("{WAIT}{}", wait.as_secs()));
+        let mut text = format!("{SCHEMA} {run}{wait}\n");
         for (digest, waiting) in sorted {
             let _ = writeln!(text, "{} {digest} {}", waiting.since, waiting.size);
         }
@@ -70,7 +80,8 @@ impl Pending {
         if !first.starts_with(SCHEMA.as_bytes()) || first.get(SCHEMA.len()).is_some_and(|next| *next != b' ') {
             return (Self::default(), 1);
         }
-        let (mut pending, mut odd) = (Self::default(), 0);
+        let wait = std::str::from_utf8(first).ok().and_then(|first| first.split_once(WAIT)?.1.parse().ok());
+        let (mut pending, mut odd) = (Self { wait: wait.map(Duration::from_secs), ..Self::default() }, 0);
         let mut lines = lines.peekable();
         while let Some(line) = lines.next() {
             // Only a line with its end was written whole.
@@ -97,7 +108,7 @@ mod tests {
     use super::*;
 
     fn pending() -> Pending {
-        let mut pending = Pending::default();
+        let mut pending = Pending { wait: Some(Duration::from_hours(24)), ..Pending::default() };
         for (name, day) in [("a", 3), ("b", 1), ("c", 2)] {
             let waiting = Waiting { since: Timestamp::from_days(day), size: 7 };
             pending.insert(Digest::of(name.as_bytes()), waiting);
@@ -110,6 +121,9 @@ mod tests {
         let text = pending().to_text("run");
         assert_eq!(Pending::parse(text.as_bytes()), (pending(), 0));
         assert_eq!(Pending::parse(Pending::default().to_text("run").as_bytes()), (Pending::default(), 0));
+        for first in ["", " run wait-seconds=", " run wait-seconds=-1", " run wait-seconds=1 x"] {
+            assert_eq!(Pending::parse(format!("{SCHEMA}{first}\n").as_bytes()), (Pending::default(), 0), "{first}");
+        }
     }
 
     #[test]

@@ -1,0 +1,127 @@
+//! Images as users name them: a repository, and perhaps a tag or a digest in it.
+
+use super::pattern::{NotAPattern, Pattern};
+use crate::model::Digest;
+use std::fmt;
+use std::str::FromStr;
+
+/// `REPOSITORY`, `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; repository and tag are patterns, each by itself.
+#[derive(Debug, Clone)]
+pub struct ImagePattern {
+    text: String,
+    repository: Pattern,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Everything,
+    Tag(Pattern),
+    Digest(Digest),
+}
+
+impl ImagePattern {
+    /// Whether it may mean something in a repository.
+    #[must_use]
+    pub fn is_of(&self, repository: &str) -> bool {
+        self.repository.matches(repository)
+    }
+
+    /// Whether it means all of its repositories.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        matches!(self.what, What::Everything)
+    }
+
+    /// Whether it means a tag of its repositories.
+    #[must_use]
+    pub fn names_tag(&self, tag: &str) -> bool {
+        match &self.what {
+            What::Everything => true,
+            What::Tag(pattern) => pattern.matches(tag),
+            What::Digest(_) => false,
+        }
+    }
+
+    /// Whether it means a digest, whatever tag it has.
+    #[must_use]
+    pub fn names_digest(&self, digest: &Digest) -> bool {
+        match &self.what {
+            What::Everything => true,
+            What::Tag(_) => false,
+            What::Digest(named) => named == digest,
+        }
+    }
+}
+
+impl FromStr for ImagePattern {
+    type Err = NotAPattern;
+
+    fn from_str(text: &str) -> Result<Self, NotAPattern> {
+        let image = |repository, what| Self { text: text.to_owned(), repository, what };
+        if let Some((repository, digest)) = text.rsplit_once('@') {
+            let digest = digest.parse().map_err(|_| NotAPattern(format!("{digest:?} is no digest")))?;
+            return Ok(image(repository.parse()?, What::Digest(digest)));
+        }
+        let names = text.strip_prefix("re:").map_or(0, |_| "re:".len());
+        // A colon may also be part of a regular expression: `(?:a|b)`. There neither side is a pattern by itself.
+        let colons = text[names..].match_indices(':').map(|(at, _)| names + at);
+        let mut parts = colons.filter_map(|at| Some((text[..at].parse().ok()?, text[at + 1..].parse().ok()?)));
+        match parts.next() {
+            Some((repository, tag)) => Ok(image(repository, What::Tag(tag))),
+            None if names == 0 && text.contains(':') => Err(NotAPattern("write REPOSITORY:TAG".into())),
+            None => Ok(image(text.parse()?, What::Everything)),
+        }
+    }
+}
+
+impl fmt::Display for ImagePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn image(text: &str) -> ImagePattern {
+        text.parse().unwrap()
+    }
+
+    fn means(text: &str, repository: &str, tag: &str) -> bool {
+        image(text).is_of(repository) && image(text).names_tag(tag)
+    }
+
+    #[test]
+    fn each_side_is_a_pattern_by_itself() {
+        assert!(means("app:v1", "app", "v1") && !means("app:v1", "app", "v10") && !means("app:v1", "my/app", "v1"));
+        assert!(means("team/*:v*", "team/app", "v10") && !means("team/*:v*", "team/a/b", "v10"));
+        assert!(means("re:^team/:re:^v[0-9]+$", "team/a/b", "v10"));
+        assert!(means("re:^team/:v1", "team/a", "v1") && means("team/**:re:1$", "team/a", "v1"));
+        assert!(means("re:^(?:a|b)$:re:(?i:RC)", "a", "v1-rc1") && !means("re:^(?:a|b)$:re:(?i:RC)", "c", "v1-rc1"));
+        assert!(means("re:^(?:a|b)$", "b", "anything"));
+    }
+
+    #[test]
+    fn repository_alone_means_all_of_it() {
+        assert!(image("app").is_whole() && means("app", "app", "v1") && image("app").names_digest(&Digest::of(b"x")));
+        assert!(!image("app:v1").is_whole() && !image("app:v1").names_digest(&Digest::of(b"x")));
+    }
+
+    #[test]
+    fn digest_means_itself() {
+        let (digest, other) = (Digest::of(b"x"), Digest::of(b"y"));
+        let pattern = image(&format!("team/**@{digest}"));
+        assert!(pattern.is_of("team/a/b") && pattern.names_digest(&digest) && !pattern.names_digest(&other));
+        assert!(!pattern.names_tag("v1"));
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_told() {
+        for text in ["", ":v1", "app:", "re:(", "a[:v1", "app@sha256:12", "app@v1"] {
+            assert!(text.parse::<ImagePattern>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a restore stands on: the repositories as they are, and as they would be with all that the journals know.
+
+use super::wanted::{Line, Wanted};
+use crate::collect::entry::Evidence;
+use crate::collect::graph::{Expectation, Fetched, Graph, manifests_to_read};
+use crate::collect::image_pattern::ImagePattern;
+use crate::collect::inventory::{Content, Inventory, Link, Repository, Signature};
+use crate::collect::mark::{Marks, mark};
+use crate::collect::options::Options;
+use crate::collect::roots::{self, Reason, Root, is_linked};
+use crate::layout::{SHA256_LINK_SIZE, StorageKey};
+use crate::model::{Digest, RepositoryName, Tag, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Where a restore begins.
+#[derive(Debug)]
+pub struct Ground<'a> {
+    pub(super) wanted: &'a Wanted,
+    pub(super) lines: Vec<Line<'a>>,
+    /// Repositories as they were listed; those that only journals know are empty.
+    pub(super) now: Inventory,
+    /// The same, as if every pointer of the journals were there.
+    pub(super) whole: Inventory,
+    pub(super) graph: Graph,
+    at: HashMap<String, usize>,
+    read: HashSet<Digest>,
+}
+
+/// Images that were asked for: by the number of their repository their manifests, and the tags that these have or had.
+pub(super) type Asked = BTreeMap<usize, BTreeMap<Digest, BTreeSet<Tag>>>;
+
+impl<'a> Ground<'a> {
+    /// Puts together what was listed and what journals know. Lines of other repositories than `names` play no part.
+    #[must_use]
+    pub fn new(
+        wanted: &'a Wanted,
+        lines: &[Line<'a>],
+        names: Option<&BTreeSet<RepositoryName>>,
+        mut now: Inventory,
+    ) -> Self {
+        let is_of = |line: &&Line<'_>| names.is_none_or(|names| names.contains(line.repository));
+        let lines: Vec<Line<'a>> = lines.iter().filter(is_of).cloned().collect();
+        let known = now.repositories.iter().enumerate();
+        let mut at: HashMap<String, usize> = known.map(|(at, repository)| (repository.name.to_string(), at)).collect();
+        for line in &lines {
+            if !at.contains_key(line.repository)
+                && let Some(name) = RepositoryName::new(line.repository)
+            {
+                at.insert(name.to_string(), now.repositories.len());
+                now.repositories.push(Repository::new(name));
+            }
+        }
+        let mut whole = now.clone();
+        for line in &lines {
+            if let Some(at) = at.get(line.repository) {
+                add(&mut whole.repositories[*at], line);
+            }
+        }
+        for repository in &mut whole.repositories {
+            // Sorting is stable: what is there stays before what a journal says.
+            for links in [&mut repository.revisions, &mut repository.layers] {
+                links.sort_by(|a, b| a.digest.cmp(&b.digest));
+                links.dedup_by(|a, b| a.digest == b.digest);
+            }
+        }
+        let mut graph = Graph::new(if matches!(wanted, Wanted::Needed) { &now } else { &whole });
+        let revisions = whole.repositories.iter().flat_map(|repository| &repository.revisions);
+        graph.expect(revisions.flat_map(roots::names).cloned());
+        Self { wanted, lines, now, whole, graph, at, read: HashSet::new() }
+    }
+
+    /// What has to be read next to know what is needed. To be asked for again after each round, until it is nothing.
+    pub fn manifests_to_read(&mut self) -> Vec<(Digest, Expectation)> {
+        let mut list = if matches!(self.wanted, Wanted::Needed) {
+            manifests_to_read(&self.now, &[])
+        } else {
+            let asked = self.asked().into_iter().flat_map(|(at, images)| {
+                let repository = &self.whole.repositories[at];
+                images.into_keys().filter(|digest| is_linked(repository, digest))
+            });
+            // What a journal knows may be about an image that is asked for.
+            let known = self.lines.iter().filter(|line| matches!(line.key, StorageKey::RevisionLink { .. }));
+            let both = asked.chain(known.map(|line| line.removed.content.clone()));
+            both.map(|digest| (digest, Expectation::Manifest)).collect()
+        };
+        list.extend(self.graph.to_follow().into_iter().map(|digest| (digest.clone(), Expectation::Manifest)));
+        list.retain(|(digest, _)| self.read.insert(digest.clone()));
+        list
+    }
+
+    /// Takes in what reading a manifest gave.
+    pub fn learn(&mut self, digest: &Digest, expectation: Expectation, fetched: &Fetched) {
+        self.graph.learn(digest, expectation, fetched);
+    }
+
+    /// The number of a repository; of one that nobody knows none that is.
+    pub(super) fn number(&self, repository: &str) -> usize {
+        self.at.get(repository).copied().unwrap_or(usize::MAX)
+    }
+
+    /// The images that were asked for. A tag may be there, and only what it needs be gone.
+    pub(super) fn asked(&self) -> Asked {
+        let mut asked = Asked::new();
+        for line in self.lines.iter().filter(|line| self.wanted.picks(line)) {
+            let at = self.number(line.repository);
+            let Some(repository) = self.whole.repositories.get(at) else { continue };
+            let (digest, tag) = match &line.key {
+                StorageKey::RevisionLink { digest, .. } => (digest, None),
+                // What a tag has named may be gone for long.
+                StorageKey::TagHistory { digest, .. } if is_linked(repository, digest) => (digest, None),
+                StorageKey::TagCurrent { tag, .. } => (&line.removed.content, Tag::new(tag)),
+                StorageKey::LayerLink { digest, .. } if matches!(self.wanted, Wanted::Digests(_)) => (digest, None),
+                _ => continue,
+            };
+            asked.entry(at).or_default().entry(digest.clone()).or_default().extend(tag);
+        }
+        if let Wanted::Images(images) = self.wanted {
+            for (at, repository) in self.now.repositories.iter().enumerate() {
+                for image in images.iter().filter(|image| image.is_of(repository.name.as_str())) {
+                    for (digest, tag) in present(image, repository) {
+                        asked.entry(at).or_default().entry(digest.clone()).or_default().extend(tag.cloned());
+                    }
+                }
+            }
+        }
+        asked
+    }
+
+    /// Whether an image that was asked for is there.
+    pub(super) fn is_there(&self, image: &ImagePattern) -> bool {
+        let mut of = self.now.repositories.iter().filter(|repository| image.is_of(repository.name.as_str()));
+        of.any(|repository| !present(image, repository).is_empty())
+    }
+
+    /// What these images need, or, if nothing was asked for by name, what is needed by what is there.
+    pub(super) fn mark<'d>(
+        &mut self,
+        asked: impl Iterator<Item = (usize, &'d Digest)>,
+        options: &Options,
+        now: Timestamp,
+    ) -> Marks {
+        if matches!(self.wanted, Wanted::Needed) {
+            let roots = roots::roots(&self.now, &self.graph, options, now);
+            return mark(&self.now, &mut self.graph, &roots);
+        }
+        let root = |(at, digest): (usize, &Digest)| Root {
+            repository: Some(at),
+            digest: digest.clone(),
+            reason: Reason::Needed,
+        };
+        let roots: Vec<Root> = asked.map(root).collect();
+        mark(&self.whole, &mut self.graph, &roots)
+    }
+}
+
+/// What of an image is there: its manifests, and their tags.
+fn present<'r>(image: &ImagePattern, repository: &'r Repository) -> Vec<(&'r Digest, Option<&'r Tag>)> {
+    let tagged = repository.current_tags().filter_map(|(tag, current)| Some((current.target.digest()?, tag)));
+    let tagged = tagged.filter(|(digest, tag)| image.names_tag(tag.as_str()) || image.names_digest(digest));
+    let linked = repository.revisions.iter().map(|link| &link.digest).filter(|digest| image.names_digest(digest));
+    tagged.map(|(digest, tag)| (digest, Some(tag))).chain(linked.map(|digest| (digest, None))).collect()
+}
+
+fn add(repository: &mut Repository, line: &Line<'_>) {
+    let evidence = || Evidence { size: SHA256_LINK_SIZE, modified: Timestamp::default(), etag: None, outside: false };
+    let link_to = |digest: &Digest| {
+        let other = (line.removed.content != *digest).then(|| line.removed.content.clone());
+        Link { digest: digest.clone(), content: other.map_or(Content::AsNamed, Content::Other), evidence: evidence() }
+    };
+    match &line.key {
+        StorageKey::LayerLink { digest, .. } => repository.layers.push(link_to(digest)),
+        StorageKey::RevisionLink { digest, .. } => repository.revisions.push(link_to(digest)),
+        StorageKey::SignatureLink { revision, signature, .. } => {
+            let (revision, signature) = (revision.clone(), signature.clone());
+            repository.signatures.push(Signature { revision, signature, evidence: evidence() });
+        }
+        _ => {}
+    }
+}

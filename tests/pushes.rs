@@ -17,6 +17,8 @@ mod tool;
 mod at_requests;
 #[path = "pushes/clients.rs"]
 mod clients;
+#[path = "pushes/refusals.rs"]
+mod refusals;
 #[path = "faults/scene.rs"]
 mod scene;
 #[path = "faults/state.rs"]

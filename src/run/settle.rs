@@ -30,7 +30,7 @@ const LOOKS_IN_FLIGHT: usize = 16;
 /// is stopped meanwhile or has lost its lease, all that is aside is put back, and the next run mends.
 ///
 /// # Errors
-/// If the repositories cannot be looked at again; content aside stays there, and the next run puts it back.
+/// If the repositories cannot be looked at again; content aside is to be put back then.
 pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[Removed]) -> Result<bool> {
     if work.is_lease_lost() {
         put_back_all(work).await;
@@ -126,7 +126,8 @@ async fn put_back_needed(work: &mut Work<'_>) -> bool {
     teaches
 }
 
-async fn put_back_all(work: &mut Work<'_>) {
+/// Puts back all content aside. What cannot be put back stays there, and the next run does it.
+pub(super) async fn put_back_all(work: &mut Work<'_>) {
     let all: Vec<usize> = work.aside.iter().copied().collect();
     put_these_back(work, &all).await;
 }

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod plan_file;
 pub mod progress;
 pub mod restore;
+pub mod restore_report;
 pub mod restore_text;
 pub mod settings;
 mod short;

@@ -18,6 +18,7 @@ pub mod plan_file;
 pub mod plan_text;
 pub mod progress;
 pub mod restore;
+pub mod restore_report;
 pub mod restore_text;
 pub mod settings;
 mod short;

@@ -1,7 +1,8 @@
 //! `restore`: writes back what a run has taken away.
 
 use super::args::{Common, Format, Restore, What};
-use super::restore_text::{self, Report};
+use super::restore_report::{Report, SCHEMA};
+use super::restore_text;
 use super::short::{self, Opening, unless_stopped};
 use super::{ask, engine, exit, json, progress, settings, words};
 use crate::collect::state::restore::{Restoration, Wanted};
@@ -14,7 +15,7 @@ use std::io::Write as _;
 /// Runs it to its exit code.
 #[must_use]
 pub fn run(args: &Restore, common: &Common) -> u8 {
-    short::run(("restore", restore_text::SCHEMA), common, async || {
+    short::run(("restore", SCHEMA), common, async || {
         let asks = !args.yes && !args.dry_run;
         if asks && !ask::is_possible() {
             return Err(Error::new(ErrorKind::Usage, "ask whether to restore")
@@ -44,20 +45,20 @@ async fn restore_from(opening: &Opening, args: &Restore, asks: bool, common: &Co
     let left = unless_stopped(stop, restore::all_left(opened.reader())).await?;
     // Where nothing can be undone nothing is written, not even a lease.
     let is_idle = left.journals.is_empty() && left.aside.is_empty() && left.lease.is_none();
-    let (restoration, mut report, code) = if args.dry_run || is_idle {
+    let (mut report, code) = if args.dry_run || is_idle {
         let mut report = Report::new(order, &left);
         let look = restore::look(opened.reader(), &left, &wanted, order, &observer);
         let (restoration, odd) = unless_stopped(stop, look).await?;
         report.odd += odd;
-        let code = if restoration.unmatched.is_empty() { exit::DONE } else { exit::FAILED };
-        (restoration, report, code)
+        report.decided(&restoration, &wanted);
+        (report, if restoration.unmatched.is_empty() { exit::DONE } else { exit::FAILED })
     } else {
         let (tenure, left) = run::begin(opened, order, stop).await?;
         let result = act(opening, (&tenure, left), &wanted, asks, &observer).await;
         tenure.give_back().await;
         result?
     };
-    report.finish(&restoration, &wanted, opening, args.dry_run, code);
+    report.finish(opening, args.dry_run, code);
     drop(observer);
     let shown = match (common.format, common.quiet) {
         (Format::Json, _) => engine::print(&report.to_json()),
@@ -74,7 +75,7 @@ async fn act(
     wanted: &Wanted,
     asks: bool,
     observer: &progress::Progress,
-) -> Result<(Restoration, Report, u8)> {
+) -> Result<(Report, u8)> {
     let Opening { opened, order, stop } = opening;
     if let Some(dead) = &tenure.taken_over {
         let _ = writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease");
@@ -85,20 +86,21 @@ async fn act(
     let look = restore::look(opened.reader(), &left, wanted, order, observer);
     let (restoration, odd) = unless_stopped(stop, look).await?;
     report.odd += odd;
+    report.decided(&restoration, wanted);
     if asks && !restoration.groups.is_empty() {
-        let question = restore_text::question(&order.location, &restoration);
+        let _ = write!(anstream::stderr(), "{}", restore_text::plan(&report));
         let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
         let yes = tokio::select! {
-            answer = tokio::task::spawn_blocking(move || ask::ask(&question)) => answer.unwrap_or(Ok(false)).map_err(failed)?,
+            answer = tokio::task::spawn_blocking(|| ask::ask(restore_text::QUESTION)) => answer.unwrap_or(Ok(false)).map_err(failed)?,
             () = stop.requested() => false,
         };
         if stop.is_requested() || !yes {
             let _ = writeln!(anstream::stderr(), "nothing was written back");
-            report.not_attempted = restoration.planned().total();
+            report.not_attempted = report.planned.total();
             let (why, code) =
                 if stop.is_requested() { ("signal", exit::INTERRUPTED) } else { ("the answer was no", exit::FAILED) };
             report.stopped = Some(why.into());
-            return Ok((restoration, report, code));
+            return Ok((report, code));
         }
     }
     let mut done = restore::write_back(opened, (tenure, &left), &restoration, order, observer, stop).await?;
@@ -108,7 +110,7 @@ async fn act(
     }
     let code = code(&restoration, &done, report.error.is_some());
     report.account(done);
-    Ok((restoration, report, code))
+    Ok((report, code))
 }
 
 fn code(restoration: &Restoration, done: &Restored, went_wrong: bool) -> u8 {

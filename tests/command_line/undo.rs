@@ -117,7 +117,8 @@ fn only_yes_writes_back() {
         let disk = taken();
         let between = registry_of(&disk);
         let ran = on_a_terminal(answer, &["restore", "--all", &disk.path()]).expect(1);
-        assert!(ran.stderr.contains("write back 1 history entry, 1 manifest, 3 layer links?"), "{ran:#?}");
+        assert!(ran.stderr.contains("1 history entry, 1 manifest, 3 layer links\r\n"), "{ran:#?}");
+        assert!(ran.stderr.contains(&disk.path()) && ran.stderr.contains("write this back?"), "{ran:#?}");
         assert!(ran.stderr.contains("[y/N]") && ran.stderr.contains("nothing was written back"), "{ran:#?}");
         assert_eq!(between, registry_of(&disk));
         assert!(!disk.root().join(STATE).join("lease.json").exists());

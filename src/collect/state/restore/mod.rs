@@ -14,6 +14,3 @@ pub use decide::Choice;
 pub use ground::Ground;
 pub use restoration::{Lost, Newer, Restoration, Write};
 pub use wanted::{Line, Wanted, lines, repositories};
-
-#[cfg(test)]
-mod tests;

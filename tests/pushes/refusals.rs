@@ -10,9 +10,12 @@ use super::scene::{Scene, live_run, wait_until};
 use super::state::{is_own, without_own};
 use super::tool::Ran;
 
+/// Who pushes, and what was admitted of it.
+type Pushes = Vec<(Client, Option<Admitted>)>;
+
 /// Everybody pushes, from the first of these looks to the second; counted from 0.
-fn push_between(scene: &Scene, admitted: usize, written: usize) -> Arc<Mutex<Vec<(Client, Option<Admitted>)>>> {
-    let clients: Vec<_> = clients::all().into_iter().map(|client| (client, None)).collect();
+fn push_between(scene: &Scene, admitted: usize, written: usize) -> Arc<Mutex<Pushes>> {
+    let clients: Pushes = clients::all().into_iter().map(|client| (client, None)).collect();
     let clients = Arc::new(Mutex::new(clients));
     let (first, second) = (Arc::clone(&clients), Arc::clone(&clients));
     let admit = move |store: &Store| {
@@ -32,7 +35,7 @@ fn push_between(scene: &Scene, admitted: usize, written: usize) -> Arc<Mutex<Vec
 }
 
 #[track_caller]
-fn expect_told_and_done_by_the_next(scene: &Scene, ran: &Ran, pushes: &[(Client, Option<Admitted>)], context: &str) {
+fn expect_told_and_done_by_the_next(scene: &Scene, ran: &Ran, pushes: &Pushes, context: &str) {
     assert_eq!(ran.code, 4, "{context}: {ran:#?}");
     assert!(ran.stderr.contains("next: "), "{context}: {ran:#?}");
     scene.bucket.clear_faults();

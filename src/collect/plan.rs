@@ -105,10 +105,10 @@ impl Plan {
         self.deletions.is_empty()
     }
 
-    /// All bytes of what goes.
+    /// All bytes of what goes; if no number can hold them, the largest.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.deletions.iter().map(|deletion| deletion.evidence.size).sum()
+        self.deletions.iter().map(|deletion| deletion.evidence.size).fold(0, u64::saturating_add)
     }
 }
 

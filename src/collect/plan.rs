@@ -85,11 +85,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Puts deletions in order.
+    /// Puts deletions in order, each key once: of two levels the later counts.
     #[must_use]
     pub fn new(mut deletions: Vec<Deletion>) -> Self {
-        deletions.sort_by(|a, b| (a.stage, a.level, &a.key).cmp(&(b.stage, b.level, &b.key)));
+        deletions.sort_by(|a, b| (a.stage, &a.key, b.level).cmp(&(b.stage, &b.key, a.level)));
         deletions.dedup_by(|a, b| a.key == b.key);
+        deletions.sort_by(|a, b| (a.stage, a.level, &a.key).cmp(&(b.stage, b.level, &b.key)));
         Self { deletions }
     }
 
@@ -324,6 +325,14 @@ mod tests {
         let digest = Digest::of(json.as_bytes());
         graph.learn(&digest, Expectation::Manifest, &Fetched::Bytes(json.into()));
         digest
+    }
+
+    /// A plan with one key twice would be saved, and refused when it is to be applied.
+    #[test]
+    fn key_goes_once_whatever_its_levels_are() {
+        let at = |content: &[u8], level| Deletion { level, ..going(&Digest::of(content)) };
+        let plan = Plan::new(vec![at(b"a", 0), at(b"b", 0), at(b"a", 1)]);
+        assert_eq!(plan.deletions(), [at(b"b", 0), at(b"a", 1)]);
     }
 
     #[test]

@@ -162,3 +162,25 @@ impl std::error::Error for Error {
         }
     }
 }
+
+/// The beginning of a text that others wrote, where all of it may be anything of any length: a failed batch names all of
+/// its keys, a manifest of megabytes may be one word.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut() {
+        assert_eq!(shortened(&"é".repeat(1000)), "é".repeat(300) + "...");
+        assert_eq!(shortened(&"é".repeat(300)), "é".repeat(300));
+    }
+}

@@ -155,7 +155,7 @@ pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
     let mut rows = table();
     for row in all.iter().take(ROWS) {
         let planned = &row.planned;
-        let bytes = size(planned.blobs.bytes + planned.uploads.bytes);
+        let bytes = size(planned.blobs.bytes.saturating_add(planned.uploads.bytes));
         rows.add_row(vec![row.name.clone(), bytes, listed(planned).join(", ")]);
     }
     for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {

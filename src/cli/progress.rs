@@ -120,7 +120,7 @@ impl Observer for Progress {
             Event::Progress(more, bytes) => {
                 let Some(state) = slot.as_mut() else { return };
                 state.done += more;
-                state.bytes += bytes;
+                state.bytes = state.bytes.saturating_add(bytes);
                 if let Some(bar) = &state.bar {
                     bar.inc(more);
                     if state.bytes > 0 {

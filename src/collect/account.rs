@@ -44,11 +44,11 @@ impl Report {
             report.marked.manifests += needed.count() as u64;
         }
         let unrecognized = scan.blobs.unrecognized.bytes;
-        report.bytes.before = scan.inventory.bytes + scan.blobs.found.bytes + unrecognized;
+        report.bytes.before = scan.inventory.bytes.saturating_add(scan.blobs.found.bytes).saturating_add(unrecognized);
         report.bytes.after = report.bytes.before;
         report.pending.blobs = scan.blobs.pending();
         report.pending.first_due = scan.blobs.first_due(wait, scan.now).map(Timestamp::to_rfc3339);
-        report.bytes.freeable_later = scan.blobs.too_young.bytes + report.pending.blobs.bytes;
+        report.bytes.freeable_later = scan.blobs.too_young.bytes.saturating_add(report.pending.blobs.bytes);
         report.young_until = scan.young_until.max(scan.blobs.young_until).map(Timestamp::to_rfc3339);
         report.problems = scan.problems.as_slice().to_vec();
         report.problem_counts = scan.problems.counts().collect();
@@ -97,7 +97,7 @@ impl Report {
                 self.deleted.add(&done);
             }
             if deleted {
-                self.bytes.freed += size;
+                self.bytes.freed = self.bytes.freed.saturating_add(size);
             }
             let owner = match (&deletion.repository, &deletion.digest) {
                 (Some((at, _)), _) => Some(Owner::One(*at)),

@@ -158,8 +158,7 @@ fn upload_of(deletion: &Deletion) -> Option<String> {
 #[must_use]
 pub fn left(limit: &Limit, inventory: &Inventory, blobs: &BlobSurvey, plan: &Plan, not_in_plan: Tally) -> Left {
     let mut left = Left { not_in_plan, ..Left::default() };
-    left.not_in_plan.count += blobs.not_in_plan.count;
-    left.not_in_plan.bytes += blobs.not_in_plan.bytes;
+    left.not_in_plan.add_all(blobs.not_in_plan);
     let mut goes = vec![false; limit.len()];
     for at in plan.deletions().iter().filter_map(|deletion| limit.find(deletion.stage, &deletion.key)) {
         goes[at] = true;

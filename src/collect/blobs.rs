@@ -26,8 +26,14 @@ pub struct Tally {
 impl Tally {
     /// Counts one more.
     pub fn add(&mut self, bytes: u64) {
-        self.count += 1;
-        self.bytes += bytes;
+        self.add_all(Self { count: 1, bytes });
+    }
+
+    /// Counts more. What no number can hold stays at the largest: a listing may say anything of an object's size, and a
+    /// sum that begins anew would make a large share look small.
+    pub fn add_all(&mut self, other: Self) {
+        self.count += other.count;
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }
 

@@ -45,10 +45,8 @@ impl Counts {
         self.tag_history += other.tag_history;
         self.manifests += other.manifests;
         self.layer_links += other.layer_links;
-        self.uploads.count += other.uploads.count;
-        self.uploads.bytes += other.uploads.bytes;
-        self.blobs.count += other.blobs.count;
-        self.blobs.bytes += other.blobs.bytes;
+        self.uploads.add_all(other.uploads);
+        self.blobs.add_all(other.blobs);
     }
 
     /// Whether there is nothing at all.

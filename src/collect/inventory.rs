@@ -100,7 +100,7 @@ impl Upload {
     /// Bytes of all its files.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|(_, evidence)| evidence.size).sum()
+        self.files.iter().map(|(_, evidence)| evidence.size).fold(0, u64::saturating_add)
     }
 }
 

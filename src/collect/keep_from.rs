@@ -1,5 +1,6 @@
 //! `--keep-from`: digests and images that are roots whatever the storage says.
 
+use crate::error::shortened;
 use crate::model::{Algorithm, Digest, RepositoryName, Tag};
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +18,7 @@ pub enum KeepFrom {
 
 /// A line that is no digest and no image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {text:?} is neither a digest nor an image (REPOSITORY:TAG, REPOSITORY@DIGEST)")]
+#[error("line {line}: {:?} is neither a digest nor an image (REPOSITORY:TAG, REPOSITORY@DIGEST)", shortened(text))]
 pub struct NotAnImage {
     /// Counted from one.
     pub line: usize,
@@ -125,6 +126,13 @@ mod tests {
         assert_eq!(means("registry.example.com:5000/team/app:1.0"), ["team/app"]);
         assert_eq!(means("registry.example.com/team/app"), ["registry.example.com/team/app", "team/app"]);
         assert_eq!(one("app"), KeepFrom::Tag("app".into(), Tag::new("latest").unwrap()));
+    }
+
+    /// A file that was taken for a list may have one line of any length.
+    #[test]
+    fn reason_is_short_whatever_the_line_is() {
+        let error = KeepFrom::parse_list(&"x ".repeat(1 << 20)).unwrap_err();
+        assert!(error.to_string().len() < 500);
     }
 
     #[test]

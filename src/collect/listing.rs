@@ -40,7 +40,7 @@ impl Builder {
     /// Takes one entry in.
     pub fn see(&mut self, entry: &Entry<'_>) {
         self.inventory.objects += 1;
-        self.inventory.bytes += entry.size;
+        self.inventory.bytes = self.inventory.bytes.saturating_add(entry.size);
         if entry.outside {
             let message =
                 "it is a symbolic link, or lies behind one that leaves the root: it counts, and is never deleted";
@@ -195,6 +195,7 @@ fn resolve(entry: &mut TagEntry, revisions: &[Link], etags_prove: bool) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::collect::blobs::Tally;
     use crate::model::Timestamp;
     use crate::model::digest::hex;
     use md5::Digest as _;
@@ -267,6 +268,20 @@ mod tests {
         let mut entries: Vec<_> = (0..300).map(|at| opaque(layout::layer_link(&name(), &digest(at)))).collect();
         entries.push(opaque(layout::tag_current(&name(), &Tag::new("v1").unwrap())));
         assert_eq!(to_read(&inventory(S3, &entries)), 1);
+    }
+
+    /// A total that began anew would be small, and a small registry has no limit to the share that may go.
+    #[test]
+    fn sizes_that_no_number_holds_make_no_small_registry() {
+        let upload = layout::upload(&name(), "0f8fad5b-d9cb-469f-a165-70867728950e");
+        let file = |name: &str| (format!("{upload}{name}"), u64::MAX - 1, None);
+        let found = inventory(S3, &[file("data"), file("startedat")]);
+        assert_eq!(found.bytes, u64::MAX);
+        assert_eq!(found.repositories[0].uploads.values().next().unwrap().bytes(), u64::MAX);
+        let mut tally = Tally::default();
+        tally.add(u64::MAX);
+        tally.add(2);
+        assert_eq!(tally, Tally { count: 2, bytes: u64::MAX });
     }
 
     #[test]

@@ -85,10 +85,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Puts deletions in order.
+    /// Puts deletions in order, each key once: of two levels the later counts.
     #[must_use]
     pub fn new(mut deletions: Vec<Deletion>) -> Self {
-        // Each key once, as late as anything says.
         deletions.sort_by(|a, b| (a.stage, &a.key, b.level).cmp(&(b.stage, &b.key, a.level)));
         deletions.dedup_by(|a, b| a.key == b.key);
         deletions.sort_by(|a, b| (a.stage, a.level, &a.key).cmp(&(b.stage, b.level, &b.key)));
@@ -107,10 +106,10 @@ impl Plan {
         self.deletions.is_empty()
     }
 
-    /// All bytes of what goes.
+    /// All bytes of what goes; if no number can hold them, the largest.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.deletions.iter().map(|deletion| deletion.evidence.size).sum()
+        self.deletions.iter().map(|deletion| deletion.evidence.size).fold(0, u64::saturating_add)
     }
 }
 
@@ -331,6 +330,14 @@ mod tests {
         let digest = Digest::of(json.as_bytes());
         graph.learn(&digest, Expectation::Manifest, &Fetched::Bytes(json.into()));
         digest
+    }
+
+    /// A plan with one key twice would be saved, and refused when it is to be applied.
+    #[test]
+    fn key_goes_once_whatever_its_levels_are() {
+        let at = |content: &[u8], level| Deletion { level, ..going(&Digest::of(content)) };
+        let plan = Plan::new(vec![at(b"a", 0), at(b"b", 0), at(b"a", 1)]);
+        assert_eq!(plan.deletions(), [at(b"b", 0), at(b"a", 1)]);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub struct RepositoryRow {
 impl RepositoryRow {
     /// The order of reports.
     pub(super) fn largest_first(a: &Self, b: &Self) -> std::cmp::Ordering {
-        let bytes = |row: &Self| row.planned.blobs.bytes + row.planned.uploads.bytes;
+        let bytes = |row: &Self| row.planned.blobs.bytes.saturating_add(row.planned.uploads.bytes);
         bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
     }
 }

@@ -50,7 +50,10 @@ impl AccountFromEnvironment {
                 endpoint::check(&endpoint)
                     .map_err(|why| wrong(format!("`{name}`"), why, "write it as https://HOST"))?,
             ),
-            None => connection.endpoint.or_else(|| connection.suffix.map(|suffix| suffix.endpoint(&account))),
+            None => match (connection.endpoint, connection.suffix) {
+                (None, Some(suffix)) => Some(suffix.endpoint(&account)?),
+                (endpoint, _) => endpoint,
+            },
         };
         Ok(Self { account, endpoint, credential })
     }
@@ -76,8 +79,8 @@ struct Suffix {
 }
 
 impl Suffix {
-    fn endpoint(&self, account: &str) -> String {
-        format!("{}://{account}.blob.{}", self.protocol, self.domain)
+    fn endpoint(&self, account: &str) -> Result<String> {
+        endpoint::check(&format!("{}://{account}.blob.{}", self.protocol, self.domain)).map_err(unusable)
     }
 }
 
@@ -220,6 +223,7 @@ mod tests {
             ("UseDevelopmentStorage=true", "UseDevelopmentStorage is not understood"),
             ("AccountName=a;BlobEndpoint=https://h?sig=hunter2", "carries a query"),
             ("AccountName=a;EndpointSuffix=u:hunter2@h", "carries credentials"),
+            ("AccountName=u:hunter2@h;EndpointSuffix=core.chinacloudapi.cn", "carries credentials"),
             ("AccountName=a;DefaultEndpointsProtocol=hunter2", "neither https nor http"),
         ] {
             let error = refusal(&[(CONNECTION_STRING, text)]);

@@ -47,6 +47,10 @@ fn redis(text: &str) -> Result<RedisCache> {
         Some(Host::Domain(name)) if is_name(name) => name.to_owned(),
         _ => return Err(unusable("its URL names no host", format!("{SHAPE}; {encode}"))),
     };
+    let port = url.port().unwrap_or(DEFAULT_PORT);
+    if port == 0 {
+        return Err(unusable("its URL has port 0, on which no server can be", SHAPE));
+    }
     let decoded = |text: &str| {
         let decoded = percent_decode_str(text).decode_utf8();
         decoded.map(std::borrow::Cow::into_owned).map_err(|_| unusable("its percent-encoding is not UTF-8", encode))
@@ -65,7 +69,7 @@ fn redis(text: &str) -> Result<RedisCache> {
     };
     Ok(RedisCache {
         named_by: OPTION.to_owned(),
-        server: RedisServer::At(HostPort { host, port: url.port().unwrap_or(DEFAULT_PORT) }),
+        server: RedisServer::At(HostPort { host, port }),
         username,
         password: password.map(Secret::new),
         database,
@@ -133,6 +137,7 @@ mod tests {
             ("redis://:hun#ter2@h", "cannot be read"),
             ("redis://hunter2:h/1", "cannot be read"),
             ("redis://h:65536", "cannot be read"),
+            ("redis://h:0/hunter2", "has port 0"),
             ("redis://a%20hunter2", "names no host"),
             ("redis://a,hunter2", "names no host"),
             ("redis://hunter2@h", "a user without a password"),

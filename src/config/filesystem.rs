@@ -68,7 +68,9 @@ fn unfinished_layout(given: &Path, holds_layout: bool, context: &Context<'_>) ->
 
 fn working_directory(context: &Context<'_>) -> Result<std::path::PathBuf> {
     context.env.working_directory().map_err(|error| {
-        Error::new(ErrorKind::Io, "find the working directory").because(error.to_string()).caused_by(error)
+        Error::new(ErrorKind::Io, "find the working directory")
+            .because(error.to_string())
+            .next("go to a directory that exists")
     })
 }
 

@@ -118,9 +118,9 @@ fn host_port(address: &str) -> Result<HostPort, &'static str> {
     let host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
         Some(inner) => inner.ok_or("has a bracket that is not closed")?,
         None if host.contains(':') => return Err("is an IPv6 address without brackets"),
-        None if host.is_empty() => "localhost",
         None => host,
     };
+    let host = if host.is_empty() { "localhost" } else { host };
     let port = port.parse::<u16>().ok().filter(|&port| port > 0).ok_or("has no port between 1 and 65535")?;
     Ok(HostPort { host: host.to_owned(), port })
 }
@@ -271,9 +271,12 @@ mod tests {
 
     #[test]
     fn addresses_are_as_go_dials_them() {
-        for (address, host, port) in
-            [("localhost:6379", "localhost", 6379), ("[::1]:1", "::1", 1), (":6380", "localhost", 6380)]
-        {
+        for (address, host, port) in [
+            ("localhost:6379", "localhost", 6379),
+            ("[::1]:1", "::1", 1),
+            (":6380", "localhost", 6380),
+            ("[]:1", "localhost", 1),
+        ] {
             assert_eq!(host_port(address), Ok(at(host, port)), "{address}");
         }
         assert_eq!(at("::1", 1).to_string(), "[::1]:1");

@@ -22,7 +22,8 @@ pub(super) fn from_file(path: &Path, mut context: Context<'_>) -> Result<Resolve
             }
             _ => ErrorKind::Io,
         };
-        Error::new(kind, DOING).on(&name).because(error.to_string()).caused_by(error)
+        let next = "name the registry's config.yml, and read it as a user who may";
+        Error::new(kind, DOING).on(&name).because(error.to_string()).next(next)
     })?;
     let file = Origin::file(&name);
     let document = yaml::parse(&text, &file).map_err(|malformed| {
@@ -179,6 +180,7 @@ mod tests {
         let fake = Fake::new().variable("REGISTRY_CONFIGURATION_PATH", "/none.yml");
         let error = refused(resolve(None, &Overrides::default(), &fake));
         assert!(error.starts_with("Configuration: read the registry's configuration: /none.yml: "), "{error}");
+        assert!(error.ends_with(" -> name the registry's config.yml, and read it as a user who may"), "{error}");
     }
 
     proptest! {

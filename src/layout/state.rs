@@ -9,6 +9,8 @@ pub const LEASE: &str = "docker/registry/regsweep/lease.json";
 /// What waits to be deleted, and since when.
 pub const PENDING: &str = "docker/registry/regsweep/pending";
 
+/// What the name of a probe begins with, directly below [`ROOT`]; the run follows.
+const PROBE: &str = "probe-";
 /// What the name of a file begins with, directly below [`ROOT`], that is being written.
 pub const DRAFT: &str = "draft-";
 
@@ -19,9 +21,9 @@ pub enum StateKey<'a> {
     Lease,
     /// [`PENDING`].
     Pending,
-    /// Written and removed to learn whether that is allowed.
+    /// `probe-<run>`: written and removed to learn whether that is allowed.
     Probe,
-    /// `draft-...`: a file that was being written.
+    /// `draft-<letters and digits>`: a file that was being written.
     Draft,
     /// `runs/<run>/journal-<part>.jsonl`: pointers that a run was about to delete.
     Journal {
@@ -55,8 +57,8 @@ impl<'a> StateKey<'a> {
         match *parts.as_slice() {
             ["lease.json"] => Self::Lease,
             ["pending"] => Self::Pending,
-            [name] if name.starts_with("probe-") => Self::Probe,
-            [name] if name.starts_with(DRAFT) => Self::Draft,
+            [name] if name.strip_prefix(PROBE).is_some_and(is_run) => Self::Probe,
+            [name] if name.strip_prefix(DRAFT).is_some_and(is_run) => Self::Draft,
             ["runs", run, "done.json"] if is_run(run) => Self::Done { run },
             ["runs", run, file] if is_run(run) => {
                 part_of(file).map_or(Self::Unrecognized, |part| Self::Journal { run, part })
@@ -83,7 +85,7 @@ pub fn is_run(text: &str) -> bool {
 /// The key that a run writes and removes to learn whether that is allowed.
 #[must_use]
 pub fn probe(run: &str) -> String {
-    format!("{ROOT}probe-{run}")
+    format!("{ROOT}{PROBE}{run}")
 }
 
 /// The key of a part of a run's journal.
@@ -143,6 +145,10 @@ mod tests {
             "docker/registry/regsweep/runs/a/journal-+00001.jsonl",
             "docker/registry/regsweep/aside/a/sha256/xyz",
             "docker/registry/regsweep/aside/a/b/sha256/xyz",
+            "docker/registry/regsweep/probe-",
+            "docker/registry/regsweep/probe-a\u{1b}[2J",
+            "docker/registry/regsweep/probe-notes.txt",
+            "docker/registry/regsweep/draft-of my plan.md",
         ] {
             assert_eq!(StateKey::parse(key), StateKey::Unrecognized, "{key}");
         }

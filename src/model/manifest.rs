@@ -6,6 +6,7 @@
 
 use super::digest::Digest;
 use super::media_type::{Kind, MediaType};
+use crate::error::shortened;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
@@ -53,8 +54,9 @@ impl Manifest {
         if bytes.is_empty() {
             return Err(Unreadable("empty manifest".into()));
         }
+        // Why is kept for each that cannot be read, and may repeat what stands there.
         let fields: Fields =
-            serde_json::from_slice(bytes).map_err(|error| Unreadable(format!("no manifest: {error}")))?;
+            serde_json::from_slice(bytes).map_err(|error| Unreadable(shortened(&format!("no manifest: {error}"))))?;
         fields.into_manifest()
     }
 }
@@ -89,7 +91,7 @@ impl Fields {
             let what = self.media_type.filter(|media_type| !media_type.is_empty());
             let version = self.schema_version.map_or_else(|| "none".into(), |version| version.to_string());
             return Err(Unreadable(match what {
-                Some(media_type) => format!("manifest of unknown media type {media_type:?}"),
+                Some(media_type) => format!("manifest of unknown media type {:?}", shortened(&media_type)),
                 None => format!("manifest of unknown kind (no media type, schema version {version})"),
             }));
         }
@@ -339,6 +341,18 @@ mod tests {
     fn manifest_larger_than_the_registry_reads_is_unreadable() {
         let json = format!(r#"{{"schemaVersion":2,"config":{},"x":"{}"}}"#, descriptor("c"), " ".repeat(4 << 20));
         assert!(reason(&json).contains("the registry reads 4194304 at most"));
+    }
+
+    #[test]
+    fn reason_is_short_whatever_the_manifest_is() {
+        let word = "x".repeat(1 << 20);
+        for json in [
+            format!(r#"{{"mediaType":"{word}"}}"#),
+            format!(r#"{{"schemaVersion":2,"layers":[{{"digest":"{word}"}}]}}"#),
+            format!(r#"{{"schemaVersion":"{word}"}}"#),
+        ] {
+            assert!(reason(&json).len() < 400, "{}", reason(&json).len());
+        }
     }
 
     proptest! {

@@ -147,7 +147,10 @@ pub(super) async fn blobs(
     let mut pages = storage.list(Area::Blobs);
     while let Some(page) = pages.try_next().await? {
         page.entries().for_each(|entry| judge.see(&entry));
-        observer.notice(Event::Progress(page.len() as u64, page.entries().map(|entry| entry.size).sum()));
+        observer.notice(Event::Progress(
+            page.len() as u64,
+            page.entries().map(|entry| entry.size).fold(0, u64::saturating_add),
+        ));
     }
     observer.notice(Event::End);
     Ok(judge.finish())

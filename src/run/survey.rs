@@ -103,7 +103,9 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
     let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
     findings.of_these_untagged = untagged.count() as u64;
     findings.repositories_with_manifests = with_manifests.count() as u64;
-    findings.bytes = scan.inventory.bytes + scan.blobs.found.bytes + scan.blobs.unrecognized.bytes;
+    findings.bytes = [scan.blobs.found.bytes, scan.blobs.unrecognized.bytes]
+        .into_iter()
+        .fold(scan.inventory.bytes, u64::saturating_add);
     findings.planned_bytes = plan.bytes();
 }
 

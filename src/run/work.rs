@@ -155,12 +155,12 @@ impl Work<'_> {
                 break;
             }
             // What is larger than what is left waits for a run with more; what comes after it may fit.
-            if bounds.bytes.is_some_and(|limit| self.bytes + size > limit) {
+            if bounds.bytes.is_some_and(|limit| self.bytes.saturating_add(size) > limit) {
                 self.done.stopped = self.done.stopped.or(Some(Stopped::Bytes));
                 continue;
             }
             self.objects += 1;
-            self.bytes += size;
+            self.bytes = self.bytes.saturating_add(size);
             within.push(*number);
         }
         within

@@ -1,5 +1,6 @@
 //! What a store's error means, for the person who has to do something about it.
 
+pub use crate::error::shortened;
 use crate::error::{Error, ErrorKind};
 use regex::Regex;
 use std::error::Error as _;
@@ -148,16 +149,6 @@ pub fn code(text: &str) -> Option<String> {
     Some(CODE.captures(text)?.get(1)?.as_str().to_owned())
 }
 
-/// A failed batch names all of its keys; nobody reads these.
-#[must_use]
-pub fn shortened(text: &str) -> String {
-    const LONGEST: usize = 300;
-    if text.chars().count() <= LONGEST {
-        return text.to_owned();
-    }
-    text.chars().take(LONGEST).chain("...".chars()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,10 +184,5 @@ mod tests {
         }
         let missing = listing(&generic("<Code>NoSuchBucket</Code>"), "x");
         assert_eq!(missing.kind(), ErrorKind::Configuration);
-    }
-
-    #[test]
-    fn long_errors_are_cut() {
-        assert_eq!(shortened(&"é".repeat(1000)).chars().count(), 303);
     }
 }

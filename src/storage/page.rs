@@ -6,6 +6,7 @@
 //! building the request.
 
 use crate::collect::entry::Entry;
+use crate::error::shortened;
 use crate::model::Timestamp;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, Event};
@@ -96,7 +97,7 @@ pub enum Dialect {
 
 /// A listing that cannot be understood. Nothing may be decided on it.
 #[derive(Debug, thiserror::Error)]
-#[error("the store's listing cannot be understood: {0}")]
+#[error("the store's listing cannot be understood: {}", shortened(.0))]
 pub struct NotAListing(String);
 
 /// Reads one answer to a listing request.
@@ -353,6 +354,15 @@ mod tests {
         assert!(parse(odd.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("True"));
         assert!(parse(b"<html></html>", Dialect::S3).unwrap_err().to_string().contains("begins with <html>"));
         assert!(parse(b"<Error><Code>SlowDown</Code></Error>", Dialect::S3).is_err());
+    }
+
+    #[test]
+    fn reason_is_short_whatever_the_answer_is() {
+        let long = "x".repeat(1 << 20);
+        for body in [format!("<{long}/>"), format!("<ListBucketResult></{long}>")] {
+            let error = parse(body.as_bytes(), Dialect::S3).unwrap_err().to_string();
+            assert!(error.len() < 400, "{}", error.len());
+        }
     }
 
     #[test]

@@ -24,13 +24,13 @@ pub(super) async fn ask(cloud: &Cloud) -> StoreKeeps {
         Backend::Gcs(_) => {
             let reply = signed.get("?fields=versioning,softDeletePolicy,retentionPolicy,lifecycle").await;
             granted(reply, "storage.buckets.get")
-                .and_then(|reply| gcs(&reply, &prefix))
+                .and_then(|reply| gcs(&reply.body, &prefix))
                 .unwrap_or_else(StoreKeeps::not_known)
         }
         Backend::Azure(_) => {
             let reply = signed.get("?restype=service&comp=properties").await;
             let permission = "Microsoft.Storage/storageAccounts/blobServices/read";
-            granted(reply, permission).and_then(|reply| azure(&reply)).unwrap_or_else(StoreKeeps::not_known)
+            granted(reply, permission).and_then(|reply| azure(&reply.body)).unwrap_or_else(StoreKeeps::not_known)
         }
     }
 }
@@ -55,7 +55,7 @@ fn strange() -> String {
 
 async fn s3(signed: &Signed, prefix: &str) -> StoreKeeps {
     let status =
-        granted(signed.get("?versioning=").await, "s3:GetBucketVersioning").and_then(|reply| versioning(&reply));
+        granted(signed.get("?versioning=").await, "s3:GetBucketVersioning").and_then(|reply| versioning(&reply.body));
     let how = match status {
         Ok(Versioning::Never) => return StoreKeeps::NOTHING,
         Ok(Versioning::Enabled) => How::Versioning,
@@ -63,10 +63,10 @@ async fn s3(signed: &Signed, prefix: &str) -> StoreKeeps {
         Err(why) => return StoreKeeps::not_known(why),
     };
     let (lock, rules) = tokio::join!(signed.get("?object-lock="), signed.get("?lifecycle="));
-    let lock =
-        absent_or(lock, "s3:GetBucketObjectLockConfiguration").map(|reply| reply.and_then(|reply| lock_of(&reply)));
+    let lock = absent_or(lock, "s3:GetBucketObjectLockConfiguration")
+        .map(|reply| reply.and_then(|reply| lock_of(&reply.body)));
     let rules = absent_or(rules, "s3:GetLifecycleConfiguration")
-        .and_then(|reply| reply.map_or(Ok(None), |reply| noncurrent_days(&reply, prefix)));
+        .and_then(|reply| reply.map_or(Ok(None), |reply| noncurrent_days(&reply.body, prefix)));
     versioned(how, lock, rules)
 }
 
@@ -97,17 +97,24 @@ fn versioned(how: How, lock: Result<Option<Lock>, String>, rules: Result<Option<
     StoreKeeps { deleted: Deleted::Held { how, period }, locked }
 }
 
+/// Whether a bucket of S3 keeps old versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Versioning {
+pub enum Versioning {
+    /// It keeps none, and has none.
     Never,
+    /// It keeps each.
     Enabled,
+    /// It keeps those that it has.
     Suspended,
 }
 
 /// Reads `VersioningConfiguration`; emulators name it otherwise. Some S3 servers answer any question about a bucket with
 /// its listing: that says nothing of versions.
-fn versioning(reply: &Reply) -> Result<Versioning, String> {
-    let root = Element::parse(&reply.body).filter(|root| root.name.contains("Versioning")).ok_or_else(strange)?;
+///
+/// # Errors
+/// If it is no such answer, in words.
+pub fn versioning(body: &[u8]) -> Result<Versioning, String> {
+    let root = Element::parse(body).filter(|root| root.name.contains("Versioning")).ok_or_else(strange)?;
     match root.text_of("Status") {
         None | Some("") => Ok(Versioning::Never),
         Some("Enabled") => Ok(Versioning::Enabled),
@@ -118,13 +125,15 @@ fn versioning(reply: &Reply) -> Result<Versioning, String> {
 
 /// A bucket that can lock versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Lock {
+pub struct Lock {
     /// For how long it locks each, from its writing on, unless somebody says otherwise.
-    from_writing: Option<Duration>,
+    pub from_writing: Option<Duration>,
 }
 
-fn lock_of(reply: &Reply) -> Option<Lock> {
-    let root = Element::parse(&reply.body).filter(|root| root.name.contains("ObjectLock"))?;
+/// Reads `ObjectLockConfiguration`; nothing where versions cannot be locked.
+#[must_use]
+pub fn lock_of(body: &[u8]) -> Option<Lock> {
+    let root = Element::parse(body).filter(|root| root.name.contains("ObjectLock"))?;
     if root.text_of("ObjectLockEnabled") != Some("Enabled") {
         return None;
     }
@@ -137,8 +146,11 @@ fn lock_of(reply: &Reply) -> Option<Lock> {
 }
 
 /// After how many days the rules of a bucket remove an old version of any key below `prefix`, if they do.
-fn noncurrent_days(reply: &Reply, prefix: &str) -> Result<Option<u64>, String> {
-    let root = Element::parse(&reply.body).filter(|root| root.name.contains("Lifecycle")).ok_or_else(strange)?;
+///
+/// # Errors
+/// If it is no such answer, in words.
+pub fn noncurrent_days(body: &[u8], prefix: &str) -> Result<Option<u64>, String> {
+    let root = Element::parse(body).filter(|root| root.name.contains("Lifecycle")).ok_or_else(strange)?;
     let rules = root.children.iter().filter(|rule| rule.name == "Rule" && covers(rule, prefix));
     let days = rules.filter_map(|rule| {
         let expiration = rule.child("NoncurrentVersionExpiration")?;
@@ -164,9 +176,12 @@ fn days_of(days: u64) -> Duration {
     DAY.saturating_mul(u32::try_from(days).unwrap_or(u32::MAX))
 }
 
-/// Reads a bucket's resource.
-fn gcs(reply: &Reply, prefix: &str) -> Result<StoreKeeps, String> {
-    let bucket: Value = serde_json::from_slice(&reply.body).map_err(|_| strange())?;
+/// Reads a bucket's resource (Google), for the keys below `prefix`.
+///
+/// # Errors
+/// If it is no such answer, in words.
+pub fn gcs(body: &[u8], prefix: &str) -> Result<StoreKeeps, String> {
+    let bucket: Value = serde_json::from_slice(body).map_err(|_| strange())?;
     if !bucket.is_object() {
         return Err(strange());
     }
@@ -220,9 +235,11 @@ fn days_of_rule(rule: &Value, prefix: &str) -> Option<u64> {
 }
 
 /// Reads the properties of the blob service. They tell of soft delete; versions are a matter of the management API.
-fn azure(reply: &Reply) -> Result<StoreKeeps, String> {
-    let root =
-        Element::parse(&reply.body).filter(|root| root.name == "StorageServiceProperties").ok_or_else(strange)?;
+///
+/// # Errors
+/// If it is no such answer, in words.
+pub fn azure(body: &[u8]) -> Result<StoreKeeps, String> {
+    let root = Element::parse(body).filter(|root| root.name == "StorageServiceProperties").ok_or_else(strange)?;
     let policy = root.child("DeleteRetentionPolicy").filter(|policy| policy.text_of("Enabled") == Some("true"));
     let Some(policy) = policy else {
         return Err("soft delete is off; of versions Azure tells the management API only".into());
@@ -250,7 +267,7 @@ mod tests {
 
     #[test]
     fn versioning_is_what_the_bucket_says_and_nothing_else() {
-        let of = |body: &str| versioning(&reply(200, body));
+        let of = |body: &str| versioning(body.as_bytes());
         let xmlns = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
         assert_eq!(of(&format!("<VersioningConfiguration {xmlns}/>")), Ok(Versioning::Never));
         assert_eq!(of(&format!("<GetBucketVersioningResponse {xmlns}/>")), Ok(Versioning::Never));
@@ -294,7 +311,7 @@ mod tests {
     }
 
     fn lock(body: &str) -> Option<Lock> {
-        lock_of(&reply(200, &format!("<ObjectLockConfiguration>{body}</ObjectLockConfiguration>")))
+        lock_of(format!("<ObjectLockConfiguration>{body}</ObjectLockConfiguration>").as_bytes())
     }
 
     #[test]
@@ -307,11 +324,11 @@ mod tests {
         assert_eq!(lock(&rule("<Years>2</Years>")), Some(Lock { from_writing: Some(days_of(730)) }));
         assert_eq!(lock(on), Some(Lock { from_writing: None }));
         assert_eq!(lock(""), None);
-        assert_eq!(lock_of(&reply(200, "<ListBucketResult/>")), None);
+        assert_eq!(lock_of(b"<ListBucketResult/>"), None);
     }
 
     fn rules(rules: &str) -> Result<Option<u64>, String> {
-        noncurrent_days(&reply(200, &format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>")), PREFIX)
+        noncurrent_days(format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>").as_bytes(), PREFIX)
     }
 
     fn rule(filter: &str, expiration: &str) -> String {
@@ -355,7 +372,7 @@ mod tests {
         let two = rule("", "<NoncurrentDays>30</NoncurrentDays>") + &rule("", "<NoncurrentDays>9</NoncurrentDays>");
         assert_eq!(rules(&two), Ok(Some(9)), "the first that takes it");
         assert_eq!(rules("<Rule><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"), Ok(None));
-        assert!(noncurrent_days(&reply(200, "{}"), PREFIX).is_err());
+        assert!(noncurrent_days(b"{}", PREFIX).is_err());
     }
 
     #[test]
@@ -379,7 +396,7 @@ mod tests {
     }
 
     fn bucket(text: &str) -> Result<StoreKeeps, String> {
-        gcs(&reply(200, text), PREFIX)
+        gcs(text.as_bytes(), PREFIX)
     }
 
     #[test]
@@ -428,12 +445,12 @@ mod tests {
     #[test]
     fn azure_tells_of_soft_delete_and_not_of_versions() {
         let of = |policy: &str| {
-            azure(&reply(
-                200,
-                &format!(
+            azure(
+                format!(
                     "\u{feff}<?xml version=\"1.0\"?><StorageServiceProperties><Logging><RetentionPolicy><Enabled>true</Enabled><Days>1</Days></RetentionPolicy></Logging>{policy}</StorageServiceProperties>"
-                ),
-            ))
+                )
+                .as_bytes(),
+            )
         };
         let on = "<DeleteRetentionPolicy><AllowPermanentDelete>false</AllowPermanentDelete><Enabled>true</Enabled><Days>14</Days></DeleteRetentionPolicy>";
         assert_eq!(of(on), Ok(StoreKeeps::held(How::SoftDelete, days_period(14, false))));
@@ -442,6 +459,6 @@ mod tests {
         {
             assert!(of(off).is_err_and(|why| why.starts_with("soft delete is off")), "{off}");
         }
-        assert!(azure(&reply(200, "<EnumerationResults/>")).is_err());
+        assert!(azure(b"<EnumerationResults/>").is_err());
     }
 }

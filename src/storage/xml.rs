@@ -5,10 +5,13 @@ use quick_xml::events::Event;
 
 /// An element: its name without a prefix, its own text, and what is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Element {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) children: Vec<Element>,
+pub struct Element {
+    /// Its name without a prefix.
+    pub name: String,
+    /// Its own text, without that of what is in it.
+    pub text: String,
+    /// What is in it.
+    pub children: Vec<Element>,
 }
 
 /// Deeper than this no answer nests.
@@ -16,7 +19,8 @@ const DEEPEST: usize = 16;
 
 impl Element {
     /// The root of an answer; none if it is cut off, or no XML.
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
         let mut reader = Reader::from_reader(body);
         let named = |name: &[u8]| Self { name: String::from_utf8_lossy(name).into_owned(), ..Self::default() };
         // The first is no element: the root ends up in it.
@@ -51,17 +55,20 @@ impl Element {
     }
 
     /// The first element in it of that name.
-    pub(super) fn child(&self, name: &str) -> Option<&Self> {
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// The text of the first element in it of that name.
-    pub(super) fn text_of(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn text_of(&self, name: &str) -> Option<&str> {
         self.child(name).map(|child| child.text.trim())
     }
 
     /// The number in the first element in it of that name.
-    pub(super) fn number_of(&self, name: &str) -> Option<u64> {
+    #[must_use]
+    pub fn number_of(&self, name: &str) -> Option<u64> {
         self.text_of(name)?.parse().ok()
     }
 }

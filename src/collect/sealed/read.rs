@@ -8,7 +8,7 @@ use super::line::Line;
 use super::write::{Seal, Totals};
 use crate::collect::plan::Stage;
 use crate::collect::report::PlanRow;
-use crate::error::Code;
+use crate::error::{Code, shortened};
 use crate::model::Digest;
 use sha2::Digest as _;
 
@@ -143,7 +143,7 @@ impl Reader {
     fn line(&mut self, line: &[u8], see: &mut impl FnMut(Line)) -> Result<(), Unsound> {
         self.lines += 1;
         let number = self.lines;
-        let altered = |why: String| Unsound::Altered(format!("line {number}: {why}"));
+        let altered = |why: String| Unsound::Altered(format!("line {number}: {}", shortened(&why)));
         let text = std::str::from_utf8(line).map_err(|_| altered("it is not UTF-8".into()));
         if self.header.is_none() {
             self.header = Some(header(text.unwrap_or_default())?);
@@ -212,10 +212,13 @@ fn header(text: &str) -> Result<Header, Unsound> {
     Header::parse(text).map_err(|why| match why {
         NotAHeader::Foreign => Unsound::Unknown("it is no plan: its first line is no plan's header".into()),
         NotAHeader::Schema(schema) => {
+            let schema = shortened(&schema);
             Unsound::Unknown(format!("its schema is {schema:?}, and this version of regsweep reads {SCHEMA}"))
         }
         NotAHeader::Wrong(why, version) => Unsound::Unknown(format!(
-            "its header is not understood: {why} (regsweep {version} made it; this is {})",
+            "its header is not understood: {} (regsweep {} made it; this is {})",
+            shortened(&why),
+            shortened(&version),
             env!("CARGO_PKG_VERSION")
         )),
     })
@@ -357,6 +360,21 @@ mod tests {
         assert!(told(other.as_bytes()).contains("regsweep.plan/2"));
         let newer = String::from_utf8(sample()).unwrap().replacen("\"defer\"", "\"keep_signed\":true,\"defer\"", 1);
         assert!(told(newer.as_bytes()).contains("keep_signed"));
+    }
+
+    #[test]
+    fn reason_is_short_whatever_the_file_is() {
+        let long = "x".repeat(1 << 20);
+        let head = String::from_utf8(lines_of(&sample())[0].to_vec()).unwrap();
+        let second = format!("{head}{{\"{}\":1}}\n", &long[..LARGEST_LINE / 2]);
+        for file in [
+            head.replace("regsweep.plan/1", &format!("regsweep.plan/{long}")),
+            head.replacen('{', &format!("{{\"{long}\":1,"), 1),
+            second,
+        ] {
+            let error = read(file.as_bytes()).unwrap_err().to_string();
+            assert!(error.len() < 800, "{}", error.len());
+        }
     }
 
     #[test]

@@ -1,23 +1,31 @@
 //! What S3 answers to `DeleteObjects`, key by key, and what stores say of what they keep.
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesRef, Event};
 use std::collections::HashMap;
 
 /// What the store said of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub enum Said {
+    /// It is gone.
     Deleted,
-    Error { code: String, message: String },
+    /// It was not deleted, or nobody knows: why.
+    Error {
+        /// The store's word.
+        code: String,
+        /// The store's words.
+        message: String,
+    },
 }
 
 /// Reads an answer. Keys that it does not name, and all if it is cut off or no answer at all, are simply not in the map:
 /// nobody knows what became of them.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) keys: HashMap<String, Said>,
+pub struct Answer {
+    /// What it says of each key that it names.
+    pub keys: HashMap<String, Said>,
     /// Whether a delete left a delete marker: then it freed nothing, and the object is an old version now.
-    pub(super) leaves_markers: bool,
+    pub leaves_markers: bool,
 }
 
 #[derive(Default)]
@@ -27,56 +35,70 @@ struct Item {
     message: String,
 }
 
-pub(super) fn parse(body: &[u8]) -> Answer {
+/// Reads an answer of S3, as far as it goes.
+#[must_use]
+pub fn parse(body: &[u8]) -> Answer {
     let mut answer = Answer::default();
     let mut reader = Reader::from_reader(body);
-    let (mut item, mut text) = (Item::default(), String::new());
+    // The text of the element that was opened last; none if another stands within it, or a part of it cannot be read:
+    // what is left of a key may be another key.
+    let (mut item, mut text) = (Item::default(), None);
     loop {
         match reader.read_event() {
             Ok(Event::Start(start)) => {
                 if matches!(start.local_name().as_ref(), b"Deleted" | b"Error") {
                     item = Item::default();
                 }
-                text.clear();
+                text = Some(String::new());
             }
-            Ok(Event::Text(part)) => text.push_str(&part.decode().unwrap_or_default()),
-            Ok(Event::CData(part)) => text.push_str(&part.decode().unwrap_or_default()),
-            Ok(Event::GeneralRef(part)) => {
-                if let Ok(Some(character)) = part.resolve_char_ref() {
-                    text.push(character);
-                } else {
-                    let name = part.decode().unwrap_or_default();
-                    text.push_str(quick_xml::escape::resolve_predefined_entity(&name).unwrap_or_default());
+            Ok(Event::Empty(_)) => text = None,
+            Ok(Event::Text(part)) => text = joined(text, part.decode().ok().as_deref()),
+            Ok(Event::CData(part)) => text = joined(text, part.decode().ok().as_deref()),
+            Ok(Event::GeneralRef(part)) => text = joined(text, resolved(&part).as_deref()),
+            Ok(Event::End(end)) => {
+                let text = text.take();
+                match end.local_name().as_ref() {
+                    b"Key" => item.key = text,
+                    b"Code" => item.code = text.unwrap_or_default(),
+                    b"Message" => item.message = text.unwrap_or_default(),
+                    b"DeleteMarker" => answer.leaves_markers |= text.is_some_and(|text| text.trim() == "true"),
+                    b"Deleted" => {
+                        if let Some(key) = item.key.take() {
+                            answer.keys.entry(key).or_insert(Said::Deleted);
+                        }
+                    }
+                    b"Error" => {
+                        let Item { key, code, message } = std::mem::take(&mut item);
+                        if let Some(key) = key {
+                            // If the store says both, the worse counts.
+                            answer.keys.insert(key, Said::Error { code, message });
+                        }
+                    }
+                    _ => {}
                 }
             }
-            Ok(Event::End(end)) => match end.local_name().as_ref() {
-                b"Key" => item.key = Some(std::mem::take(&mut text)),
-                b"Code" => item.code = std::mem::take(&mut text),
-                b"Message" => item.message = std::mem::take(&mut text),
-                b"DeleteMarker" => answer.leaves_markers |= text.trim() == "true",
-                b"Deleted" => {
-                    if let Some(key) = item.key.take() {
-                        answer.keys.entry(key).or_insert(Said::Deleted);
-                    }
-                }
-                b"Error" => {
-                    let Item { key, code, message } = std::mem::take(&mut item);
-                    if let Some(key) = key {
-                        // If the store says both, the worse counts.
-                        answer.keys.insert(key, Said::Error { code, message });
-                    }
-                }
-                _ => {}
-            },
             Ok(Event::Eof) | Err(_) => return answer,
             Ok(_) => {}
         }
     }
 }
 
+fn joined(text: Option<String>, part: Option<&str>) -> Option<String> {
+    Some(text? + part?)
+}
+
+fn resolved(reference: &BytesRef<'_>) -> Option<String> {
+    if let Some(character) = reference.resolve_char_ref().ok()? {
+        return Some(character.into());
+    }
+    let name = reference.decode().ok()?;
+    quick_xml::escape::resolve_predefined_entity(&name).map(Into::into)
+}
+
 /// What a batch of Azure says of what was deleted: kept (soft delete, versions), or gone for good. Nothing where no part
 /// says either.
-pub(super) fn is_kept_by_azure(body: &[u8]) -> Option<bool> {
+#[must_use]
+pub fn is_kept_by_azure(body: &[u8]) -> Option<bool> {
     let text = String::from_utf8_lossy(body);
     let headers = text.lines().filter_map(|line| line.split_once(':'));
     let said = headers.filter(|(name, _)| name.eq_ignore_ascii_case("x-ms-delete-type-permanent"));
@@ -122,6 +144,18 @@ mod tests {
         assert_eq!(answer.keys.get("a&b"), Some(&Said::Deleted));
         assert_eq!(answer.keys.get("c"), Some(&Said::Error { code: "AccessDenied".into(), message: "no".into() }));
         assert_eq!(answer.keys.len(), 2);
+    }
+
+    #[test]
+    fn what_is_left_of_a_key_is_no_key() {
+        for key in ["a<b/>c", "<b/>c", "a<b>c</b>d", "a&nonsense;c", "a&#x110000;c", "a<!-- x --><b></b>"] {
+            let body = format!("<DeleteResult><Deleted><Key>{key}</Key></Deleted></DeleteResult>");
+            assert!(parse(body.as_bytes()).keys.is_empty(), "{key}");
+        }
+        let broken = b"<DeleteResult><Error><Key>a\xffb</Key><Code>x</Code></Error></DeleteResult>";
+        assert!(parse(broken).keys.is_empty());
+        let whole = parse(b"<DeleteResult><Deleted><Key>a<!-- x -->b&amp;<![CDATA[c]]></Key></Deleted></DeleteResult>");
+        assert_eq!(whole.keys.keys().collect::<Vec<_>>(), ["ab&c"]);
     }
 
     #[test]

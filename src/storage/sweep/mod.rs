@@ -3,7 +3,7 @@
 //! Everything here takes exact keys, of a plan or of regsweep's own, never a prefix, and ends each of them in exactly one
 //! outcome.
 
-mod answer;
+pub mod answer;
 mod aside;
 mod batch;
 mod files;

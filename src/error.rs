@@ -31,6 +31,41 @@ pub enum ErrorKind {
     Bug,
 }
 
+/// Why a run refused to begin, where nothing of the storage was judged. Nobody can allow these. Scripts rely on the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// A plan ends too early.
+    PlanTorn,
+    /// A plan is not what was sealed.
+    PlanAltered,
+    /// A plan is none, or one that this version does not understand.
+    PlanUnknown,
+    /// A plan was made too long ago.
+    PlanExpired,
+    /// A plan was made later than now.
+    PlanFromFuture,
+    /// A plan was made for another storage.
+    PlanForeign,
+    /// Another run holds the lease, or has taken it.
+    Lease,
+}
+
+impl Code {
+    /// The word in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PlanTorn => "plan-torn",
+            Self::PlanAltered => "plan-altered",
+            Self::PlanUnknown => "plan-unknown",
+            Self::PlanExpired => "plan-expired",
+            Self::PlanFromFuture => "plan-from-future",
+            Self::PlanForeign => "plan-foreign",
+            Self::Lease => "lease",
+        }
+    }
+}
+
 /// An error with everything a person needs: what, where, why, and what next.
 #[derive(Debug)]
 pub struct Error {
@@ -40,6 +75,7 @@ pub struct Error {
     why: Option<String>,
     next: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    code: Option<Code>,
 }
 
 /// The crate's result.
@@ -48,7 +84,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// `doing` completes "failed: ...", for example "list the repositories".
     pub fn new(kind: ErrorKind, doing: impl Into<String>) -> Self {
-        Self { kind, doing: doing.into(), key: None, why: None, next: None, source: None }
+        Self { kind, doing: doing.into(), key: None, why: None, next: None, source: None, code: None }
+    }
+
+    /// The word of a refusal, for scripts.
+    #[must_use]
+    pub fn code(mut self, code: Code) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// The key, file or setting it happened on.
@@ -83,6 +126,12 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// The word of a refusal, if this is one and has a word.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Code> {
+        self.code
     }
 
     /// What to do next, if there is something to say.

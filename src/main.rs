@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
-use regsweep::cli::{garbage_collect, pending, plan, restore};
+use regsweep::cli::{apply, garbage_collect, pending, plan, restore, show};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,6 +13,8 @@ fn main() -> ExitCode {
     ExitCode::from(match &cli.command {
         Command::GarbageCollect(args) => garbage_collect::run(args, &cli.common),
         Command::Plan(args) => plan::run(args, &cli.common),
+        Command::Show(args) => show::run(args, &cli.common),
+        Command::Apply(args) => apply::run(args, &cli.common),
         Command::Restore(args) => restore::run(args, &cli.common),
         Command::Pending(args) => pending::run(args, &cli.common),
     })

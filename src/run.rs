@@ -5,8 +5,11 @@
 
 mod again;
 mod content;
+mod evict;
 mod lease;
 pub mod left;
+mod marking;
+mod order;
 mod recheck;
 mod record;
 pub mod restore;
@@ -17,101 +20,29 @@ mod survey;
 mod work;
 
 pub use lease::Tenure;
+pub use order::{Order, Stop};
 pub use work::{Bounds, Done, Stopped};
 
-use crate::collect::options::{Mode, Options};
+use crate::collect::options::Mode;
 use crate::collect::outcome::Outcomes;
 use crate::collect::plan::Plan;
 use crate::collect::refusal::Refusal;
 use crate::collect::report::Scan;
 use crate::collect::state::journal::Removed;
-use crate::collect::state::pending::Pending;
+use crate::collect::state::taken::Taken;
+use crate::collect::store_keeps::StoreKeeps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Observer;
 use crate::model::Timestamp;
+use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
 use crate::storage::sweep::{Approved, Sweeper, forget, put_back};
 use again::Look;
 use left::{Depth, Left};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
 use work::Work;
-
-/// What a run works with.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// The run's name.
-    pub run: String,
-    /// The command.
-    pub command: &'static str,
-    /// This machine's name, for the lease.
-    pub host: String,
-    /// The registry's storage, as the report prints it.
-    pub location: String,
-    /// Whether its configuration is Harbor's.
-    pub harbor: bool,
-    /// All that decides.
-    pub options: Options,
-    /// How much this run may do.
-    pub bounds: Bounds,
-    /// This machine's clock, read once.
-    pub started: Timestamp,
-    /// When that was.
-    pub begun: Instant,
-    /// How many requests are in flight at most.
-    pub concurrency: usize,
-}
-
-impl Order {
-    /// This machine's time now.
-    #[must_use]
-    pub fn local_now(&self) -> Timestamp {
-        self.started.plus(self.begun.elapsed())
-    }
-
-    /// The storage's time now, where it tells it: leases and waits are measured by one clock, whoever is at work.
-    #[must_use]
-    pub fn now(&self, storage: &dyn Storage) -> Timestamp {
-        storage.time().unwrap_or_else(|| self.local_now())
-    }
-
-    fn clock(&self) -> impl Fn(&Opened) -> Timestamp + Send + Sync + use<> {
-        let (started, begun) = (self.started, self.begun);
-        move |opened| opened.reader().time().unwrap_or_else(|| started.plus(begun.elapsed()))
-    }
-}
-
-/// How a run is told to stop: nothing new is begun, and what is on its way is waited for.
-#[derive(Debug, Default)]
-pub struct Stop {
-    requested: AtomicBool,
-    notify: Notify,
-}
-
-impl Stop {
-    /// Asks the run to stop.
-    pub fn request(&self) {
-        self.requested.store(true, Ordering::SeqCst);
-        self.notify.notify_waiters();
-    }
-
-    /// Whether it was asked to.
-    #[must_use]
-    pub fn is_requested(&self) -> bool {
-        self.requested.load(Ordering::SeqCst)
-    }
-
-    /// Ends when the run is asked to stop.
-    pub async fn requested(&self) {
-        let notified = self.notify.notified();
-        if !self.is_requested() {
-            notified.await;
-        }
-    }
-}
 
 /// What a survey came to.
 #[derive(Debug)]
@@ -122,6 +53,8 @@ pub struct Survey {
     pub plan: Plan,
     /// What speaks against it.
     pub refusals: Vec<Refusal>,
+    /// What the store does with what is deleted.
+    pub store_keeps: StoreKeeps,
     /// Time for listing and reading.
     pub scanning: Duration,
     /// Time for deciding.
@@ -132,15 +65,36 @@ pub struct Survey {
     pub listing: Duration,
 }
 
+/// What a run has beside the storage itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Equipment<'a> {
+    /// Its lease, if it keeps anything in the storage.
+    pub tenure: Option<&'a Tenure>,
+    /// What earlier runs have left.
+    pub left: &'a Left,
+    /// The registry's Redis, if it caches there.
+    pub cache: Option<&'a Evictor>,
+}
+
 /// Takes the lease, makes sure that this run may write and delete, and puts back what a run that was killed has left
 /// aside: it is judged anew.
 ///
 /// # Errors
-/// If another run is at work, or a right is missing.
-pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
-    let lease = left::read(opened.reader(), Depth::Deciding).await?.lease;
-    let tenure = lease::take(opened, order, lease).await?;
-    match prepare(opened, order).await {
+/// If another run is at work, a right is missing, or the run is told to stop: then the lease is given back.
+pub async fn begin(opened: &Opened, order: &Order, stop: &Stop) -> Result<(Tenure, Left)> {
+    let tenure = tokio::select! {
+        tenure = lease::take(opened, order) => tenure?,
+        () = stop.requested() => {
+            // Perhaps it was written a moment ago: nobody shall wait for it to end by itself.
+            lease::withdraw(opened, &order.run).await;
+            return Err(interrupted());
+        }
+    };
+    let prepared = tokio::select! {
+        prepared = prepare(opened, order) => prepared,
+        () = stop.requested() => Err(interrupted()),
+    };
+    match prepared {
         Ok(left) => Ok((tenure, left)),
         Err(error) => {
             tenure.give_back().await;
@@ -149,10 +103,18 @@ pub async fn begin(opened: &Opened, order: &Order) -> Result<(Tenure, Left)> {
     }
 }
 
+/// What a run that was told to stop says, as long as nothing was deleted.
+#[must_use]
+pub fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")
+}
+
 async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
     lease::probe(opened, order).await?;
-    let left = left::read(opened.reader(), Depth::All).await?;
-    let mut back = Vec::new();
+    let left = left::read(opened.reader(), Depth::Acting).await?;
+    let now = order.now(opened.reader());
+    let is_litter = |(_, written): &&(String, Timestamp)| lease::is_over(*written, now);
+    let mut back: Vec<String> = left.litter.iter().filter(is_litter).map(|(key, _)| key.clone()).collect();
     for aside in &left.aside {
         put_back(opened, &aside.run, &aside.digest).await?;
         back.push(crate::layout::state::aside(&aside.run, &aside.digest));
@@ -166,7 +128,7 @@ async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
 /// # Errors
 /// If the storage cannot be read.
 pub async fn left_by_earlier_runs(storage: &dyn Storage) -> Result<Left> {
-    left::read(storage, Depth::Deciding).await
+    left::read(storage, Depth::Looking).await
 }
 
 /// Looks at everything and decides about everything. Changes nothing, and cannot.
@@ -182,7 +144,7 @@ pub async fn survey(
 ) -> Result<Survey> {
     tokio::select! {
         survey = survey::look_and_decide(storage, left, order, observer) => survey,
-        () = stop.requested() => Err(Error::new(ErrorKind::Interrupted, "interrupted before anything was deleted")),
+        () = stop.requested() => Err(interrupted()),
     }
 }
 
@@ -204,7 +166,7 @@ pub async fn mend_earlier(opened: &Opened, left: &Left, survey: &Survey, observe
 /// the storage does not take the journal. Then nothing was deleted. What goes wrong later is in [`Done::errors`].
 pub async fn carry_out(
     opened: &Opened,
-    (tenure, left): (Option<&Tenure>, &Left),
+    equipment: Equipment<'_>,
     approved: &Approved<'_>,
     survey: &mut Survey,
     order: &Order,
@@ -212,6 +174,8 @@ pub async fn carry_out(
     stop: &Stop,
 ) -> Result<Done> {
     let plan = approved.plan;
+    let Equipment { tenure, left, cache } = equipment;
+    let staying = survey.scan.staying.clone();
     let mut work = Work {
         opened,
         sweeper: Sweeper::arm(opened, approved, order.concurrency),
@@ -220,12 +184,14 @@ pub async fn carry_out(
         left,
         order,
         tenure,
+        cache,
         observer,
         stop,
-        staying: Vec::new(),
+        staying,
         listed: survey.listed,
         listing: survey.listing,
         aside: BTreeSet::new(),
+        recorded: None,
         objects: 0,
         bytes: 0,
         done: Done { outcomes: Outcomes::new(plan), ..Done::default() },
@@ -234,6 +200,7 @@ pub async fn carry_out(
         check(&mut work).await?;
         let removed = record::removed(&work);
         if let Some(tenure) = tenure {
+            record::pending(&mut work, None).await?;
             record::journal(&work, &removed).await?;
             tenure.confirm().await?;
         }
@@ -246,6 +213,7 @@ pub async fn carry_out(
             return Ok(work.done);
         }
     };
+    work.scan.taken.extend(Taken::among(&removed));
     delete(&mut work, &removed).await;
     Ok(work.done)
 }
@@ -262,7 +230,7 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
     }
     let look = Look::at_losers(work.plan, &work.scan.inventory);
     let is_complete = matches!(look, Look::All);
-    let began = again::look(storage, work.scan, look, &[], work.order, work.observer).await?;
+    let began = again::look(storage, work.scan, look, &work.staying, work.order, work.observer).await?;
     if is_complete {
         work.listed = began;
     }
@@ -276,31 +244,39 @@ async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     if let Err(error) = content::content(work).await {
         work.done.errors.push(error);
     }
-    let pending = match work.tenure {
-        None => Ok(Pending::default()),
-        Some(_) => record::pending(work, gone).await,
-    };
-    let went = work.objects > 0;
-    let mut mended = !work.verifies() || !went;
-    if went && work.verifies() {
-        let journals = work.left.journals.iter().flat_map(|left| &left.journal.removed);
-        let all: Vec<&Removed> = removed.iter().chain(journals).collect();
-        match settle::settle_and_mend(work, &all).await {
-            Ok(ended) => mended = ended,
-            Err(error) => work.done.errors.push(error),
-        }
-    }
-    if work.tenure.is_none() || !work.done.errors.is_empty() {
-        return;
-    }
-    let ended = async {
-        let pending = pending?;
-        if mended && !work.tenure.is_some_and(Tenure::is_lost) {
-            record::end(work, removed, &pending, gone).await?;
-        }
-        Ok::<_, Error>(())
-    };
-    if let Err(error) = ended.await {
+    // Where the lease is lost, another run may keep the record by now.
+    if work.tenure.is_some()
+        && !work.is_lease_lost()
+        && let Err(error) = record::pending(work, Some(gone)).await
+    {
         work.done.errors.push(error);
     }
+    let ended = match end(work, removed).await {
+        Ok(ended) => ended,
+        Err(error) => {
+            work.done.errors.push(error);
+            false
+        }
+    };
+    let holds = work.tenure.is_some() && !work.is_lease_lost();
+    if ended
+        && holds
+        && work.done.errors.is_empty()
+        && let Err(error) = record::end(work, removed, gone).await
+    {
+        work.done.errors.push(error);
+    }
+}
+
+/// Settles and mends, if anything went, or if a run that was killed has left that to do. Tells whether all of it is done.
+async fn end(work: &mut Work<'_>, removed: &[Removed]) -> Result<bool> {
+    if !work.verifies() {
+        evict::gone(work, removed).await?;
+        return Ok(work.done.stopped != Some(Stopped::Signal));
+    }
+    let unfinished = work.left.journals.iter().any(|left| left.journal.done.is_none());
+    if work.objects == 0 && !unfinished {
+        return Ok(true);
+    }
+    settle::settle_and_mend(work, removed).await
 }

@@ -123,6 +123,21 @@ fn deletes_happen_in_one_place() {
 }
 
 #[test]
+fn the_registrys_cache_is_changed_in_one_place() {
+    only_in(&["MultiplexedConnection", "redis::cmd", "\"DEL\"", "\"SREM\""], &["src/storage/descriptor_cache/"]);
+}
+
+/// What is written into a registry's storage: links that are put back, and what regsweep keeps beside it.
+#[test]
+fn writes_happen_in_one_place() {
+    let storage = ["src/storage/write.rs", "src/storage/write/"];
+    only_in(&["put_opts(", "PutMode", ".put(&path", "put_multipart"], &storage);
+    // A plan is saved on the machine of whoever runs regsweep; content aside is moved by what may delete it.
+    let files = ["src/storage/write/", "src/storage/sweep/", "src/cli/plan_file.rs"];
+    only_in(&["persist(", "persist_noclobber(", "hard_link(", "fs::write(", "create_dir(", "File::create("], &files);
+}
+
+#[test]
 fn only_an_approved_plan_arms_the_sweeper() {
     only_in(&["Sweeper::arm("], &["src/run.rs"]);
     only_in(&["Approved {"], &["src/cli/engine.rs", "src/storage/sweep/"]);
@@ -176,7 +191,7 @@ fn each_foreign_word_has_one_home() {
     only_in(&["docker/registry/v2"], &["src/layout.rs", "src/config/", "src/storage/open.rs"]);
     only_in(&["serde_yaml"], &["src/config/yaml.rs"]);
     only_in(&["aws_config"], &["src/storage/credentials.rs"]);
-    only_in(&["SystemTime::now"], &["src/cli/engine.rs", "src/storage/credentials.rs"]);
+    only_in(&["SystemTime::now"], &["src/cli/machine.rs", "src/storage/credentials.rs"]);
     only_in(&["indicatif", "comfy_table", "clap::"], &["src/cli/", "src/main.rs"]);
 }
 

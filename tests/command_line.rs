@@ -4,6 +4,8 @@
 mod lab;
 mod tool;
 
+#[path = "command_line/applying.rs"]
+mod applying;
 #[path = "command_line/asking.rs"]
 mod asking;
 #[path = "command_line/bad_input.rs"]

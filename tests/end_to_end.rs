@@ -24,5 +24,7 @@ mod registry;
 mod requests;
 #[path = "end_to_end/sample.rs"]
 mod sample;
+#[path = "end_to_end/store_keeps.rs"]
+mod store_keeps;
 #[path = "end_to_end/undo.rs"]
 mod undo;

@@ -15,11 +15,19 @@ mod tool;
 
 #[path = "faults/answers.rs"]
 mod answers;
+#[path = "faults/baseline.rs"]
+mod baseline;
 #[path = "faults/interruption.rs"]
 mod interruption;
 #[path = "faults/listing.rs"]
 mod listing;
+#[path = "faults/plans.rs"]
+mod plans;
 #[path = "faults/scene.rs"]
 mod scene;
 #[path = "faults/stages.rs"]
 mod stages;
+#[path = "faults/state.rs"]
+mod state;
+#[path = "faults/whole.rs"]
+mod whole;

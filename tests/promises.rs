@@ -33,6 +33,8 @@ mod manifests;
 mod order;
 #[path = "promises/pending.rs"]
 mod pending;
+#[path = "promises/plans.rs"]
+mod plans;
 #[path = "promises/referrers.rs"]
 mod referrers;
 #[path = "promises/refusals.rs"]
@@ -46,12 +48,12 @@ mod strangers;
 mod symlinks;
 #[path = "promises/tags.rs"]
 mod tags;
-#[path = "promises/uploads.rs"]
-mod uploads;
 #[path = "promises/undo.rs"]
 mod undo;
 #[path = "promises/undo_faults.rs"]
 mod undo_faults;
+#[path = "promises/uploads.rs"]
+mod uploads;
 #[path = "promises/upstream.rs"]
 mod upstream;
 #[path = "promises/waiting.rs"]

@@ -1,6 +1,9 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
+use super::undo_args::{Pending, Restore};
+use crate::storage::location::Secret;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,13 +34,19 @@ pub enum Command {
     GarbageCollect(GarbageCollect),
     /// Shows, or with -o saves, what garbage-collect would remove
     Plan(Plan),
+    /// Checks a saved plan and prints what it would do, without touching the storage
+    Show(Show),
+    /// Carries out a saved plan, after checking every entry again
+    ///
+    /// The options that decide are the plan's. What is no longer as the plan saw it, and what is needed now, stays.
+    Apply(Apply),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something
     /// else by now is left alone.
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
-    Pending(Waiting),
+    Pending(Pending),
 }
 
 /// Options of every command.
@@ -132,51 +141,36 @@ pub struct Plan {
     pub deciding: Deciding,
 }
 
-/// Options of `restore`.
+/// Options of `show`.
 #[derive(Debug, Args)]
-pub struct Restore {
-    /// The registry: its config.yml, a storage URL, or a directory
-    #[arg(value_name = "REGISTRY")]
-    pub operand: Option<String>,
-    /// What to restore.
-    #[command(flatten)]
-    pub what: What,
-    /// Show what would be written, and write nothing
+pub struct Show {
+    /// The plan, as -o saved it
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+}
+
+/// Options of `apply`. None of them decides what goes: the plan's own do.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The plan, as -o saved it
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Do everything but delete
     #[arg(short = 'n', long)]
     pub dry_run: bool,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
-}
-
-/// What to restore.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-pub struct What {
-    /// Everything that can be, also of images that cannot be whole any more
-    #[arg(long)]
-    pub all: bool,
-    /// What this run took away, as its report and `pending` call it; repeatable
-    #[arg(long, value_name = "RUN", value_parser = run_name)]
-    pub run: Vec<String>,
-    /// These images: `REPOSITORY`, `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; each side a glob, or re: and a regular
-    /// expression; repeatable
-    #[arg(long, value_name = "IMAGE")]
-    pub image: Vec<crate::collect::image_pattern::ImagePattern>,
-    /// Whatever names this digest, with all that it needs; repeatable
-    #[arg(long, value_name = "DIGEST")]
-    pub digest: Vec<crate::model::Digest>,
-    /// Only what something that is there needs now, as every collection does first
-    #[arg(long)]
-    pub needed: bool,
-}
-
-/// Options of `pending`.
-#[derive(Debug, Args)]
-pub struct Waiting {
-    /// The registry: its config.yml, a storage URL, or a directory
-    #[arg(value_name = "REGISTRY")]
-    pub operand: Option<String>,
+    /// Refuse a plan that was made longer ago
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+    pub max_plan_age: Duration,
+    /// What the registry remembers blobs in, where its configuration does not say: none, inmemory, or
+    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss:// with TLS)
+    #[arg(long, value_name = "CACHE", value_parser = secret)]
+    pub descriptor_cache: Option<Secret>,
+    /// What bounds the run.
+    #[command(flatten)]
+    pub bounds: Bounds,
 }
 
 /// Options that change what goes.
@@ -220,6 +214,10 @@ pub struct Deciding {
     /// Only these repositories lose something: a glob, or re: and a regular expression; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub repository: Vec<crate::collect::pattern::Pattern>,
+    /// What the registry remembers blobs in, where its configuration does not say: none, inmemory, or
+    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss:// with TLS)
+    #[arg(long, value_name = "CACHE", value_parser = secret)]
+    pub descriptor_cache: Option<Secret>,
     /// Save the plan instead of acting; `.gz` compresses
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -257,17 +255,15 @@ pub enum AsideWhen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<Duration>);
 
+/// Takes any text: where it is understood and may be refused, it is not repeated, as it would be here.
+#[expect(clippy::unnecessary_wraps, reason = "a value parser returns a result")]
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write 90s, 15m, 36h, 7d, 2w, or several of these"))
-}
-
-fn run_name(text: &str) -> Result<String, String> {
-    if crate::layout::state::is_run(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("`regsweep pending` names the runs".into())
-    }
 }
 
 fn bytes(text: &str) -> Result<u64, String> {
@@ -305,22 +301,23 @@ mod tests {
     }
 
     #[test]
-    fn restore_wants_to_know_what_and_takes_one_kind_of_it() {
-        let parse = |line: &str| Cli::try_parse_from(format!("regsweep restore {line}").split(' '));
-        let digest = crate::model::Digest::of(b"x");
-        for line in ["--all", "--needed", "--run 20261121T191005Z-0a1b2c3d", "--image app:v1 --image re:^b$:*"] {
-            assert!(parse(&format!("{line} registry")).is_ok(), "{line}");
-        }
-        assert!(parse(&format!("--digest {digest} --digest {digest}")).is_ok());
+    fn no_mistake_shows_the_password_of_a_cache() {
+        let url = "redis://:hunter2@h";
+        let cli = Cli::try_parse_from(["regsweep", "gc", "--descriptor-cache", url]);
+        assert!(cli.is_ok() && !format!("{cli:?}").contains("hunter2"), "{cli:?}");
+        let with_equals = format!("--descriptor-cache={url}");
         for line in [
-            "registry",
-            "--all --needed",
-            "--run a --digest b",
-            "--run ../../x",
-            "--digest sha256:12",
-            "--image app@v1",
+            vec!["gc", "--descriptor-cache", url, "--descriptor-cache", url],
+            vec!["gc", &with_equals, "--min-age", "7"],
+            vec!["gc", &with_equals, "a", "b"],
+            vec!["--descriptor-cache", url, "gc"],
+            vec!["gc", "--descriptor-cach", url],
+            vec!["gc", &format!("--descriptor-cach={url}")],
         ] {
-            assert!(parse(line).is_err(), "{line}");
+            let Err(error) = Cli::try_parse_from([&["regsweep"], line.as_slice()].concat()) else {
+                unreachable!("{line:?}")
+            };
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{line:?}: {error}");
         }
     }
 

@@ -1,11 +1,46 @@
 //! Asking before anything goes.
 
+use super::{held, human, words};
+use crate::collect::report::Report;
+use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, BufRead, IsTerminal, Write};
 
 /// Whether there is a person to ask: stdin and stderr are terminals.
 #[must_use]
 pub fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Shows what would go, and asks whether it may.
+///
+/// # Errors
+/// If the question cannot be put, or the answer not be read.
+pub async fn confirmed(report: &Report) -> Result<bool> {
+    let _ = writeln!(anstream::stderr(), "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
+    let question = question(report);
+    let failed = |error: io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
+    match tokio::task::spawn_blocking(move || ask(&question)).await {
+        Ok(answer) => answer.map_err(failed),
+        Err(_) => Ok(false),
+    }
+}
+
+fn question(report: &Report) -> String {
+    let planned = &report.planned;
+    if planned.blobs.count == 0 && planned.uploads.count == 0 && report.pending.blobs.count > 0 {
+        let waiting = words::size(report.pending.blobs.bytes);
+        return format!(
+            "delete these links? Their content ({waiting}) waits, and `regsweep restore` undoes it until then."
+        );
+    }
+    let share = report.planned_bytes.saturating_mul(100).checked_div(report.bytes.before).unwrap_or(0);
+    let split = held::split(&report.store_keeps, report.planned_bytes);
+    format!(
+        "delete {} ({share} % of {}{})? This cannot be undone.",
+        words::size(report.planned_bytes),
+        words::size(report.bytes.before),
+        split.map_or_else(String::new, |split| format!("; {split}"))
+    )
 }
 
 /// Asks on stderr; only `y` or `yes` goes on.

@@ -43,7 +43,8 @@ pub fn of_sweep(report: &Report, done: &Done) -> u8 {
         Some(Stopped::Signal) => INTERRUPTED,
         _ if left => INCOMPLETE,
         Some(stopped) if stopped.is_asked_for() => DONE,
-        _ if report.not_attempted > 0 => INCOMPLETE,
-        _ => DONE,
+        Some(_) => INCOMPLETE,
+        None if report.not_attempted > 0 => INCOMPLETE,
+        None => DONE,
     }
 }

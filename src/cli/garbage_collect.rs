@@ -9,13 +9,16 @@ use super::{ask, settings};
 pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
     engine::run("garbage-collect", common, || {
         let asks = !args.yes && !args.dry_run && args.deciding.output.is_none() && ask::is_possible();
-        let registry = settings::registry(args.operand.as_deref(), common)?;
+        let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
+        let options = settings::options(&args.deciding, &registry.descriptor_cache, asks)?;
         Ok(Job {
             command: "garbage-collect",
-            options: settings::options(&args.deciding, &registry.descriptor_cache, asks)?,
+            keeps_state: settings::keeps_state(&args.bounds, &options)?,
+            options,
             registry,
             bounds: settings::bounds(&args.bounds),
-            keeps_state: settings::keeps_state(&args.bounds, &args.deciding)?,
+            named: settings::named(args.operand.as_deref(), common),
+            applied: None,
             dry_run: args.dry_run,
             output: args.deciding.output.clone(),
             asks,

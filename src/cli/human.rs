@@ -1,9 +1,11 @@
 //! The report for people.
 
+use super::plan_text;
 use super::words::{number, printable, size, wrapped};
+use super::{held, outcome_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
-use crate::collect::report::{Counts, Report};
+use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
 use crate::model::Timestamp;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
@@ -16,7 +18,7 @@ pub fn report(report: &Report) -> String {
     text.push_str(&plan(report));
     kept(&mut text, report);
     problems(&mut text, report);
-    outcome(&mut text, report);
+    outcome_text::outcome(&mut text, report);
     space(&mut text, report);
     text
 }
@@ -64,14 +66,17 @@ fn heading(text: &mut String, report: &Report) {
 pub fn plan(report: &Report) -> String {
     let mut text = String::new();
     let planned = &report.planned;
+    if report.plan.is_some() {
+        text.push_str(&plan_text::of_the_plan(report));
+    }
     if planned.is_zero() {
         text.push_str("\nnothing to delete\n");
     } else {
         text.push_str("\nto delete\n");
-        text.push_str(&stages(report));
+        text.push_str(&stages(planned));
         if !report.repositories.is_empty() || report.nobody.shared.count > 0 {
             text.push_str("\nby repository, the largest first\n");
-            text.push_str(&repositories(report));
+            text.push_str(&repositories(&report.repositories, &report.nobody));
         }
     }
     let _ = writeln!(
@@ -79,6 +84,9 @@ pub fn plan(report: &Report) -> String {
         "\n{} blobs marked, {} blobs and {} manifests eligible for deletion",
         report.marked.blobs.count, planned.blobs.count, planned.manifests
     );
+    if !planned.is_zero() {
+        text.push_str(&held::under_plan(report));
+    }
     text
 }
 
@@ -98,7 +106,7 @@ fn finish(mut table: Table, right: &[usize]) -> String {
     lines.lines().fold(String::new(), |text, line| text + " " + line.trim_end() + "\n")
 }
 
-fn stages(report: &Report) -> String {
+pub(super) fn stages(planned: &Counts) -> String {
     let mut rows = table();
     let of = |stage: Stage, counts: &Counts| match stage {
         Stage::Tag => (counts.tags, None),
@@ -109,7 +117,7 @@ fn stages(report: &Report) -> String {
         Stage::Blob => (counts.blobs.count, Some(counts.blobs.bytes)),
     };
     for stage in Stage::ALL {
-        let (count, bytes) = of(stage, &report.planned);
+        let (count, bytes) = of(stage, planned);
         if count == 0 {
             continue;
         }
@@ -128,7 +136,7 @@ fn stages(report: &Report) -> String {
 }
 
 /// What there is of each kind, in words.
-fn listed(counts: &Counts) -> Vec<String> {
+pub(super) fn listed(counts: &Counts) -> Vec<String> {
     let kinds = [
         (counts.tags, "tag"),
         (counts.tag_history, "history entry"),
@@ -143,22 +151,21 @@ fn listed(counts: &Counts) -> Vec<String> {
 /// So many repositories are shown; JSON has them all.
 const ROWS: usize = 15;
 
-fn repositories(report: &Report) -> String {
+pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
     let mut rows = table();
-    for row in report.repositories.iter().take(ROWS) {
+    for row in all.iter().take(ROWS) {
         let planned = &row.planned;
         let bytes = size(planned.blobs.bytes + planned.uploads.bytes);
         rows.add_row(vec![row.name.clone(), bytes, listed(planned).join(", ")]);
     }
-    let nobody = &report.nobody;
     for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {
         if tally.count > 0 {
             rows.add_row(vec![name.to_owned(), size(tally.bytes), number(tally.count, "blob")]);
         }
     }
     let mut text = finish(rows, &[1]);
-    if report.repositories.len() > ROWS {
-        let _ = writeln!(text, "  and {} more (--format json names them all)", report.repositories.len() - ROWS);
+    if all.len() > ROWS {
+        let _ = writeln!(text, "  and {} more (--format json names them all)", all.len() - ROWS);
     }
     text
 }
@@ -236,93 +243,18 @@ fn name(code: ProblemCode) -> String {
     serde_json::to_value(code).ok().and_then(|value| value.as_str().map(Into::into)).unwrap_or_default()
 }
 
-fn outcome(text: &mut String, report: &Report) {
-    if report.dry_run {
-        return;
-    }
-    mended(text, report);
-    if report.planned.is_zero() {
-        return;
-    }
-    let deleted = &report.deleted;
-    text.push_str("\ndeleted\n");
-    let parts = listed(deleted);
-    let _ = writeln!(text, "  {}", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") });
-    for (count, what) in [
-        (report.already_gone, "already gone"),
-        (report.failed, "failed"),
-        (report.unknown, "unknown: the store's answer was lost; run again to settle them"),
-        (report.kept.changed, "changed since they were listed, and kept"),
-        (report.not_attempted, not_attempted(report)),
-    ] {
-        if count > 0 {
-            text.push_str(&wrapped(&format!("{count} {what}"), "  "));
-        }
-    }
-    for failure in &report.failures {
-        text.push_str(&wrapped(&printable(failure), "    "));
-    }
-}
-
-fn not_attempted(report: &Report) -> &'static str {
-    match report.stopped.as_deref() {
-        Some("max-duration") => "left for the next run: the time was over (--max-duration)",
-        Some("max-objects") => "left for the next run: enough for one run (--max-objects)",
-        Some("max-bytes") => "left for the next run: enough for one run (--max-bytes)",
-        Some("lease") => "not attempted: the lease was lost, another run may be at work",
-        Some("max-scan-age") => "not attempted: listing the repositories takes longer than --max-scan-age",
-        _ => "not attempted: refused, stopped, or needed by what stays",
-    }
-}
-
-/// What pushes that began before have made necessary.
-fn mended(text: &mut String, report: &Report) {
-    let mut lines = Vec::new();
-    if report.mended > 0 {
-        lines.push(format!("{} written back: something needs them after all", number(report.mended, "link")));
-    }
-    if report.put_back > 0 {
-        lines.push(format!("{} put back: something needs them after all", number(report.put_back, "blob")));
-    }
-    if !lines.is_empty() {
-        text.push_str("\nmended\n");
-        lines.iter().for_each(|line| text.push_str(&wrapped(line, "  ")));
-    }
-    if !report.broken.is_empty() {
-        text.push_str("\nto be pushed again: a push that was admitted before their content went took too long\n");
-        report.broken.iter().for_each(|image| text.push_str(&format!("  {}\n", printable(image))));
-    }
-}
-
 fn space(text: &mut String, report: &Report) {
     let bytes = &report.bytes;
-    if report.dry_run {
-        let planned = report.planned_bytes;
-        let after = bytes.before.saturating_sub(planned);
-        let _ = writeln!(
-            text,
-            "\nspace   {} before, {} would be freed, {} would be left",
-            size(bytes.before),
-            size(planned),
-            size(after)
-        );
-    } else {
-        let _ = writeln!(
-            text,
-            "\nspace   {} before, {} freed, {} after",
-            size(bytes.before),
-            size(bytes.freed),
-            size(bytes.after)
-        );
-    }
+    let _ = write!(text, "\n{}", held::space(report));
     let when = report.pending.first_due.as_deref().or(report.young_until.as_deref());
     if bytes.freeable_later > 0
         && let Some(when) = minute(when)
     {
-        let _ = writeln!(text, "        {} more can be freed after {when}", size(bytes.freeable_later));
+        let verb = if report.store_keeps.known && report.store_keeps.how.is_none() { "freed" } else { "deleted" };
+        let _ = writeln!(text, "        {} more can be {verb} after {when}", size(bytes.freeable_later));
     }
 }
 
-fn minute(time: Option<&str>) -> Option<String> {
+pub(super) fn minute(time: Option<&str>) -> Option<String> {
     time.and_then(Timestamp::parse_rfc3339).map(Timestamp::to_minute)
 }

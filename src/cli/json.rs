@@ -2,24 +2,27 @@
 
 use super::words;
 use crate::collect::report::{ErrorRow, RefusalRow, Report};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use serde::Serialize;
 
-/// A report.
+/// Any report.
 #[must_use]
-pub fn report(report: &Report) -> String {
+pub fn text(report: &impl Serialize) -> String {
     // Plain structures of strings and numbers: there is nothing in them that JSON could not say.
     serde_json::to_string_pretty(report).unwrap_or_default()
+}
+
+/// The report of a run.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    text(report)
 }
 
 /// A run that ended with an error before anything was known.
 #[must_use]
 pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
     let row = self::row(error);
-    let refusal = (error.kind() == ErrorKind::Refused).then(|| RefusalRow {
-        code: "not-offline",
-        message: row.message.clone(),
-        allow: "--offline".into(),
-    });
+    let refusal = refusal(error);
     report(&Report {
         command: command.to_owned(),
         exit_code,
@@ -28,6 +31,12 @@ pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
         error: Some(row),
         ..Report::empty()
     })
+}
+
+/// What is refused without a survey: a registry that another run works on. Nothing allows that.
+#[must_use]
+pub fn refusal(error: &Error) -> Option<RefusalRow> {
+    error.refusal().map(|code| RefusalRow { code: code.name(), message: error.to_string(), allow: String::new() })
 }
 
 /// An error as reports show it.

@@ -9,13 +9,15 @@ use crate::run::Bounds;
 #[must_use]
 pub fn run(args: &Plan, common: &Common) -> u8 {
     engine::run("plan", common, || {
-        let registry = settings::registry(args.operand.as_deref(), common)?;
+        let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
         Ok(Job {
             command: "plan",
             options: settings::options(&args.deciding, &registry.descriptor_cache, false)?,
             registry,
             bounds: Bounds::default(),
             keeps_state: false,
+            named: settings::named(args.operand.as_deref(), common),
+            applied: None,
             dry_run: true,
             output: args.deciding.output.clone(),
             asks: false,

@@ -1,9 +1,10 @@
 //! `restore`: writes back what a run has taken away.
 
-use super::args::{Common, Format, Restore, What};
+use super::args::{Common, Format};
 use super::restore_report::{Report, SCHEMA};
 use super::restore_text;
 use super::short::{self, Opening, unless_stopped};
+use super::undo_args::{Restore, What};
 use super::{ask, engine, exit, json, progress, settings, words};
 use crate::collect::state::restore::{Restoration, Wanted};
 use crate::error::{Error, ErrorKind, Result};
@@ -53,7 +54,7 @@ async fn restore_from(opening: &Opening, args: &Restore, asks: bool, common: &Co
         report.decided(&restoration, &wanted);
         (report, if restoration.unmatched.is_empty() { exit::DONE } else { exit::FAILED })
     } else {
-        let (tenure, left) = unless_stopped(stop, run::begin(opened, order)).await?;
+        let (tenure, left) = run::begin(opened, order, stop).await?;
         let result = act(opening, (&tenure, left), &wanted, asks, &observer).await;
         tenure.give_back().await;
         result?

@@ -1,7 +1,7 @@
 //! What commands share that make no plan.
 
 use super::args::{Common, Format};
-use super::{engine, exit, json, signals, words};
+use super::{engine, exit, json, machine, signals, words};
 use crate::collect::options::{Aside, Mode, Options};
 use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
@@ -39,10 +39,14 @@ pub(super) fn run(
         let code = exit::of_error(error.kind());
         let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
         if common.format == Format::Json {
-            let error = json::row(&error);
-            let version = env!("CARGO_PKG_VERSION");
-            let object =
-                json!({ "schema": schema, "command": command, "version": version, "exit_code": code, "error": error });
+            let object = json!({
+                "schema": schema,
+                "command": command,
+                "version": env!("CARGO_PKG_VERSION"),
+                "exit_code": code,
+                "refusal": json::refusal(&error),
+                "error": json::row(&error),
+            });
             engine::print(&format!("{object:#}"));
         }
         code
@@ -56,17 +60,18 @@ pub(super) async fn open(command: &'static str, registry: &Resolved, common: &Co
     }
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
-    let (begun, started) = (Instant::now(), engine::clock());
+    let (begun, started) = (Instant::now(), machine::clock());
     let connection = Connection { ca_file: common.ca_file.clone() };
     let opened = unless_stopped(&stop, Box::pin(open::open(&registry.location, &connection))).await?;
     let order = Order {
-        run: format!("{}-{:08x}", started.to_compact(), engine::run_number(started)),
+        run: machine::run_name(started),
         command,
-        host: engine::host(),
+        host: machine::host(),
         location: registry.location.to_string(),
         harbor: registry.harbor,
         options: keeping(),
         bounds: Bounds::default(),
+        limit: None,
         started,
         begun,
         concurrency: usize::from(common.concurrency),

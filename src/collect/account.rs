@@ -1,14 +1,15 @@
 //! Fills the report: from a scan and its plan, and from what came of the plan.
 
-use super::blobs::{Owner, Tally};
-use super::graph::Node;
-use super::inventory::Target;
+use super::blobs::Owner;
+use super::graph::{Graph, Node};
+use super::inventory::{Inventory, Target};
+use super::mark::Marks;
 use super::outcome::{Outcome, Outcomes};
 use super::plan::{Plan, Stage};
 use super::problem::ProblemCode;
 use super::report::{Counts, Found, Nobody, Report, RepositoryRow, Scan};
 use super::roots::{self, Reason, names};
-use crate::layout::{self, StorageKey};
+use crate::layout;
 use crate::model::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -52,7 +53,11 @@ impl Report {
         report.problems = scan.problems.as_slice().to_vec();
         report.problem_counts = scan.problems.counts().collect();
         report.planned_bytes = plan.bytes();
-        report.entries.planned = plan.deletions().len() as u64;
+        // What an applied plan has and may not go now ends somewhere as well.
+        report.kept.changed = scan.left.changed;
+        report.kept.not_in_plan = scan.left.not_in_plan;
+        report.already_gone = scan.left.gone;
+        report.entries.planned = plan.deletions().len() as u64 + scan.left.changed + scan.left.gone;
         report.account(scan, plan, None);
         report
     }
@@ -69,28 +74,15 @@ impl Report {
             }));
         };
         (self.planned, self.deleted, self.nobody) = (Counts::default(), Counts::default(), Nobody::default());
-        self.bytes.freed = 0;
+        (self.bytes.freed, self.bytes.held_by_store) = (0, 0);
         let gone = GoneUploads::of(plan, outcomes);
         let mut last_upload = None;
         for (index, deletion) in plan.deletions().iter().enumerate() {
             let deleted = outcomes.is_some_and(|outcomes| *outcomes.get(index) == Outcome::Deleted);
-            let mut one = Counts::default();
             let size = deletion.evidence.size;
-            match deletion.stage {
-                Stage::Tag => one.tags = 1,
-                Stage::TagHistory => one.tag_history = 1,
-                Stage::Revision => {
-                    let is_link = matches!(StorageKey::parse(&deletion.key), StorageKey::RevisionLink { .. });
-                    one.manifests = u64::from(is_link);
-                }
-                Stage::LayerLink => one.layer_links = 1,
-                Stage::Upload => {
-                    let upload = layout::own_directory(&deletion.key);
-                    one.uploads = Tally { count: u64::from(last_upload != upload), bytes: size };
-                    last_upload = upload;
-                }
-                Stage::Blob => one.blobs.add(size),
-            }
+            let upload = layout::own_directory(&deletion.key).filter(|_| deletion.stage == Stage::Upload);
+            let one = Counts::one(deletion.stage, &deletion.key, size, last_upload != upload);
+            last_upload = upload.or(last_upload);
             self.planned.add(&one);
             let mut done = one;
             if deletion.stage == Stage::Upload {
@@ -124,23 +116,20 @@ impl Report {
             }
         }
         self.repositories = rows.into_values().collect();
-        self.repositories.sort_by(|a, b| {
-            let bytes = |row: &RepositoryRow| row.planned.blobs.bytes + row.planned.uploads.bytes;
-            bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
-        });
+        self.repositories.sort_by(RepositoryRow::largest_first);
         self.bytes.after = self.bytes.before.saturating_sub(self.bytes.freed);
         if let Some(outcomes) = outcomes {
-            self.account_outcomes(plan, outcomes);
+            self.account_outcomes(scan, plan, outcomes);
         }
     }
 
-    fn account_outcomes(&mut self, plan: &Plan, outcomes: &Outcomes) {
+    fn account_outcomes(&mut self, scan: &Scan, plan: &Plan, outcomes: &Outcomes) {
         self.entries.deleted = outcomes.count(|outcome| *outcome == Outcome::Deleted);
-        self.already_gone = outcomes.count(|outcome| *outcome == Outcome::AlreadyGone);
+        self.already_gone = scan.left.gone + outcomes.count(|outcome| *outcome == Outcome::AlreadyGone);
         self.failed = outcomes.count(|outcome| matches!(outcome, Outcome::Failed(_)));
         self.unknown = outcomes.count(|outcome| matches!(outcome, Outcome::Unknown(_)));
         self.not_attempted = outcomes.count(|outcome| *outcome == Outcome::NotAttempted);
-        self.kept.changed = outcomes.count(|outcome| *outcome == Outcome::Changed);
+        self.kept.changed = scan.left.changed + outcomes.count(|outcome| *outcome == Outcome::Changed);
         let told = outcomes.with(plan).filter_map(|(deletion, outcome)| match outcome {
             Outcome::Failed(why) => Some(format!("{}: not deleted: {why}", deletion.key)),
             Outcome::Unknown(why) => Some(format!("{}: perhaps deleted: {why}", deletion.key)),
@@ -197,17 +186,17 @@ fn found(scan: &Scan) -> Found {
 
 /// How many revisions and tagged manifests the marks keep: what `nothing-marked` is judged by.
 #[must_use]
-pub fn marked_manifests(scan: &Scan) -> u64 {
+pub fn marked_manifests(inventory: &Inventory, graph: &Graph, marks: &Marks) -> u64 {
     let mut marked = 0;
-    for (at, repository) in scan.inventory.repositories.iter().enumerate() {
+    for (at, repository) in inventory.repositories.iter().enumerate() {
         let revisions = repository.revisions.iter().flat_map(names);
         let tagged = repository.current_tags().filter_map(|(_, current)| match &current.target {
             Target::Digest(digest) => Some(digest),
             Target::Unreadable(_) | Target::Unread => None,
         });
         let kept = revisions.chain(tagged).filter(|digest| {
-            let is_there = *scan.graph.node_of(digest) != Node::Missing;
-            is_there && scan.marks.in_repository(at, scan.graph.id(digest)).is_some()
+            let is_there = *graph.node_of(digest) != Node::Missing;
+            is_there && marks.in_repository(at, graph.id(digest)).is_some()
         });
         marked += kept.count() as u64;
     }

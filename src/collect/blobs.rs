@@ -1,5 +1,6 @@
 //! Blobs, judged as they stream past the marks. Only what may go is held.
 
+use super::applied::Limit;
 use super::decide::{self, Decision, DeleteReason, KeepReason};
 use super::entry::Entry;
 use super::graph::{Graph, Id, Node};
@@ -65,7 +66,7 @@ impl Owners {
         owners
     }
 
-    fn add(&mut self, digest: &Digest, repository: usize) {
+    pub(super) fn add(&mut self, digest: &Digest, repository: usize) {
         let owner = self.0.entry(digest.clone()).or_insert(Owner::One(repository));
         if *owner != Owner::One(repository) {
             *owner = Owner::Shared;
@@ -111,8 +112,12 @@ pub struct BlobSurvey {
     pub outside: Tally,
     /// Objects below `blobs/` that are no blobs.
     pub unrecognized: Tally,
+    /// What may go, and is not in the plan that is applied.
+    pub not_in_plan: Tally,
     /// Digests of the graph that were listed.
     listed: Vec<bool>,
+    /// Lines of the plan that is applied whose blobs were listed.
+    listed_of_plan: Vec<bool>,
 }
 
 impl BlobSurvey {
@@ -135,6 +140,12 @@ impl BlobSurvey {
     pub fn is_listed(&self, id: Id) -> bool {
         self.listed.get(id.index()).copied().unwrap_or(false)
     }
+
+    /// Whether the listing held the blob of a line of the plan that is applied.
+    #[must_use]
+    pub(super) fn is_listed_of_plan(&self, line: usize) -> bool {
+        self.listed_of_plan.get(line).copied().unwrap_or(false)
+    }
 }
 
 /// Judges blobs, entry by entry, in any order.
@@ -145,6 +156,7 @@ pub struct BlobJudge<'a> {
     options: &'a Options,
     owners: &'a Owners,
     record: &'a Pending,
+    limit: Option<&'a Limit>,
     now: Timestamp,
     survey: BlobSurvey,
 }
@@ -161,7 +173,14 @@ impl<'a> BlobJudge<'a> {
         now: Timestamp,
     ) -> Self {
         let survey = BlobSurvey { listed: vec![false; graph.len()], ..BlobSurvey::default() };
-        Self { graph, marks, options, owners, record, now, survey }
+        Self { graph, marks, options, owners, limit: None, record, now, survey }
+    }
+
+    /// Nothing goes that a plan does not have.
+    #[must_use]
+    pub fn limited_to(mut self, limit: Option<&'a Limit>) -> Self {
+        self.survey.listed_of_plan = vec![false; limit.map_or(0, Limit::len)];
+        Self { limit, ..self }
     }
 
     /// Judges one entry of the listing.
@@ -176,7 +195,13 @@ impl<'a> BlobJudge<'a> {
         }
         self.survey.found.add(entry.size);
         let needed = self.marks.anywhere(id);
-        let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some();
+        let line = self.limit.and_then(|limit| limit.find(Stage::Blob, entry.key));
+        if let Some(line) = line {
+            self.survey.listed_of_plan[line] = true;
+        }
+        // The links that told whose a blob was may have gone in an earlier run of the same plan: it remembers.
+        let is_planned = || self.limit.is_some_and(|limit| limit.has(Stage::Blob, entry.key, &entry.evidence()));
+        let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some() || is_planned();
         match decide::blob(needed, entry, self.options.min_age, self.now, in_scope) {
             // Out of this run's scope, not out of what an earlier one has found: it goes on waiting.
             Decision::Keep(KeepReason::OutOfScope) => {
@@ -186,8 +211,15 @@ impl<'a> BlobJudge<'a> {
                 }
             }
             Decision::Keep(reason) => self.keep(reason, entry),
-            Decision::Delete(reason) => match self.waits_since(&digest) {
-                Wait::Over => self.survey.deletions.push(deletion(entry, digest, reason)),
+            Decision::Delete(reason) => match self.waits_since(&digest, entry) {
+                Wait::Over => {
+                    let deletion = deletion(entry, digest, reason);
+                    if self.limit.is_none_or(|limit| limit.allows(&deletion)) {
+                        self.survey.deletions.push(deletion);
+                    } else {
+                        self.survey.not_in_plan.add(entry.size);
+                    }
+                }
                 Wait::Since(since) => {
                     self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
                 }
@@ -197,14 +229,16 @@ impl<'a> BlobJudge<'a> {
 
     /// A push that was admitted while a pointer to this content was there may write its manifest later. Only when no
     /// pointer has named it for long enough, in this scan and in an earlier one, is that over.
-    fn waits_since(&self, digest: &Digest) -> Wait {
+    fn waits_since(&self, digest: &Digest, entry: &Entry<'_>) -> Wait {
         if self.options.defer.is_zero() {
             return Wait::Over;
         }
         if self.owners.get(digest).is_some() {
             return Wait::Since(None);
         }
-        let since = self.record.get(digest).map_or(self.now, |recorded| recorded.since.min(self.now));
+        // What was written later than the record says has not waited: it went, and came back.
+        let recorded = self.record.get(digest).map(|recorded| recorded.since.min(self.now));
+        let since = recorded.filter(|since| *since >= entry.modified).unwrap_or(self.now);
         if since.plus(self.options.wait()) <= self.now { Wait::Over } else { Wait::Since(Some(since)) }
     }
 

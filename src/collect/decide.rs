@@ -1,6 +1,7 @@
 //! Keep or delete: one total function for each kind of object. Whatever is not certain is kept.
 
 use super::entry::{Entry, Evidence};
+use super::plan::Stage;
 use super::roots::Reason;
 use crate::model::Timestamp;
 use serde::Serialize;
@@ -23,6 +24,27 @@ pub enum DeleteReason {
 }
 
 impl DeleteReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::StaleTagHistory,
+        Self::UntaggedManifest,
+        Self::UnneededLayerLink,
+        Self::StaleUpload,
+        Self::UnreferencedBlob,
+    ];
+
+    /// Whether something of this stage can go for this reason.
+    #[must_use]
+    pub fn is_of(self, stage: Stage) -> bool {
+        match self {
+            Self::StaleTagHistory => stage == Stage::TagHistory,
+            Self::UntaggedManifest => stage == Stage::Revision,
+            Self::UnneededLayerLink => stage == Stage::LayerLink,
+            Self::StaleUpload => stage == Stage::Upload,
+            Self::UnreferencedBlob => stage == Stage::Blob,
+        }
+    }
+
     /// The word in plans and reports.
     #[must_use]
     pub fn name(self) -> &'static str {

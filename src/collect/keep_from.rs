@@ -1,6 +1,8 @@
 //! `--keep-from`: digests and images that are roots whatever the storage says.
 
 use crate::model::{Algorithm, Digest, RepositoryName, Tag};
+use std::fmt;
+use std::str::FromStr;
 
 /// One line of a keep-from list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,25 @@ impl KeepFrom {
             Self::Digest(_) => Vec::new(),
             Self::Tag(name, _) | Self::Image(name, _) => names(name),
         }
+    }
+}
+
+/// Reads back as what it is.
+impl fmt::Display for KeepFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digest(digest) => write!(f, "{digest}"),
+            Self::Tag(name, tag) => write!(f, "{name}:{tag}"),
+            Self::Image(name, digest) => write!(f, "{name}@{digest}"),
+        }
+    }
+}
+
+impl FromStr for KeepFrom {
+    type Err = NotAnImage;
+
+    fn from_str(text: &str) -> Result<Self, NotAnImage> {
+        Self::parse(text).ok_or_else(|| NotAnImage { line: 1, text: text.to_owned() })
     }
 }
 

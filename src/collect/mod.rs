@@ -3,7 +3,9 @@
 //! Pure and synchronous: no clock, no I/O, no runtime. *Now* is a value that is read once, elsewhere.
 
 pub mod account;
+pub mod applied;
 pub mod blobs;
+pub mod counts;
 pub mod decide;
 pub mod entry;
 pub mod graph;
@@ -24,3 +26,4 @@ pub mod report;
 pub mod roots;
 pub mod sealed;
 pub mod state;
+pub mod store_keeps;

@@ -3,6 +3,8 @@
 use super::keep_from::KeepFrom;
 use super::pattern::Pattern;
 use super::refusal::Allowed;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Whether the registry may be serving pushes.
@@ -12,6 +14,25 @@ pub enum Mode {
     Live,
     /// It is stopped or read-only, and stays so until the run ends.
     Offline,
+}
+
+/// The text is none of the words that an option knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is none of its words")]
+pub struct UnknownWord(String);
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Mode {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        [Self::Live, Self::Offline].into_iter().find(|mode| mode.name() == text).ok_or_else(|| UnknownWord(text.into()))
+    }
 }
 
 impl Mode {
@@ -63,6 +84,21 @@ pub enum Aside {
     Always,
     /// Never.
     Never,
+}
+
+impl fmt::Display for Aside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Aside {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let all = [Self::Auto, Self::Always, Self::Never];
+        all.into_iter().find(|aside| aside.name() == text).ok_or_else(|| UnknownWord(text.into()))
+    }
 }
 
 impl Aside {

@@ -97,6 +97,13 @@ impl FromStr for Allowed {
     }
 }
 
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.name())?;
+        self.location.as_ref().map_or(Ok(()), |location| write!(f, "={location}"))
+    }
+}
+
 impl Allowed {
     fn covers(&self, refusal: &Refusal) -> bool {
         self.code == refusal.code && self.location.as_ref().is_none_or(|location| *location == refusal.location)

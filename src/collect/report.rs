@@ -1,30 +1,19 @@
 //! The report: what was found, marked, kept, planned and done, in one value for every outlet.
 
+use super::applied::Left;
 use super::blobs::{BlobSurvey, Owners, Tally};
 use super::graph::Graph;
 use super::inventory::Inventory;
 use super::mark::Marks;
 use super::problem::{Problem, ProblemCode, Problems};
+use super::roots::Root;
+use super::state::taken::Taken;
+use super::store_keeps::StoreKeepsRow;
 use crate::model::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// How much of each kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Tags.
-    pub tags: u64,
-    /// Entries of tags' histories.
-    pub tag_history: u64,
-    /// Revision links.
-    pub manifests: u64,
-    /// Layer links.
-    pub layer_links: u64,
-    /// Uploads.
-    pub uploads: Tally,
-    /// Blobs.
-    pub blobs: Tally,
-}
+pub use super::counts::Counts;
 
 /// What is there.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -63,6 +52,8 @@ pub struct Kept {
     pub damaged_repositories: u64,
     /// Planned deletions that stayed because something changed.
     pub changed: u64,
+    /// What may go as well, and is not in the plan that is applied.
+    pub not_in_plan: Tally,
 }
 
 /// What waits for a later run.
@@ -79,11 +70,11 @@ pub struct Pending {
 pub struct Space {
     /// Below the root, before.
     pub before: u64,
-    /// Freed, as the store confirmed.
+    /// Freed, as the store confirmed; where it is not known what the store keeps: deleted.
     pub freed: u64,
-    /// Deleted, but kept by the store for a while (versions).
+    /// Deleted, as the store confirmed, but kept by it for a while (versions, soft delete): not free, not listed any more.
     pub held_by_store: u64,
-    /// Below the root, after.
+    /// What is left of `before`, what the store holds included; a listing shows so much less.
     pub after: u64,
     /// What a later run can free.
     pub freeable_later: u64,
@@ -98,6 +89,33 @@ pub struct RepositoryRow {
     pub planned: Counts,
     /// What was deleted in it.
     pub deleted: Counts,
+}
+
+impl RepositoryRow {
+    /// The order of reports.
+    pub(super) fn largest_first(a: &Self, b: &Self) -> std::cmp::Ordering {
+        let bytes = |row: &Self| row.planned.blobs.bytes + row.planned.uploads.bytes;
+        bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
+    }
+}
+
+/// The plan that is applied.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanRow {
+    /// The run that made it.
+    pub run: String,
+    /// The command.
+    pub command: String,
+    /// The version of regsweep.
+    pub version: String,
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// How many deletions it has.
+    pub deletions: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The SHA-256 in its seal.
+    pub sha256: String,
 }
 
 /// Blobs that go and belong to no one repository.
@@ -136,7 +154,7 @@ pub struct RefusalRow {
     pub code: &'static str,
     /// What was seen, and what would have been lost.
     pub message: String,
-    /// The argument that allows it.
+    /// The argument that allows it; empty where none does.
     pub allow: String,
 }
 
@@ -195,6 +213,8 @@ pub struct Report {
     pub error: Option<ErrorRow>,
     /// Why the run stopped before its end.
     pub stopped: Option<String>,
+    /// The plan that is applied, if one is.
+    pub plan: Option<PlanRow>,
     /// The registry's storage.
     pub location: String,
     /// Whether nothing was to be deleted.
@@ -233,10 +253,14 @@ pub struct Report {
     pub mended: u64,
     /// Content that was moved aside and put back because something needs it after all.
     pub put_back: u64,
+    /// Entries that were evicted from the registry's Redis.
+    pub evicted: u64,
     /// Images whose content is gone for good: to be pushed again.
     pub broken: Vec<String>,
     /// Space.
     pub bytes: Space,
+    /// What the store does with what is deleted.
+    pub store_keeps: StoreKeepsRow,
     /// When what is too young is old enough, RFC 3339.
     pub young_until: Option<String>,
     /// By repository, the largest first.
@@ -276,24 +300,11 @@ pub struct Scan {
     pub now: Timestamp,
     /// When the last young link is old enough.
     pub young_until: Option<Timestamp>,
-}
-
-impl Counts {
-    /// Adds another.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.tags += other.tags;
-        self.tag_history += other.tag_history;
-        self.manifests += other.manifests;
-        self.layer_links += other.layer_links;
-        self.uploads.count += other.uploads.count;
-        self.uploads.bytes += other.uploads.bytes;
-        self.blobs.count += other.blobs.count;
-        self.blobs.bytes += other.blobs.bytes;
-    }
-
-    /// Whether there is nothing at all.
-    #[must_use]
-    pub fn is_zero(&self) -> bool {
-        *self == Self::default()
-    }
+    /// Pointers that may go and stay all the same: they are not in the plan that is applied. What they need stays as well,
+    /// whenever marks are made anew.
+    pub staying: Vec<Root>,
+    /// Manifests whose links earlier runs, and this one, have taken away and that may still be brought back.
+    pub taken: Vec<Taken>,
+    /// What of the applied plan may not go now, and what may go and is not in it.
+    pub left: Left,
 }

@@ -11,6 +11,7 @@
 
 mod azure;
 mod azure_environment;
+mod cache_option;
 mod endpoint;
 mod environment;
 mod filesystem;
@@ -18,6 +19,7 @@ mod gcs;
 mod lines;
 mod node;
 mod origin;
+mod redis;
 mod registry;
 mod resolve;
 mod root;
@@ -29,6 +31,7 @@ mod url;
 mod variables;
 mod yaml;
 
+pub use crate::storage::location::{DescriptorCache, RedisCache};
+pub use cache_option::descriptor_cache;
 pub use environment::{Environment, ProcessEnvironment};
-pub use resolve::{Overrides, Resolved, resolve};
-pub use services::{DescriptorCache, RedisCache};
+pub use resolve::{Overrides, Resolved, resolve, resolve_from};

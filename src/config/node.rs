@@ -9,6 +9,8 @@ pub(super) struct Node {
     pub(super) value: Value,
     /// Where it was written.
     pub(super) at: Origin,
+    /// A number or a boolean as it was written, where that is known: a field of text takes it so.
+    pub(super) written: Option<String>,
 }
 
 /// What YAML 1.1 makes of a value, as yaml.v2 reads it for the registry.
@@ -48,6 +50,11 @@ pub(super) struct Top {
 }
 
 impl Node {
+    /// A value that was written here.
+    pub(super) fn new(value: Value, at: Origin) -> Self {
+        Self { value, at, written: None }
+    }
+
     /// Whether the value is null.
     pub(super) fn is_null(&self) -> bool {
         matches!(self.value, Value::Null)

@@ -89,9 +89,14 @@ fn resolved(sections: &Sections, from_file: bool, mut context: Context<'_>) -> R
         }
     };
     let mut notes = context.notes;
+    // What the command line says needs no configuration that can be understood.
+    let descriptor_cache = match &context.overrides.descriptor_cache {
+        Some(cache) => cache.clone(),
+        None => services::descriptor_cache(sections, from_file, &mut notes)?,
+    };
     Ok(Resolved {
         location,
-        descriptor_cache: services::descriptor_cache(sections, from_file, &mut notes)?,
+        descriptor_cache,
         readonly: services::readonly(sections)?,
         harbor: services::is_harbor(sections),
         notes,

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use super::endpoint;
 use super::environment::Environment;
-use super::services::DescriptorCache;
 use super::url::{self, ACCEPTED, Bucket, StorageUrl, unusable};
 use super::{azure, filesystem, gcs, registry, s3};
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::location::{Location, Store};
+use crate::storage::location::{DescriptorCache, Location, Store};
 
 /// Where the registry's images keep their configuration: v3, then v2.
 const DEFAULT_FILES: [&str; 2] = ["/etc/distribution/config.yml", "/etc/docker/registry/config.yml"];
@@ -22,6 +21,8 @@ pub struct Overrides {
     pub endpoint_url: Option<String>,
     /// `--profile`.
     pub profile: Option<String>,
+    /// `--descriptor-cache`, as [`descriptor_cache`](super::descriptor_cache) reads it.
+    pub descriptor_cache: Option<DescriptorCache>,
 }
 
 /// A registry's storage, and what its configuration tells besides.
@@ -71,6 +72,14 @@ pub fn resolve(operand: Option<&str>, overrides: &Overrides, env: &dyn Environme
     Err(Error::new(ErrorKind::Usage, "understand which registry is meant").because(why).next(ACCEPTED))
 }
 
+/// The same for an operand that something else than the command line names: a plan's header, for example.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_from(named_by: &str, operand: &str, overrides: &Overrides, env: &dyn Environment) -> Result<Resolved> {
+    from_operand(operand, named_by, Context { env, overrides, notes: Vec::new() })
+}
+
 fn from_operand(operand: &str, named_by: &str, mut context: Context<'_>) -> Result<Resolved> {
     if operand.trim().is_empty() {
         return Err(unusable(named_by, "it is empty", ACCEPTED));
@@ -94,7 +103,7 @@ fn from_operand(operand: &str, named_by: &str, mut context: Context<'_>) -> Resu
     };
     Ok(Resolved {
         location,
-        descriptor_cache: DescriptorCache::Unknown,
+        descriptor_cache: context.overrides.descriptor_cache.clone().unwrap_or(DescriptorCache::Unknown),
         readonly: false,
         harbor: false,
         notes: context.notes,
@@ -144,7 +153,7 @@ impl Context<'_> {
 
     /// Refuses the flags that would have no effect on this store.
     pub(super) fn refuse_overrides(&self, flags: &[&str], store: &str) -> Result<()> {
-        let Overrides { region, endpoint_url, profile } = self.overrides;
+        let Overrides { region, endpoint_url, profile, descriptor_cache: _ } = self.overrides;
         let given = [("--region", region), ("--endpoint-url", endpoint_url), ("--profile", profile)];
         match given.iter().find(|(flag, value)| value.is_some() && flags.contains(flag)) {
             Some((flag, _)) => Err(unusable(flag, format!("it has no meaning for {store}"), "leave it out")),

@@ -6,7 +6,7 @@ use super::root;
 use super::section::{Section, wrong};
 use super::url::Bucket;
 use crate::error::Result;
-use crate::storage::location::{Location, S3Keys, S3Location, Secret, Store};
+use crate::storage::location::{Location, S3Encryption, S3Keys, S3Location, S3Writes, Secret, Store};
 
 /// The driver's parameters (v3.1.1).
 const PARAMETERS: [&str; 22] = [
@@ -72,11 +72,31 @@ pub(super) fn from_section(section: &Section<'_>, context: &mut Context<'_>) -> 
         dual_stack: section.flag("usedualstack")?.unwrap_or(false),
         fips: section.flag("usefipsendpoint")?.unwrap_or(false),
         accelerate: section.flag("accelerate")?.unwrap_or(false),
+        writes: writes(section, context)?,
         keys,
         profile: overrides.profile.clone(),
     };
     let named_by = section.first_setting(&["rootdirectory", "bucket"]);
     Ok(Location { store: Store::S3(store), named_by, from_configuration: true })
+}
+
+/// How the driver writes objects (`s3.go`: `getSSEKMSKeyID`, `getEncryptionMode`, `getStorageClass`).
+fn writes(section: &Section<'_>, context: &mut Context<'_>) -> Result<S3Writes> {
+    let encryption = match (section.flag("encrypt")?.unwrap_or(false), section.filled("keyid")?) {
+        (false, _) => S3Encryption::BucketDefault,
+        (true, None) => S3Encryption::Store,
+        (true, Some(key)) => S3Encryption::Key(key),
+    };
+    // The driver takes the class in any letter case; `NONE` is for stores that know no classes.
+    let class = section.filled("storageclass")?.map(|class| class.to_ascii_uppercase());
+    let storage_class = class.filter(|class| !matches!(class.as_str(), "NONE" | "STANDARD"));
+    if section.filled("objectacl")?.is_some_and(|acl| acl != "private") {
+        context.note(format!(
+            "{} is not followed: links that are written back get what the bucket says",
+            section.setting("objectacl")
+        ));
+    }
+    Ok(S3Writes { encryption, storage_class })
 }
 
 /// Both keys or none; an empty one counts as absent.
@@ -288,6 +308,7 @@ mod tests {
             region: Some("us-east-1".into()),
             endpoint_url: Some("http://localhost:9000".into()),
             profile: Some("admin".into()),
+            ..Overrides::default()
         };
         let text = with(&["accesskey: AKIA", "secretkey: hunter2", "regionendpoint: https://minio"]);
         let resolved = ok(read_with(&text, &[], &overrides));
@@ -319,7 +340,12 @@ mod tests {
         assert_eq!((s3.bucket.as_str(), s3.prefix.as_str(), s3.region.as_deref()), ("b", "a b/", Some("r1")));
         assert_eq!((s3.endpoint.as_deref(), s3.plain_http), (Some("http://special:9000"), true));
         assert_eq!((s3.path_style, s3.keys), (Some(true), None));
-        let overrides = Overrides { region: Some("r2".into()), endpoint_url: Some("https://o".into()), profile: None };
+        let overrides = Overrides {
+            region: Some("r2".into()),
+            endpoint_url: Some("https://o".into()),
+            profile: None,
+            ..Overrides::default()
+        };
         let s3 = from_operand("s3://b", &fake, &overrides);
         assert_eq!((s3.endpoint.as_deref(), s3.region.as_deref(), root_of(&s3)), (Some("https://o"), Some("r2"), ""));
         let s3 = from_operand("s3://b", &Fake::new(), &Overrides::default());
@@ -334,5 +360,21 @@ mod tests {
     fn a_url_is_not_touched_by_the_registrys_variables() {
         let fake = Fake::new().variable("REGISTRY_STORAGE_S3_ROOTDIRECTORY", "/other");
         assert_eq!(root(&ok(resolve(Some("s3://b/one"), &Overrides::default(), &fake))), "one/");
+    }
+
+    #[test]
+    fn what_is_written_looks_as_the_registry_writes_it() {
+        assert_eq!(configured(&["encrypt: false"]).writes, S3Writes::default());
+        assert_eq!(configured(&["keyid: k"]).writes, S3Writes::default());
+        assert_eq!(configured(&["storageclass: STANDARD"]).writes, S3Writes::default());
+        assert_eq!(configured(&["storageclass: none"]).writes, S3Writes::default());
+        assert_eq!(configured(&["encrypt: true"]).writes.encryption, S3Encryption::Store);
+        let writes = configured(&["encrypt: true", "keyid: k", "storageclass: reduced_redundancy"]).writes;
+        let expected =
+            S3Writes { encryption: S3Encryption::Key("k".into()), storage_class: Some("REDUCED_REDUNDANCY".into()) };
+        assert_eq!(writes, expected);
+        let noted = ok(read(&with(&["objectacl: bucket-owner-full-control"]), &[])).notes;
+        assert!(noted.iter().any(|note| note.contains("objectacl")), "{noted:?}");
+        assert_eq!(ok(read(&with(&["objectacl: private"]), &[])).notes, Vec::<String>::new());
     }
 }

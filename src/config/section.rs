@@ -69,6 +69,14 @@ impl<'a> Section<'a> {
         Ok(self.text(key)?.filter(|text| !text.is_empty()))
     }
 
+    /// A parameter as text that is not empty, as a field of a Go struct takes it: a password of digits keeps its zeros.
+    pub(super) fn filled_as_written(&self, key: &str) -> Result<Option<String>, Error> {
+        match self.get(key).and_then(|node| node.written.clone()) {
+            Some(written) => Ok(Some(written)),
+            None => self.filled(key),
+        }
+    }
+
     /// A parameter that must be there.
     pub(super) fn required(&self, key: &str) -> Result<String, Error> {
         self.filled(key)?.ok_or_else(|| self.missing(key))

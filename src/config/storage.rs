@@ -10,13 +10,13 @@ const RESERVED: [&str; 5] = ["maintenance", "cache", "delete", "redirect", "tag"
 
 /// A section that maps names to parameters (`storage`, `auth`): a bare name stands for itself without parameters.
 pub(super) fn providers(key: &str, node: Node) -> Result<Top> {
-    let Node { value, at } = node;
+    let Node { value, at, .. } = node;
     let map = match value {
         Value::Map(map) => map,
         Value::Null => Map::default(),
         Value::Text(name) => {
             let mut map = Map::default();
-            map.set(name, Node { value: Value::Null, at: at.clone() });
+            map.set(name, Node::new(Value::Null, at.clone()));
             map
         }
         Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::List(_) => {

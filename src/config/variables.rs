@@ -37,7 +37,7 @@ pub(super) struct Sections {
 impl Sections {
     /// The sections of a file; those it lacks are empty.
     pub(super) fn of(document: &Map, file: &Origin) -> Result<Self> {
-        let node = |key| document.get(key).cloned().unwrap_or(Node { value: Value::Null, at: file.clone() });
+        let node = |key| document.get(key).cloned().unwrap_or(Node::new(Value::Null, file.clone()));
         Ok(Self {
             storage: providers("storage", node("storage"))?,
             redis: redis(node("redis"))?,
@@ -57,10 +57,8 @@ impl Sections {
                     self.redis = redis(payload(name, value)?)?;
                     true
                 }
-                // A field of a Go struct is found by its name in upper case; the registry passes over others.
-                ["REDIS", path @ ..] if path.first().is_some_and(|field| REDIS_FIELDS.contains(field)) => {
-                    set_parameter(&mut self.redis.map, path, payload(name, value)?, &Origin::variable(name))
-                }
+                // v3 keeps the options of go-redis in a field of this name, which its files do not show.
+                ["REDIS", "OPTIONS", path @ ..] | ["REDIS", path @ ..] => self.set_redis(path, name, value)?,
                 _ => true,
             };
             if !applied {
@@ -72,10 +70,28 @@ impl Sections {
         }
         Ok(())
     }
+
+    /// A field of a Go struct is found by its name in upper case; the registry passes over others. Nothing can be set
+    /// inside a list or a text.
+    fn set_redis(&mut self, path: &[&str], name: &str, value: &str) -> Result<bool> {
+        match path {
+            ["TLS"] => {}
+            ["TLS", field] if TLS_FIELDS.contains(field) => {}
+            ["TLS", field, ..] => return Ok(!TLS_FIELDS.contains(field)),
+            [field] if REDIS_FIELDS.contains(field) => {}
+            [field, _, ..] => return Ok(!REDIS_FIELDS.contains(field)),
+            _ => return Ok(true),
+        }
+        Ok(set_parameter(&mut self.redis.map, path, payload(name, value)?, &Origin::variable(name)))
+    }
 }
 
 /// The fields of `redis` that say where it is and how to sign in (v2.8, v3).
-const REDIS_FIELDS: [&str; 7] = ["ADDR", "ADDRS", "USERNAME", "PASSWORD", "DB", "MASTERNAME", "TLS"];
+const REDIS_FIELDS: [&str; 8] =
+    ["ADDR", "ADDRS", "USERNAME", "PASSWORD", "DB", "MASTERNAME", "SENTINELUSERNAME", "SENTINELPASSWORD"];
+
+/// The fields of `redis.tls`.
+const TLS_FIELDS: [&str; 3] = ["CERTIFICATE", "KEY", "ROOTCAS"];
 
 /// A variable's value, as YAML.
 fn payload(name: &str, value: &str) -> Result<Node> {
@@ -97,7 +113,7 @@ fn provide(key: &str, top: &mut Top, path: &[&str], name: &str, value: &str) -> 
 
 /// The `redis` section: a Go struct, so that variables reach every mapping in it.
 fn redis(node: Node) -> Result<Top> {
-    let Node { value, at } = node;
+    let Node { value, at, .. } = node;
     match value {
         Value::Null => Ok(Top { map: Map::default(), at }),
         Value::Map(mut map) => {
@@ -148,7 +164,7 @@ fn set_parameter(map: &mut Map, path: &[&str], payload: Node, at: &Origin) -> bo
 fn fresh(path: &[&str], payload: Node, at: &Origin) -> Node {
     let mut map = Map::implicit();
     set_parameter(&mut map, path, payload, at);
-    Node { value: Value::Map(map), at: at.clone() }
+    Node::new(Value::Map(map), at.clone())
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(super) struct Malformed {
 pub(super) fn parse(text: &str, origin: &Origin) -> Result<Node, Malformed> {
     let lines = Lines::scan(text);
     let seed = Seed { path: Vec::new(), at: origin.clone(), written: Some(without_comment(text)), lines: &lines };
-    let nothing = Node { value: Value::Null, at: origin.clone() };
+    let nothing = Node::new(Value::Null, origin.clone());
     if text.lines().all(|line| without_comment(line).is_empty()) {
         return Ok(nothing);
     }
@@ -51,7 +51,11 @@ struct Seed<'a> {
 
 impl Seed<'_> {
     fn node(self, value: Value) -> Node {
-        Node { value, at: self.at }
+        let scalar = matches!(value, Value::Boolean(_) | Value::Integer(_) | Value::Float(_));
+        // Behind an anchor or a tag stands more than the value.
+        let plain = |written: &&str| !written.is_empty() && !written.contains([' ', '&', '!', '*']);
+        let written = self.written.filter(|_| scalar).filter(plain).map(str::to_owned);
+        Node { written, ..Node::new(value, self.at) }
     }
 
     /// The seed for what stands behind `key`.

@@ -9,6 +9,9 @@ pub const LEASE: &str = "docker/registry/regsweep/lease.json";
 /// What waits to be deleted, and since when.
 pub const PENDING: &str = "docker/registry/regsweep/pending";
 
+/// What the name of a file begins with, directly below [`ROOT`], that is being written.
+pub const DRAFT: &str = "draft-";
+
 /// One key below [`ROOT`], understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateKey<'a> {
@@ -18,6 +21,8 @@ pub enum StateKey<'a> {
     Pending,
     /// Written and removed to learn whether that is allowed.
     Probe,
+    /// `draft-...`: a file that was being written.
+    Draft,
     /// `runs/<run>/journal-<part>.jsonl`: pointers that a run was about to delete.
     Journal {
         /// The run.
@@ -51,6 +56,7 @@ impl<'a> StateKey<'a> {
             ["lease.json"] => Self::Lease,
             ["pending"] => Self::Pending,
             [name] if name.starts_with("probe-") => Self::Probe,
+            [name] if name.starts_with(DRAFT) => Self::Draft,
             ["runs", run, "done.json"] if is_run(run) => Self::Done { run },
             ["runs", run, file] if is_run(run) => {
                 part_of(file).map_or(Self::Unrecognized, |part| Self::Journal { run, part })
@@ -104,7 +110,7 @@ pub fn own_directory(key: &str) -> Option<String> {
     match StateKey::parse(key) {
         StateKey::Journal { run, .. } | StateKey::Done { run } => Some(format!("{ROOT}runs/{run}")),
         StateKey::Aside { run, .. } => Some(format!("{ROOT}aside/{run}")),
-        StateKey::Lease | StateKey::Pending | StateKey::Probe | StateKey::Unrecognized => None,
+        StateKey::Lease | StateKey::Pending | StateKey::Probe | StateKey::Draft | StateKey::Unrecognized => None,
     }
 }
 
@@ -121,6 +127,7 @@ mod tests {
         assert_eq!(StateKey::parse(LEASE), StateKey::Lease);
         assert_eq!(StateKey::parse(PENDING), StateKey::Pending);
         assert_eq!(StateKey::parse(&probe(RUN)), StateKey::Probe);
+        assert_eq!(StateKey::parse(&format!("{ROOT}{DRAFT}x")), StateKey::Draft);
         assert_eq!(StateKey::parse(&journal(RUN, 12)), StateKey::Journal { run: RUN, part: 12 });
         assert_eq!(StateKey::parse(&done(RUN)), StateKey::Done { run: RUN });
         assert_eq!(StateKey::parse(&aside(RUN, &digest)), StateKey::Aside { run: RUN, digest });

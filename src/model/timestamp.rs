@@ -23,7 +23,8 @@ impl Timestamp {
     /// From seconds and nanoseconds since 1970.
     #[must_use]
     pub fn from_parts(seconds: i64, nanos: u32) -> Self {
-        Self(seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(nanos)))
+        let all = i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        Self(i64::try_from(all).unwrap_or(if all < 0 { i64::MIN } else { i64::MAX }))
     }
 
     /// Nanoseconds since 1970.
@@ -62,6 +63,12 @@ impl Timestamp {
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long it is from this time until a later one; nothing if that is past.
+    #[must_use]
+    pub fn until(self, later: Self) -> Duration {
+        self.age(later)
     }
 
     /// The difference, whichever is earlier.
@@ -126,6 +133,15 @@ mod tests {
             "2026-11-21T19:10:05Z"
         );
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
+    }
+
+    /// A plan's evidence is compared with a listing to the nanosecond.
+    #[test]
+    fn every_time_reads_back_as_it_was_written() {
+        for nanos in [0, 1, -1, 999_999_999, -1_000_000_001, i64::MAX, i64::MIN, 1_763_750_405_123_456_789] {
+            let time = Timestamp::from_nanos(nanos);
+            assert_eq!(Timestamp::parse_rfc3339(&time.to_rfc3339()), Some(time), "{time}");
+        }
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Looking at repositories again while the registry serves pushes: what changed or is needed by now leaves the plan.
 
-use super::{Order, scan};
+use super::{Order, marking, scan};
 use crate::collect::entry::Evidence;
 use crate::collect::inventory::{Inventory, Repository};
 use crate::collect::listing::Builder;
-use crate::collect::mark::mark;
 use crate::collect::outcome::{Outcome, Outcomes};
 use crate::collect::plan::{Plan, Stage, plan_pointers};
 use crate::collect::report::Scan;
@@ -86,7 +85,8 @@ pub(super) async fn manifests_and_marks(
     scan::new_manifests(storage, &mut scan.graph, &scan.inventory, order, observer).await?;
     let mut all = roots(&scan.inventory, &scan.graph, &order.options, scan.now);
     all.extend(staying.iter().cloned());
-    scan.marks = mark(&scan.inventory, &mut scan.graph, &all);
+    let known = (&scan.inventory, &mut scan.graph);
+    scan.marks = marking::marks(storage, known, &mut all, &scan.taken, order, observer).await?;
     Ok(())
 }
 
@@ -141,13 +141,12 @@ pub(super) async fn trim(
     let open: Vec<_> = open.filter(|(index, _)| *outcomes.get(*index) == Outcome::NotAttempted).collect();
     let (content, pointers): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|(_, deletion)| deletion.stage == Stage::Blob);
-    let (going, others): (Vec<_>, Vec<_>) = pointers
-        .into_iter()
-        .partition(|(_, deletion)| planned.get(deletion.key.as_str()) == Some(&&deletion.evidence));
+    let (going, others): (Vec<_>, Vec<_>) =
+        pointers.into_iter().partition(|(_, deletion)| planned.get(deletion.key.as_str()) == Some(&&deletion.evidence));
     // What is not planned any more has changed, or went by another's hand. An absence in a listing alone proves nothing.
-    let looks = others.iter().map(|(index, deletion)| async move {
-        storage.exists(&deletion.key).await.map(|is_there| (*index, is_there))
-    });
+    let looks = others
+        .iter()
+        .map(|(index, deletion)| async move { storage.exists(&deletion.key).await.map(|is_there| (*index, is_there)) });
     let looks: Vec<_> = looks.collect();
     let looked: Vec<(usize, bool)> = stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT).try_collect().await?;
     for (index, is_there) in looked {
@@ -159,9 +158,10 @@ pub(super) async fn trim(
     let pointed: HashSet<&Digest> =
         pointers.filter(|(key, _)| !going.contains(key.as_str())).map(|(_, digest)| digest).collect();
     for (index, deletion) in content {
-        let stays = deletion.digest.as_ref().is_none_or(|digest| {
-            scan.marks.anywhere(scan.graph.id(digest)).is_some() || pointed.contains(digest)
-        });
+        let stays = deletion
+            .digest
+            .as_ref()
+            .is_none_or(|digest| scan.marks.anywhere(scan.graph.id(digest)).is_some() || pointed.contains(digest));
         if stays {
             outcomes.set(index, Outcome::Changed);
         }

@@ -1,15 +1,19 @@
 //! Content goes last: only what nothing needs and no pointer names, on the word of a listing that is not old.
 
 use super::again::{self, Look};
+use super::evict;
 use super::stages;
 use super::work::{Stopped, Work};
+use crate::collect::graph::Node;
 use crate::collect::options::{Aside, Mode};
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::Stage;
 use crate::error::Result;
 use crate::event::{Event, Phase};
+use crate::model::Digest;
 use crate::storage::open::Opened;
 use crate::storage::sweep::Moved;
+use std::collections::HashSet;
 use std::time::Instant;
 
 /// So many go between two looks at the clock.
@@ -20,20 +24,16 @@ const GROUP: usize = 4000;
 /// # Errors
 /// If the repositories cannot be looked at again. What went until then has its outcome.
 pub(super) async fn content(work: &mut Work<'_>) -> Result<()> {
-    let total = stages::going(work, Stage::Blob, 0).len();
-    if total == 0 || work.done.stopped.is_some() {
+    let mut open = stages::going(work, Stage::Blob, 0);
+    if open.is_empty() || work.done.stopped.is_some() {
         return Ok(());
     }
+    let manifests = known_manifests(work);
     let is_live = work.order.options.mode == Mode::Live;
-    if is_live && work.order.options.defer.is_zero() {
-        // Their pointers went a moment ago: a push that was admitted before may still be writing its own.
-        settle(work).await;
-        if work.done.stopped.is_none() {
-            look_and_trim(work).await?;
-        }
+    if is_live {
+        open = last_look(work, open, &manifests).await?;
     }
-    work.observer.notice(Event::Begin(Phase::Delete(Stage::Blob), Some(total as u64)));
-    let mut open = stages::going(work, Stage::Blob, 0);
+    work.observer.notice(Event::Begin(Phase::Delete(Stage::Blob), Some(open.len() as u64)));
     let mut at = 0;
     while at < open.len() && work.done.stopped.is_none() {
         if is_live && work.listed.elapsed() >= work.order.options.max_scan_age {
@@ -47,15 +47,13 @@ pub(super) async fn content(work: &mut Work<'_>) -> Result<()> {
         let group = &open[at..open.len().min(at + GROUP)];
         at += group.len();
         let group = work.within_bounds(group);
-        if moves_aside(work) {
-            set_aside(work, &group).await;
-        } else {
-            stages::delete(work, &group).await;
-        }
+        let (moved, gone): (Vec<usize>, Vec<usize>) =
+            group.iter().partition(|number| moves_aside(work, **number, &manifests));
+        set_aside(work, &moved).await;
+        stages::delete(work, &gone).await;
         // Where the store does not answer any more, the sweeper tries no further.
-        let untried = |number: &usize| {
-            *work.done.outcomes.get(*number) == Outcome::NotAttempted && !work.aside.contains(number)
-        };
+        let untried =
+            |number: &usize| *work.done.outcomes.get(*number) == Outcome::NotAttempted && !work.aside.contains(number);
         if group.iter().any(untried) {
             break;
         }
@@ -64,17 +62,56 @@ pub(super) async fn content(work: &mut Work<'_>) -> Result<()> {
     Ok(())
 }
 
-fn moves_aside(work: &Work<'_>) -> bool {
+/// What the end of a wait does not rule out: with no wait, pushes that were admitted a moment ago; with Redis, pushes that
+/// an old entry lets in.
+async fn last_look(work: &mut Work<'_>, open: Vec<usize>, manifests: &HashSet<Digest>) -> Result<Vec<usize>> {
+    let waits = work.order.options.defer.is_zero();
+    let evicts = work.cache.is_some() && !open.iter().all(|number| moves_aside(work, *number, manifests));
+    if !waits && !evicts {
+        return Ok(open);
+    }
+    if waits {
+        settle(work).await;
+    }
+    if evicts && work.done.stopped.is_none() {
+        evict::about_to_go(work).await?;
+        settle(work).await;
+    }
+    if work.done.stopped.is_none() {
+        look_and_trim(work).await?;
+    }
+    Ok(stages::going(work, Stage::Blob, 0))
+}
+
+/// What earlier runs have known to be a manifest when they took its links.
+fn known_manifests(work: &Work<'_>) -> HashSet<Digest> {
+    let journals = work.left.journals.iter().flat_map(|left| &left.journal.removed);
+    let revisions = journals.filter(|removed| removed.stage() == Some(Stage::Revision));
+    revisions.map(|removed| removed.content.clone()).collect()
+}
+
+/// A push that brings a manifest back writes only links, in one request, if its content is there: so manifests, which are
+/// small, go aside in buckets as well.
+fn moves_aside(work: &Work<'_>, number: usize, manifests: &HashSet<Digest>) -> bool {
     // Without a later look nothing would tell whether it is needed after all; and what moved must be found again.
     let can = work.verifies() && work.tenure.is_some();
     can && match work.order.options.aside {
-        Aside::Auto => matches!(work.opened, Opened::Directory(_)),
+        Aside::Auto => {
+            let digest = work.plan.deletions()[number].digest.as_ref();
+            matches!(work.opened, Opened::Directory(_))
+                || digest.is_some_and(|digest| {
+                    manifests.contains(digest) || matches!(work.scan.graph.node_of(digest), Node::Manifest { .. })
+                })
+        }
         Aside::Always => true,
         Aside::Never => false,
     }
 }
 
 async fn set_aside(work: &mut Work<'_>, numbers: &[usize]) {
+    if numbers.is_empty() {
+        return;
+    }
     let plan = work.plan;
     let keys: Vec<(usize, &str)> =
         numbers.iter().map(|number| (*number, plan.deletions()[*number].key.as_str())).collect();

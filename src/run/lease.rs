@@ -1,17 +1,19 @@
 //! Taking the lease, holding it while a run lasts, and giving it back. One at a time deletes.
 
 use super::Order;
+use super::left::{self, Depth};
+use crate::collect::outcome::Outcome;
 use crate::collect::state::lease::{LASTS, Lease, Standing};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Code, Error, ErrorKind, Result};
 use crate::layout::state;
 use crate::model::Timestamp;
 use crate::storage::open::Opened;
 use crate::storage::reader::Content;
 use crate::storage::sweep::forget;
 use crate::storage::write::Writer;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -20,13 +22,38 @@ use tokio::task::JoinHandle;
 pub struct Tenure {
     opened: Opened,
     text: Lease,
-    lost: Arc<AtomicBool>,
-    ended: Arc<Notify>,
+    hold: Arc<Hold>,
     renewal: JoinHandle<()>,
     /// The run whose lease had ended without being given back.
     pub taken_over: Option<String>,
 }
 
+/// Whether the lease is held, as far as this machine knows without asking.
+#[derive(Debug)]
+struct Hold {
+    lost: AtomicBool,
+    /// When the lease that was written last was made.
+    renewed: Mutex<Instant>,
+    /// Tells the renewal to end.
+    ended: Notify,
+}
+
+impl Hold {
+    fn renewed(&self, when: Instant) {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = when;
+    }
+
+    /// A process that was stopped for a minute wakes up without a lease, before any timer can tell it.
+    fn is_lost(&self) -> bool {
+        let renewed = *self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lost.load(Ordering::SeqCst) || renewed.elapsed() >= TRUSTED
+    }
+}
+
+/// So long a lease is relied on without having been renewed: what is sent then must arrive before it ends.
+const TRUSTED: Duration = Duration::from_secs(45);
+/// So long the end of a run waits for a storage that does not answer. A lease ends by itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST_LEASE: u64 = 64 << 10;
 /// After a write that nothing guards, another that was on its way at the same time is waited for, and who was last has it.
 const RACE: Duration = Duration::from_millis(250);
@@ -35,8 +62,8 @@ const RACE: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// If another run holds it, or the storage cannot be written to.
-pub(super) async fn take(opened: &Opened, order: &Order, written: Option<Timestamp>) -> Result<Tenure> {
-    let now = order.now(opened.reader());
+pub(super) async fn take(opened: &Opened, order: &Order) -> Result<Tenure> {
+    let (now, began) = (order.now(opened.reader()), Instant::now());
     let lease = Lease {
         schema: "regsweep.lease/1".into(),
         run: order.run.clone(),
@@ -48,29 +75,25 @@ pub(super) async fn take(opened: &Opened, order: &Order, written: Option<Timesta
     };
     let writer = Writer::new(opened);
     let mut taken_over = None;
-    match written {
-        None => {
-            if !writer.keep_new(state::LEASE, lease.to_text()).await? && !is_ours(opened, &lease.run).await? {
-                return Err(held(read(opened).await?.as_ref(), None));
-            }
+    // Some stores write in spite of the condition: a lease that is held must be seen before.
+    let is_there = opened.reader().exists(state::LEASE).await?;
+    let is_taken = !is_there && writer.keep_new(state::LEASE, lease.to_text()).await?;
+    if !is_taken && !is_ours(opened, &lease.run).await? {
+        let found = read(opened).await?;
+        let written = left::read(opened.reader(), Depth::Keys).await?.lease.unwrap_or(now);
+        if let Standing::Held(until) = Lease::standing(found.as_ref(), written, now) {
+            return Err(held(found.as_ref(), Some(until)));
         }
-        Some(written) => {
-            let found = read(opened).await?;
-            if let Standing::Held(until) = Lease::standing(found.as_ref(), written, now) {
-                return Err(held(found.as_ref(), Some(until)));
-            }
-            taken_over = Some(found.map_or_else(|| "unknown".into(), |lease| lease.run));
-            writer.keep(state::LEASE, lease.to_text()).await?;
-            tokio::time::sleep(RACE).await;
-        }
+        taken_over = Some(found.map_or_else(|| "unknown".into(), |lease| lease.run));
+        writer.keep(state::LEASE, lease.to_text()).await?;
+        tokio::time::sleep(RACE).await;
     }
     if !is_ours(opened, &lease.run).await? {
         return Err(held(read(opened).await?.as_ref(), None));
     }
-    let (lost, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
-    let flags = (Arc::clone(&lost), Arc::clone(&ended));
-    let renewal = tokio::spawn(renew(opened.clone(), lease.clone(), order.clock(), flags));
-    Ok(Tenure { opened: opened.clone(), text: lease, lost, ended, renewal, taken_over })
+    let hold = Arc::new(Hold { lost: AtomicBool::new(false), renewed: Mutex::new(began), ended: Notify::new() });
+    let renewal = tokio::spawn(renew(opened.clone(), lease.clone(), order.clock(), Arc::clone(&hold)));
+    Ok(Tenure { opened: opened.clone(), text: lease, hold, renewal, taken_over })
 }
 
 fn held(lease: Option<&Lease>, until: Option<Timestamp>) -> Error {
@@ -82,6 +105,7 @@ fn held(lease: Option<&Lease>, until: Option<Timestamp>) -> Error {
         format!("; if it is dead, its lease ends by itself at {until}: run again then")
     });
     Error::new(ErrorKind::Refused, "take the lease of this registry")
+        .code(Code::Lease)
         .on(state::LEASE)
         .because(format!("{who} is at work on it; nothing was changed"))
         .next(format!("wait until it has ended{until}"))
@@ -99,19 +123,15 @@ async fn is_ours(opened: &Opened, run: &str) -> Result<bool> {
 }
 
 /// Renews the lease until it is given back. If it cannot be renewed in time, or another run has taken it, it is lost.
-async fn renew(
-    opened: Opened,
-    mut lease: Lease,
-    clock: impl Fn(&Opened) -> Timestamp,
-    (lost, ended): (Arc<AtomicBool>, Arc<Notify>),
-) {
+async fn renew(opened: Opened, mut lease: Lease, clock: impl Fn(&Opened) -> Timestamp, hold: Arc<Hold>) {
     let writer = Writer::new(&opened);
     loop {
         // Only the wait is cut short: a renewal on its way would otherwise land after the lease was given back.
         tokio::select! {
             () = tokio::time::sleep(LASTS / 4) => {}
-            () = ended.notified() => return,
+            () = hold.ended.notified() => return,
         }
+        let began = Instant::now();
         let renewed = async {
             if !is_ours(&opened, &lease.run).await? {
                 return Ok(false);
@@ -121,9 +141,10 @@ async fn renew(
         };
         // What cannot be renewed within half its time may be over before the next try ends.
         if !matches!(tokio::time::timeout(LASTS / 2, renewed).await, Ok(Ok::<bool, Error>(true))) {
-            lost.store(true, Ordering::SeqCst);
+            hold.lost.store(true, Ordering::SeqCst);
             return;
         }
+        hold.renewed(began);
     }
 }
 
@@ -131,7 +152,7 @@ impl Tenure {
     /// Whether another may be at work by now.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::SeqCst)
+        self.hold.is_lost()
     }
 
     /// Makes sure that it is still held: right before the first delete.
@@ -142,8 +163,9 @@ impl Tenure {
         if !self.is_lost() && is_ours(&self.opened, &self.text.run).await? {
             return Ok(());
         }
-        self.lost.store(true, Ordering::SeqCst);
+        self.hold.lost.store(true, Ordering::SeqCst);
         Err(Error::new(ErrorKind::Refused, "hold the lease of this registry")
+            .code(Code::Lease)
             .on(state::LEASE)
             .because("another run has taken it; nothing was deleted")
             .next("see who else runs regsweep on this registry, and run again"))
@@ -151,12 +173,26 @@ impl Tenure {
 
     /// Gives it back. One that was lost is another's.
     pub async fn give_back(self) {
-        self.ended.notify_one();
-        let lost = self.renewal.await.is_err() || self.lost.load(Ordering::SeqCst);
-        if !lost && matches!(is_ours(&self.opened, &self.text.run).await, Ok(true)) {
-            forget(&self.opened, &[state::LEASE.to_owned()]).await;
+        self.hold.ended.notify_one();
+        if self.renewal.await.is_ok() && !self.hold.is_lost() {
+            withdraw(&self.opened, &self.text.run).await;
         }
     }
+}
+
+/// Removes the lease if it is this run's.
+pub(super) async fn withdraw(opened: &Opened, run: &str) {
+    let removed = async {
+        if matches!(is_ours(opened, run).await, Ok(true)) {
+            forget(opened, &[state::LEASE.to_owned()]).await;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, removed).await;
+}
+
+/// Whether whoever wrote this has lost its lease since: it was written longer ago than any lease lasts.
+pub(super) fn is_over(written: Timestamp, now: Timestamp) -> bool {
+    written.plus(LASTS) <= now
 }
 
 /// Learns in the run's first second whether it may write and delete at all.
@@ -166,21 +202,19 @@ impl Tenure {
 pub(super) async fn probe(opened: &Opened, order: &Order) -> Result<()> {
     let key = state::probe(&order.run);
     let next = "grant the right to write and delete below docker/registry/regsweep, or run with --no-state";
-    Writer::new(opened).keep(&key, "may this be written?\n").await.map_err(|error| {
-        if error.kind() == ErrorKind::Permission { error.next(next) } else { error }
-    })?;
-    let outcomes = forget(opened, std::slice::from_ref(&key)).await;
-    match outcomes.first() {
-        Some(outcome) if outcome.may_still_be_there() => {
-            let why = match outcome {
-                crate::collect::outcome::Outcome::Failed(why) | crate::collect::outcome::Outcome::Unknown(why) => why,
-                _ => "nobody knows why",
-            };
-            Err(Error::new(ErrorKind::Permission, "delete a test object")
-                .on(key)
-                .because(format!("{why}; nothing was deleted"))
-                .next("grant the right to delete to this credential"))
-        }
+    Writer::new(opened)
+        .keep(&key, "may this be written?\n")
+        .await
+        .map_err(|error| if error.kind() == ErrorKind::Permission { error.next(next) } else { error })?;
+    match forget(opened, std::slice::from_ref(&key)).await.pop() {
+        Some(Outcome::Failed(why)) => Err(Error::new(ErrorKind::Permission, "delete a test object")
+            .on(key)
+            .because(format!("{why}; nothing was deleted"))
+            .next("grant the right to delete to this credential")),
+        Some(Outcome::Unknown(why)) => Err(Error::new(ErrorKind::Unreachable, "delete a test object")
+            .on(key)
+            .because(format!("nobody can tell whether it is gone: {why}; nothing was deleted"))
+            .next("run again when the storage answers")),
         _ => Ok(()),
     }
 }

@@ -41,6 +41,8 @@ pub struct Left {
     pub journals: Vec<LeftJournal>,
     /// Content aside.
     pub aside: Vec<LeftAside>,
+    /// Probes and drafts of runs that were killed, and when they were written: of no meaning.
+    pub litter: Vec<(String, Timestamp)>,
     /// Lines and keys that could not be understood.
     pub odd: u64,
 }
@@ -48,10 +50,12 @@ pub struct Left {
 /// How much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// What decides what a run would do.
-    Deciding,
-    /// All, journals too.
-    All,
+    /// Which keys there are.
+    Keys,
+    /// All of it, for one that only looks.
+    Looking,
+    /// All of it.
+    Acting,
 }
 
 /// No part of a journal is larger: so many pointers, each of a key and a digest.
@@ -66,7 +70,7 @@ const PARTS_IN_FLIGHT: usize = 4;
 /// If the storage cannot be read.
 pub async fn read(storage: &dyn Storage, depth: Depth) -> Result<Left> {
     match listed(storage, depth).await {
-        Err(error) if depth == Depth::Deciding && error.kind() == ErrorKind::Permission => Ok(Left::default()),
+        Err(error) if depth == Depth::Looking && error.kind() == ErrorKind::Permission => Ok(Left::default()),
         left => left,
     }
 }
@@ -92,18 +96,20 @@ async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
                 StateKey::Aside { run, digest } => {
                     left.aside.push(LeftAside { run: run.to_owned(), digest, size: entry.size });
                 }
-                // A probe, or the draft of a file: left by a run that was killed, and of no meaning.
-                StateKey::Probe => {}
-                StateKey::Unrecognized => left.odd += u64::from(!entry.key.contains("/draft-")),
+                StateKey::Probe | StateKey::Draft => left.litter.push((entry.key.to_owned(), entry.modified)),
+                StateKey::Unrecognized => left.odd += 1,
             }
         }
     }
-    if has_pending && let Content::Bytes(bytes) = storage.read(state::PENDING, LARGEST_RECORD).await? {
+    if has_pending
+        && depth != Depth::Keys
+        && let Content::Bytes(bytes) = storage.read(state::PENDING, LARGEST_RECORD).await?
+    {
         let (pending, odd) = Pending::parse(&bytes);
         left.pending = pending;
         left.odd += odd;
     }
-    if depth == Depth::All {
+    if depth != Depth::Keys {
         to_read.sort();
         read_all(storage, to_read, Clone::clone, LARGEST_PART, PARTS_IN_FLIGHT, |key, content| {
             let (Content::Bytes(bytes), Some(run)) = (content, run_of(&key)) else {
@@ -128,6 +134,6 @@ async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
 fn run_of(key: &str) -> Option<&str> {
     match StateKey::parse(key) {
         StateKey::Journal { run, .. } | StateKey::Done { run } | StateKey::Aside { run, .. } => Some(run),
-        StateKey::Lease | StateKey::Pending | StateKey::Probe | StateKey::Unrecognized => None,
+        StateKey::Lease | StateKey::Pending | StateKey::Probe | StateKey::Draft | StateKey::Unrecognized => None,
     }
 }

@@ -1,6 +1,5 @@
 //! What a run writes down: the pointers that it is about to delete, what waits, and that it has ended as it should.
 
-use super::left::LeftJournal;
 use super::work::Work;
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::Stage;
@@ -29,18 +28,23 @@ pub(super) async fn journal(work: &Work<'_>, removed: &[Removed]) -> Result<()> 
 pub(super) fn removed(work: &Work<'_>) -> Vec<Removed> {
     let all = work.done.outcomes.with(work.plan);
     let going = all.filter(|(_, outcome)| **outcome == Outcome::NotAttempted);
-    going.filter_map(|(deletion, _)| Removed::of(deletion)).collect()
+    going.filter_map(|(deletion, _)| Removed::of(deletion, &work.scan.graph)).collect()
 }
 
-/// Writes down what waits, and since when: `gone` is when the last pointer of this run went.
+/// Writes down what waits, and since when. `gone` is when the last pointer of this run went.
+///
+/// Before the first of them goes there is no such time: then what had a pointer in this scan is struck out. Without this,
+/// a run that is killed after its pointers went would leave the time of an earlier wait, and the next one would take what
+/// has not waited at all.
 ///
 /// # Errors
 /// If that is not possible: then what waits anew begins its wait with the next run.
-pub(super) async fn pending(work: &Work<'_>, gone: Timestamp) -> Result<Pending> {
+pub(super) async fn pending(work: &mut Work<'_>, gone: Option<Timestamp>) -> Result<()> {
     let mut pending = Pending::default();
     for blob in &work.scan.blobs.waiting {
-        let waiting = Waiting { since: blob.since.unwrap_or(gone), size: blob.size };
-        pending.insert(blob.digest.clone(), waiting);
+        if let Some(since) = blob.since.or(gone) {
+            pending.insert(blob.digest.clone(), Waiting { since, size: blob.size });
+        }
     }
     let content = work.done.outcomes.with(work.plan).enumerate();
     for (number, (deletion, outcome)) in content.filter(|(_, (deletion, _))| deletion.stage == Stage::Blob) {
@@ -50,20 +54,23 @@ pub(super) async fn pending(work: &Work<'_>, gone: Timestamp) -> Result<Pending>
         }
         let Some(digest) = &deletion.digest else { continue };
         // What changed is needed, or was pointed to: its wait begins anew when it is found unneeded again.
-        if matches!(outcome, Outcome::NotAttempted | Outcome::Failed(_) | Outcome::Unknown(_)) {
-            let since = work.left.pending.get(digest).map_or(gone, |recorded| recorded.since);
+        if matches!(outcome, Outcome::NotAttempted | Outcome::Failed(_) | Outcome::Unknown(_))
+            && let Some(since) = work.left.pending.get(digest).map(|recorded| recorded.since).or(gone)
+        {
             pending.insert(digest.clone(), Waiting { since, size: deletion.evidence.size });
         }
     }
     pending.wait = (!pending.is_empty()).then(|| work.order.options.wait());
-    if pending != work.left.pending {
+    let before = work.recorded.as_ref().unwrap_or(&work.left.pending);
+    if pending != *before {
         if pending.is_empty() {
             forget(work.opened, &[state::PENDING.to_owned()]).await;
         } else {
             Writer::new(work.opened).keep(state::PENDING, pending.to_text(&work.order.run)).await?;
         }
     }
-    Ok(pending)
+    work.recorded = Some(pending);
+    Ok(())
 }
 
 /// Ends a run that has mended what it had to: says so of its journal and of those that it has finished for others, and
@@ -71,7 +78,8 @@ pub(super) async fn pending(work: &Work<'_>, gone: Timestamp) -> Result<Pending>
 ///
 /// # Errors
 /// If that cannot be written: then the next run mends once more.
-pub(super) async fn end(work: &Work<'_>, removed: &[Removed], pending: &Pending, gone: Timestamp) -> Result<()> {
+pub(super) async fn end(work: &Work<'_>, removed: &[Removed], gone: Timestamp) -> Result<()> {
+    let pending = work.recorded.as_ref().unwrap_or(&work.left.pending);
     let wait = work.order.options.wait();
     let writer = Writer::new(work.opened);
     let done = |command: &str, gone: Timestamp| Done {
@@ -82,7 +90,7 @@ pub(super) async fn end(work: &Work<'_>, removed: &[Removed], pending: &Pending,
     };
     let mut journals: Vec<Journal> = work.left.journals.iter().map(|left| left.journal.clone()).collect();
     for (journal, left) in journals.iter_mut().zip(&work.left.journals) {
-        if journal.done.is_none() && is_settled(work, left) {
+        if journal.done.is_none() {
             let ended = done("unfinished", left.written);
             let key = state::done(&journal.run);
             writer.keep(&key, ended.to_text()).await?;
@@ -94,22 +102,18 @@ pub(super) async fn end(work: &Work<'_>, removed: &[Removed], pending: &Pending,
         let ended = done(work.order.command, gone);
         let key = state::done(&work.order.run);
         let parts = (0..).zip(removed.chunks(PART)).map(|(part, _)| state::journal(&work.order.run, part));
-        let keys = parts.chain([key.clone()]).collect();
+        let mut keys: Vec<String> = parts.collect();
         // What can be undone no longer than this run lasts needs no word that it has ended.
         if !wait.is_zero() {
             writer.keep(&key, ended.to_text()).await?;
+            keys.push(key);
         }
         journals.push(Journal { run: work.order.run.clone(), keys, removed: removed.to_vec(), done: Some(ended) });
     }
-    purge(work.opened, &journals, pending, work.order.now(work.opened.reader())).await;
+    // A store tells its time in whole seconds: a moment later may look like a moment before.
+    let now = work.order.now(work.opened.reader()).max(gone);
+    purge(work.opened, &journals, pending, now).await;
     Ok(())
-}
-
-/// Whether all pushes that were admitted before that run's deletes have ended, and this run has looked since.
-fn is_settled(work: &Work<'_>, left: &LeftJournal) -> bool {
-    let since = work.listed.elapsed();
-    let looked = work.order.now(work.opened.reader());
-    left.written.plus(work.order.options.settle + since) <= looked
 }
 
 /// A journal is over when its run has ended as it should, what it pointed to has waited long enough, and none of it waits

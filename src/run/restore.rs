@@ -34,7 +34,7 @@ const MANIFESTS_IN_FLIGHT: usize = 64;
 /// # Errors
 /// If the storage cannot be read.
 pub async fn all_left(storage: &dyn Storage) -> Result<Left> {
-    read(storage, Depth::All).await
+    read(storage, Depth::Acting).await
 }
 
 /// What waits and can still be undone, of what was left.

@@ -1,24 +1,20 @@
 //! Listing and reading: what the pure core is told.
 
 use super::Order;
-use super::left::Left;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
 use crate::collect::graph::{Expectation, Fetched, Graph, Node, manifests_to_read};
 use crate::collect::inventory::Inventory;
 use crate::collect::learn::LARGEST_LINK;
 use crate::collect::listing::Builder;
 use crate::collect::mark::Marks;
-use crate::collect::options::Options;
-use crate::collect::plan::Stage;
 use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Timestamp, manifest};
+use crate::model::{Digest, Timestamp, manifest};
 use crate::storage::fetch::read_all;
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::HashSet;
 
 /// Lists all repositories.
 pub(super) async fn repositories(storage: &dyn Storage, observer: &dyn Observer) -> Result<Inventory> {
@@ -71,17 +67,14 @@ pub(super) async fn links(
 /// Manifests are read so many at a time at most: each may be of 4 MiB, and a hostile registry has only such.
 const MANIFESTS_IN_FLIGHT: usize = 64;
 
-/// Reads every manifest, each once. What journals call a manifest is read too, if something names it.
+/// Reads every manifest, each once.
 pub(super) async fn manifests(
     storage: &dyn Storage,
     inventory: &Inventory,
-    left: &Left,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<Graph> {
     let mut graph = Graph::new(inventory);
-    let removed = left.journals.iter().flat_map(|left| &left.journal.removed);
-    graph.expect(removed.filter(|removed| removed.stage() == Some(Stage::Revision)).map(|it| it.content.clone()));
     new_manifests(storage, &mut graph, inventory, order, observer).await?;
     Ok(graph)
 }
@@ -95,25 +88,39 @@ pub(super) async fn new_manifests(
     observer: &dyn Observer,
 ) -> Result<()> {
     let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
-    let mut seen = HashSet::new();
-    loop {
-        wanted.retain(|(digest, _)| seen.insert(digest.clone()));
-        wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-        observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
-        let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
-        let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
-        read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
-            graph.learn(&digest, expectation, &fetched(content));
-            observer.notice(Event::Progress(1, 0));
-        })
-        .await?;
-        observer.notice(Event::End);
-        let named = graph.to_follow().into_iter().filter(|digest| !seen.contains(*digest));
-        wanted = named.map(|digest| (digest.clone(), Expectation::Perhaps)).collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-    }
+    wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
+    read_manifests(storage, graph, wanted, order, observer).await
+}
+
+/// Reads what may be manifests, and may as well be something else, or gone.
+pub(super) async fn perhaps_manifests(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    digests: Vec<Digest>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
+    read_manifests(storage, graph, wanted, order, observer).await
+}
+
+async fn read_manifests(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    wanted: Vec<(Digest, Expectation)>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
+    let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
+    let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
+    read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
+        graph.learn(&digest, expectation, &fetched(content));
+        observer.notice(Event::Progress(1, 0));
+    })
+    .await?;
+    observer.notice(Event::End);
+    Ok(())
 }
 
 /// What was read, for the graph.
@@ -130,12 +137,13 @@ pub(super) async fn blobs(
     storage: &dyn Storage,
     (graph, marks, owners): (&Graph, &Marks, &Owners),
     record: &Pending,
-    options: &Options,
+    order: &Order,
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<BlobSurvey> {
     observer.notice(Event::Begin(Phase::ListBlobs, None));
-    let mut judge = BlobJudge::new(graph, marks, options, owners, record, now);
+    let judge = BlobJudge::new(graph, marks, &order.options, owners, record, now);
+    let mut judge = judge.limited_to(order.limit.as_deref());
     let mut pages = storage.list(Area::Blobs);
     while let Some(page) = pages.try_next().await? {
         page.entries().for_each(|entry| judge.see(&entry));

@@ -1,15 +1,15 @@
 //! The end of a live run: wait, look again, and mend what a push that was admitted before has made necessary.
 
 use super::again::{self, Look};
-use super::content;
-use super::work::Work;
+use super::work::{Stopped, Work};
+use super::{content, evict};
 use crate::collect::graph::Node;
 use crate::collect::images::images_with;
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::Stage;
+use crate::collect::report::Scan;
 use crate::collect::state::journal::Removed;
 use crate::collect::state::mend::to_mend;
-use crate::collect::report::Scan;
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::layout::state;
@@ -25,17 +25,29 @@ const WRITES_IN_FLIGHT: usize = 16;
 
 /// Waits, looks at all repositories again, writes back every pointer that something kept needs, puts back all content
 /// aside that is needed or that a pointer names, and lets the rest of it go. Tells whether it came to its end: if the run
-/// is stopped meanwhile, all that is aside is put back, and the next run mends.
+/// is stopped meanwhile or has lost its lease, all that is aside is put back, and the next run mends.
 ///
 /// # Errors
 /// If the repositories cannot be looked at again; content aside stays there, and the next run puts it back.
-pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[&Removed]) -> Result<bool> {
-    let before = work.done.stopped;
-    content::settle(work).await;
-    if work.stop.is_requested() || work.done.stopped != before {
+pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[Removed]) -> Result<bool> {
+    if work.is_lease_lost() {
         put_back_all(work).await;
         return Ok(false);
     }
+    content::settle(work).await;
+    if work.cache.is_some() && !work.stop.is_requested() {
+        // A look that was on its way when the links went may have entered into Redis what is gone, until now; a push that
+        // was let in by such an entry may take as long as any.
+        evict::gone(work, removed).await?;
+        content::settle(work).await;
+    }
+    if work.stop.is_requested() || work.is_lease_lost() {
+        put_back_all(work).await;
+        return Ok(false);
+    }
+    let journals = work.left.journals.iter().flat_map(|left| &left.journal.removed);
+    let removed: Vec<&Removed> = removed.iter().chain(journals).collect();
+    let removed = &removed[..];
     let storage = work.opened.reader();
     work.listed = again::look(storage, work.scan, Look::All, &work.staying, work.order, work.observer).await?;
     loop {
@@ -48,9 +60,15 @@ pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[&Removed]) -
         // A manifest may be among what came back: only now can it tell what it needs.
         again::manifests_and_marks(storage, work.scan, &work.staying, work.order, work.observer).await?;
     }
-    let_go(work).await;
+    if work.is_lease_lost() {
+        // Another run judges all of it anew.
+        work.done.stopped = work.done.stopped.or(Some(Stopped::Lease));
+        put_back_all(work).await;
+    } else {
+        let_go(work).await;
+    }
     find_broken(work);
-    Ok(true)
+    Ok(!work.is_lease_lost())
 }
 
 /// Writes back every pointer that something kept needs; tells how many there were, and what went wrong.

@@ -1,13 +1,15 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
 use super::left::Left;
-use super::{Order, Survey, scan};
+use super::{Order, Survey, marking, scan};
 use crate::collect::account::marked_manifests;
+use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::plan::{Plan, plan_pointers};
 use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
+use crate::collect::state::taken::Taken;
 use crate::collect::{blobs::Owners, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
@@ -33,25 +35,35 @@ pub(super) async fn look_and_decide(
         ..Findings::default()
     };
     let listed = Instant::now();
-    let inventory = scan::repositories(storage, observer).await?;
+    // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
+    let asked = async { Ok(storage.store_keeps().await) };
+    let (inventory, store_keeps) = tokio::try_join!(scan::repositories(storage, observer), asked)?;
     let listing = listed.elapsed();
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
     let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
-    let mut graph = scan::manifests(storage, &inventory, left, order, observer).await?;
+    let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
 
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));
-    let roots = roots::roots(&inventory, &graph, options, now);
-    let marks = mark::mark(&inventory, &mut graph, &roots);
+    let taken: Vec<Taken> = left.journals.iter().flat_map(|left| Taken::among(&left.journal.removed)).collect();
+    let mut roots = roots::roots(&inventory, &graph, options, now);
+    let marks = marking::marks(storage, (&inventory, &mut graph), &mut roots, &taken, order, observer).await?;
+    findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
     let pointers = plan_pointers(&inventory, &graph, &marks, options, now);
+    let Limited { marks, deletions: pointers, staying, not_in_plan } = match &order.limit {
+        Some(limit) => limit_pointers(limit, (&inventory, &mut graph), roots, pointers, options, now),
+        None => Limited::all(marks, pointers),
+    };
     let owners = Owners::of(&pointers, &graph);
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), &left.pending, options, now, observer).await?;
+    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), &left.pending, order, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
+    let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
+    let not_now = not_now.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
     problems.extend(roots::problems(&inventory, &graph, options));
     if blobs.outside.count > 0 {
@@ -62,11 +74,12 @@ pub(super) async fn look_and_decide(
         problems.add(ProblemCode::OutsideRoot, None, None, message);
     }
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
-    let scan = Scan { inventory, graph, marks, blobs, owners, problems, now, young_until };
+    let scan =
+        Scan { inventory, graph, marks, blobs, owners, problems, now, young_until, staying, taken, left: not_now };
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
-    Ok(Survey { scan, plan, refusals, scanning, marking, listed, listing })
+    Ok(Survey { scan, plan, refusals, store_keeps, scanning, marking, listed, listing })
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.
@@ -86,7 +99,6 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
         (repository.current_tags().count() + repository.revisions.len()) as u64
     };
     findings.tags_and_revisions = repositories.iter().map(counted).sum();
-    findings.marked_manifests = marked_manifests(scan);
     let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
     let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
     findings.of_these_untagged = untagged.count() as u64;

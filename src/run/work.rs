@@ -7,8 +7,10 @@ use crate::collect::outcome::Outcomes;
 use crate::collect::plan::Plan;
 use crate::collect::report::Scan;
 use crate::collect::roots::Root;
+use crate::collect::state::pending::Pending;
 use crate::error::Error;
 use crate::event::Observer;
+use crate::storage::descriptor_cache::Evictor;
 use crate::storage::open::Opened;
 use crate::storage::sweep::Sweeper;
 use std::collections::BTreeSet;
@@ -90,6 +92,7 @@ pub(super) struct Work<'a> {
     pub(super) left: &'a Left,
     pub(super) order: &'a Order,
     pub(super) tenure: Option<&'a Tenure>,
+    pub(super) cache: Option<&'a Evictor>,
     pub(super) observer: &'a dyn Observer,
     pub(super) stop: &'a Stop,
     /// Pointers that stay although they were to go: roots again.
@@ -100,6 +103,8 @@ pub(super) struct Work<'a> {
     pub(super) listing: Duration,
     /// Content that is aside, by its number in the plan.
     pub(super) aside: BTreeSet<usize>,
+    /// What was written down last of what waits.
+    pub(super) recorded: Option<Pending>,
     /// How many objects were tried so far, and their bytes.
     pub(super) objects: u64,
     pub(super) bytes: u64,
@@ -112,17 +117,31 @@ impl Work<'_> {
         !self.order.options.settle.is_zero()
     }
 
+    /// Whether another run may be at work by now.
+    pub(super) fn is_lease_lost(&self) -> bool {
+        self.tenure.is_some_and(Tenure::is_lost)
+    }
+
     /// Why nothing more may be begun, if so. Time to settle and to verify is kept.
     pub(super) fn must_stop(&self) -> Option<Stopped> {
         if self.stop.is_requested() {
             return Some(Stopped::Signal);
         }
-        if self.tenure.is_some_and(Tenure::is_lost) {
+        if self.is_lease_lost() {
             return Some(Stopped::Lease);
         }
-        let reserve = if self.verifies() { self.order.options.settle + self.listing * 2 } else { Duration::ZERO };
+        let reserve = if self.verifies() {
+            (self.order.options.settle + self.listing * 2) * self.settles()
+        } else {
+            Duration::ZERO
+        };
         let ends = self.order.bounds.duration.map(|duration| self.order.begun + duration);
         ends.filter(|ends| Instant::now() + reserve >= *ends).map(|_| Stopped::Duration)
+    }
+
+    /// How often a run may have to settle and look again, from here to its end.
+    fn settles(&self) -> u32 {
+        1 + u32::from(self.order.options.defer.is_zero()) + 2 * u32::from(self.cache.is_some())
     }
 
     /// As many of these deletions as the bounds leave; they count as done from here on.
@@ -131,16 +150,14 @@ impl Work<'_> {
         let mut within = Vec::with_capacity(numbers.len());
         for number in numbers {
             let size = self.plan.deletions()[*number].evidence.size;
-            let stopped = if bounds.objects.is_some_and(|limit| self.objects + 1 > limit) {
-                Some(Stopped::Objects)
-            } else if bounds.bytes.is_some_and(|limit| self.bytes + size > limit) {
-                Some(Stopped::Bytes)
-            } else {
-                None
-            };
-            if stopped.is_some() {
-                self.done.stopped = self.done.stopped.or(stopped);
+            if bounds.objects.is_some_and(|limit| self.objects + 1 > limit) {
+                self.done.stopped = self.done.stopped.or(Some(Stopped::Objects));
                 break;
+            }
+            // What is larger than what is left waits for a run with more; what comes after it may fit.
+            if bounds.bytes.is_some_and(|limit| self.bytes + size > limit) {
+                self.done.stopped = self.done.stopped.or(Some(Stopped::Bytes));
+                continue;
             }
             self.objects += 1;
             self.bytes += size;

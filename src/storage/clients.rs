@@ -1,16 +1,19 @@
 //! Clients of the three clouds, as a location asks for them.
 
+use super::backend::Backend;
 use super::credentials;
 use super::explain;
-use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Location};
+use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Encryption, S3Location};
 use super::open::Connection;
+use super::signed::Signed;
 use super::transport::{Counters, Transport};
 use crate::error::{Error, ErrorKind, Result};
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder, split_sas};
-use object_store::client::Certificate;
+use object_store::client::{Certificate, HttpConnector};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
 use object_store::{ClientOptions, RetryConfig};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,12 +31,7 @@ fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) 
         options = options.with_user_agent(agent);
     }
     if let Some(file) = &connection.ca_file {
-        let failed = |why: String| {
-            Error::new(ErrorKind::Usage, "read the CA file")
-                .on(file.display().to_string())
-                .because(why)
-                .next("give a PEM file")
-        };
+        let failed = |why: String| no_ca_file(file, why);
         let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
         let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| failed(error.to_string()))?;
         if certificates.is_empty() {
@@ -46,6 +44,11 @@ fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) 
     Ok(options)
 }
 
+/// The file of `--ca-file` is none.
+pub(super) fn no_ca_file(file: &Path, why: String) -> Error {
+    Error::new(ErrorKind::Usage, "read the CA file").on(file.display().to_string()).because(why).next("give a PEM file")
+}
+
 /// Certificates are only looked at when the client is made.
 fn is_about_certificates(error: &object_store::Error) -> bool {
     explain::chain(error).contains("certificate")
@@ -54,21 +57,27 @@ fn is_about_certificates(error: &object_store::Error) -> bool {
 fn unusable(location: &str, connection: &Connection, error: &object_store::Error) -> Error {
     let why = explain::shortened(&explain::chain(error));
     match &connection.ca_file {
-        Some(file) if is_about_certificates(error) => Error::new(ErrorKind::Usage, "read the CA file")
-            .on(file.display().to_string())
-            .because(why)
-            .next("give a PEM file"),
+        Some(file) if is_about_certificates(error) => no_ca_file(file, why),
         _ => Error::new(ErrorKind::Configuration, "prepare the client").on(location).because(why),
     }
 }
 
-pub(super) fn s3_client(
-    s3: &S3Location,
-    aws: Option<&credentials::Aws>,
-    connection: &Connection,
-    counters: &Arc<Counters>,
-    max_retries: usize,
-) -> Result<AmazonS3> {
+/// Where a bucket is.
+struct S3Place {
+    /// The endpoint; with the bucket in its host, unless that goes into the path.
+    endpoint: String,
+    region: String,
+    path_style: bool,
+}
+
+impl S3Place {
+    /// The bucket itself.
+    fn bucket(&self, name: &str) -> String {
+        if self.path_style { format!("{}/{name}", self.endpoint) } else { format!("{}/", self.endpoint) }
+    }
+}
+
+fn s3_place(s3: &S3Location, aws: Option<&credentials::Aws>) -> S3Place {
     let region = s3.region.clone().or_else(|| aws.and_then(|aws| aws.region.clone()));
     let region = region.unwrap_or_else(|| "us-east-1".into());
     let endpoint = s3.endpoint.clone().or_else(|| aws.and_then(|aws| aws.endpoint.clone()));
@@ -91,6 +100,17 @@ pub(super) fn s3_client(
         Some((scheme, host)) if !path_style => format!("{scheme}://{}.{host}", s3.bucket),
         _ => endpoint.to_owned(),
     };
+    S3Place { endpoint, region, path_style }
+}
+
+pub(super) fn s3_client(
+    s3: &S3Location,
+    aws: Option<&credentials::Aws>,
+    connection: &Connection,
+    counters: &Arc<Counters>,
+    max_retries: usize,
+) -> Result<AmazonS3> {
+    let S3Place { endpoint, region, path_style } = s3_place(s3, aws);
     let plain_http = endpoint.starts_with("http://");
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&s3.bucket)
@@ -100,6 +120,14 @@ pub(super) fn s3_client(
         .with_client_options(client_options(connection, plain_http, s3.skip_verify)?)
         .with_retry(retries(max_retries))
         .with_http_connector(Transport::new(Arc::clone(counters)));
+    builder = match &s3.writes.encryption {
+        S3Encryption::BucketDefault => builder,
+        S3Encryption::Store => match "aws_server_side_encryption".parse::<AmazonS3ConfigKey>() {
+            Ok(encryption) => builder.with_config(encryption, "AES256"),
+            Err(error) => return Err(unusable(&format!("s3://{}", s3.bucket), connection, &error)),
+        },
+        S3Encryption::Key(key) => builder.with_sse_kms_encryption(key),
+    };
     builder = match (&s3.keys, aws) {
         (Some(keys), _) => {
             builder.with_access_key_id(&keys.access_key).with_secret_access_key(keys.secret_key.reveal())
@@ -108,6 +136,31 @@ pub(super) fn s3_client(
         (None, None) => builder,
     };
     builder.build().map_err(|error| unusable(&format!("s3://{}", s3.bucket), connection, &error))
+}
+
+/// Who asks about the bucket what `object_store` cannot; none if that cannot be made, which is no reason to fail.
+pub(super) fn s3_signed(
+    s3: &S3Location,
+    aws: Option<&credentials::Aws>,
+    connection: &Connection,
+    counters: &Arc<Counters>,
+    client: &Backend,
+) -> Option<Signed> {
+    let place = s3_place(s3, aws);
+    signed(place.bucket(&s3.bucket), place.region, s3.skip_verify, connection, counters, client)
+}
+
+fn signed(
+    base: String,
+    scope: String,
+    skip_verify: bool,
+    connection: &Connection,
+    counters: &Arc<Counters>,
+    client: &Backend,
+) -> Option<Signed> {
+    let options = client_options(connection, base.starts_with("http://"), skip_verify).ok()?;
+    let http = Transport::new(Arc::clone(counters)).connect(&options).ok()?;
+    Some(Signed::new(http, base, client, scope))
 }
 
 /// Finds how to sign in, once for all clients: a token that was had serves each of them.
@@ -161,6 +214,34 @@ pub(super) fn gcs_client(
     })
 }
 
+/// Who asks about the bucket what `object_store` cannot.
+pub(super) fn gcs_signed(
+    gcs: &GcsLocation,
+    connection: &Connection,
+    counters: &Arc<Counters>,
+    client: &Backend,
+) -> Option<Signed> {
+    let endpoint = gcs.endpoint.as_deref().unwrap_or("https://storage.googleapis.com").trim_end_matches('/');
+    let base = format!("{endpoint}/storage/v1/b/{}", gcs.bucket);
+    signed(base, String::new(), false, connection, counters, client)
+}
+
+fn azure_endpoint(azure: &AzureLocation) -> String {
+    let endpoint = azure.endpoint.clone().unwrap_or_else(|| format!("https://{}.blob.core.windows.net", azure.account));
+    endpoint.trim_end_matches('/').to_owned()
+}
+
+/// Who asks about the account's blob service what `object_store` cannot.
+pub(super) fn azure_signed(
+    azure: &AzureLocation,
+    connection: &Connection,
+    counters: &Arc<Counters>,
+    client: &Backend,
+) -> Option<Signed> {
+    let base = format!("{}/", azure_endpoint(azure));
+    signed(base, azure.account.clone(), azure.skip_verify, connection, counters, client)
+}
+
 /// With `leading_slash` the container goes into the endpoint and the container's name is left empty: so every request has
 /// an empty part before the key, which is the slash that its name begins with.
 pub(super) fn azure_client(
@@ -170,8 +251,7 @@ pub(super) fn azure_client(
     max_retries: usize,
     leading_slash: bool,
 ) -> Result<MicrosoftAzure> {
-    let endpoint = azure.endpoint.clone().unwrap_or_else(|| format!("https://{}.blob.core.windows.net", azure.account));
-    let endpoint = endpoint.trim_end_matches('/').to_owned();
+    let endpoint = azure_endpoint(azure);
     let plain_http = endpoint.starts_with("http://");
     // Emulators have the account in the path; there, only an encoded slash behind the container's name works.
     let account_in_path = endpoint.ends_with(&format!("/{}", azure.account));
@@ -223,4 +303,21 @@ fn azure_from_environment(mut builder: MicrosoftAzureBuilder) -> MicrosoftAzureB
         }
     }
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_is_asked_where_its_objects_are() {
+        let bucket = |s3: S3Location| s3_place(&s3, None).bucket("reg");
+        let s3 = || S3Location { bucket: "reg".into(), ..S3Location::default() };
+        assert_eq!(bucket(s3()), "https://reg.s3.us-east-1.amazonaws.com/");
+        let china = S3Location { region: Some("cn-north-1".into()), path_style: Some(true), ..s3() };
+        assert_eq!(bucket(china), "https://s3.cn-north-1.amazonaws.com.cn/reg");
+        let minio = S3Location { endpoint: Some("http://minio:9000/".into()), ..s3() };
+        assert_eq!(bucket(minio.clone()), "http://minio:9000/reg");
+        assert_eq!(bucket(S3Location { path_style: Some(false), ..minio }), "http://reg.minio:9000/");
+    }
 }

@@ -1,11 +1,16 @@
 //! Object stores: S3, GCS and Azure, through `object_store`.
 
+use super::backend::Backend;
 use super::explain;
 use super::page::{Dialect, Page};
 use super::reader::{Area, Content, Storage};
+use super::signed::Signed;
+use super::store_keeps;
 use super::transport::{Counters, PageSink};
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
+use crate::collect::sealed::Place;
+use crate::collect::store_keeps::{How, Said, StoreKeeps};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use crate::model::Timestamp;
@@ -13,54 +18,10 @@ use async_trait::async_trait;
 use bytes::BytesMut;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use object_store::aws::AmazonS3;
-use object_store::azure::MicrosoftAzure;
-use object_store::gcp::GoogleCloudStorage;
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::ObjectStoreExt;
+use object_store::list::PaginatedListOptions;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use std::sync::Arc;
-
-/// Which cloud, with its client.
-#[derive(Debug, Clone)]
-pub(super) enum Backend {
-    S3(AmazonS3),
-    Gcs(GoogleCloudStorage),
-    Azure(MicrosoftAzure),
-}
-
-impl Backend {
-    pub(super) fn store(&self) -> &dyn ObjectStore {
-        match self {
-            Self::S3(store) => store,
-            Self::Gcs(store) => store,
-            Self::Azure(store) => store,
-        }
-    }
-
-    fn lister(&self) -> &dyn PaginatedListStore {
-        match self {
-            Self::S3(store) => store,
-            Self::Gcs(store) => store,
-            Self::Azure(store) => store,
-        }
-    }
-
-    fn dialect(&self) -> Dialect {
-        match self {
-            Self::S3(_) | Self::Gcs(_) => Dialect::S3,
-            Self::Azure(_) => Dialect::Azure,
-        }
-    }
-
-    /// The largest page that the store gives.
-    fn page_size(&self) -> usize {
-        match self {
-            Self::S3(_) | Self::Gcs(_) => 1000,
-            Self::Azure(_) => 5000,
-        }
-    }
-}
 
 /// A registry in an object store.
 #[derive(Debug, Clone)]
@@ -70,8 +31,13 @@ pub struct Cloud {
     raw_prefix: String,
     /// What stands before every key in requests; how a leading slash gets into these is up to the client.
     pub(super) prefix: String,
+    /// Who asks what `object_store` cannot.
+    pub(super) signed: Option<Signed>,
+    /// The storage class of what is written, where it is not the store's own choice.
+    pub(super) storage_class: Option<String>,
     counters: Arc<Counters>,
     both_key_forms: bool,
+    pub(super) place: Place,
 }
 
 /// A range of keys, relative to the root: after `after`, before `end`.
@@ -89,7 +55,33 @@ const RANGES_IN_FLIGHT: usize = 16;
 
 impl Cloud {
     pub(super) fn new(backend: Backend, prefix: String, counters: Arc<Counters>) -> Self {
-        Self { backend, raw_prefix: prefix.clone(), prefix, counters, both_key_forms: false }
+        Self {
+            backend,
+            raw_prefix: prefix.clone(),
+            prefix,
+            signed: None,
+            counters,
+            both_key_forms: false,
+            place: Place::default(),
+            storage_class: None,
+        }
+    }
+
+    /// With somebody who asks what `object_store` cannot.
+    pub(super) fn with_signed(mut self, signed: Option<Signed>) -> Self {
+        self.signed = signed;
+        self
+    }
+
+    /// As a registry writes that asks for a storage class.
+    pub(super) fn with_storage_class(mut self, class: Option<String>) -> Self {
+        self.storage_class = class;
+        self
+    }
+
+    /// Tells which of all places this is.
+    pub(super) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// For a container whose names begin with a slash; the backend's client must put it there.
@@ -110,6 +102,11 @@ impl Cloud {
         Path::parse(&full).ok().filter(|path| path.as_ref() == full).ok_or_else(|| {
             Error::new(ErrorKind::Bug, "name an object").on(full).because("the store's client cannot express this key")
         })
+    }
+
+    /// Notes what an answer to a delete said of what is kept: as what, or that nothing is.
+    pub(super) fn hear_delete(&self, kept: Option<How>) {
+        self.counters.hear_delete(kept);
     }
 
     /// Whether anything is below a raw prefix.
@@ -268,6 +265,14 @@ impl Storage for Cloud {
 
     fn time(&self) -> Option<Timestamp> {
         self.counters.time()
+    }
+
+    async fn store_keeps(&self) -> StoreKeeps {
+        store_keeps::ask(self).await
+    }
+
+    fn said(&self) -> Said {
+        self.counters.said()
     }
 
     fn has_both_key_forms(&self) -> bool {

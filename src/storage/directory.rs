@@ -1,12 +1,14 @@
 //! A registry in a local directory.
 
 use super::explain;
+use super::identity;
 use super::page::Page;
 use super::reader::{Area, Content, Storage};
 use super::transport::Counters;
 use super::walk::{Message, Walk};
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
+use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use async_trait::async_trait;
@@ -26,6 +28,7 @@ pub struct Directory {
     pub(super) root: PathBuf,
     pub(super) store: Arc<LocalFileSystem>,
     pub(super) counters: Arc<Counters>,
+    pub(super) place: Place,
 }
 
 /// More threads than this do not make a local disk faster.
@@ -39,7 +42,8 @@ impl Directory {
         };
         let real = std::fs::canonicalize(root).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&real).map_err(|error| failed(error.to_string()))?;
-        Ok(Self { root: real, store: Arc::new(store), counters: Arc::default() })
+        let place = identity::of_directory(&real)?;
+        Ok(Self { root: real, store: Arc::new(store), counters: Arc::default(), place })
     }
 
     pub(super) fn path(key: &str) -> Result<Path> {

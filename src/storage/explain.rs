@@ -83,22 +83,25 @@ fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (Err
             let next = "give credentials: in the registry's configuration, the cloud's environment variables, a profile (--profile) or the machine's role";
             (ErrorKind::Credentials, "no credentials could be had".into(), Some(next))
         }
-        _ if text.contains("CaUsedAsEndEntity") => {
-            let next = "give the server a certificate that is not an authority's (basicConstraints CA:FALSE) and its \
-                        authority with --ca-file";
-            let why = "the server shows an authority's certificate as its own, which is not accepted";
-            (ErrorKind::Unreachable, why.into(), Some(next))
-        }
-        _ if text.contains("invalid peer certificate") => {
-            let next =
-                "give the PEM file of the authority that signed it with --ca-file; check the endpoint's name too";
-            (ErrorKind::Unreachable, "the server's certificate is not trusted".into(), Some(next))
-        }
         _ => {
+            if let Some((why, next)) = certificate(text) {
+                return (ErrorKind::Unreachable, why.into(), Some(next));
+            }
             let next = "check the endpoint, the network, and whether a proxy or a CA file (--ca-file) is needed";
             (ErrorKind::Unreachable, format!("the store could not be asked{said}"), Some(next))
         }
     }
+}
+
+/// Why a server's certificate is not accepted, and what to do, if that is what went wrong.
+pub(super) fn certificate(text: &str) -> Option<(&'static str, &'static str)> {
+    if text.contains("CaUsedAsEndEntity") {
+        let next = "give the server a certificate that is not an authority's (basicConstraints CA:FALSE) and its \
+                    authority with --ca-file";
+        return Some(("the server shows an authority's certificate as its own, which is not accepted", next));
+    }
+    let next = "give the PEM file of the authority that signed it with --ca-file; check the endpoint's name too";
+    text.contains("invalid peer certificate").then_some(("the server's certificate is not trusted", next))
 }
 
 /// What the libraries say when a chain of credential providers ends without one.

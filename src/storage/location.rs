@@ -1,5 +1,6 @@
-//! Where a registry's data is and how to reach it: a value, made by [`config`](crate::config), opened by
-//! [`open`](super::open).
+//! Where a registry's data is, what the registry remembers of it, and how to reach both: values, made by
+//! [`config`](crate::config), opened by [`open`](super::open) and
+//! [`descriptor_cache`](super::descriptor_cache).
 
 use std::fmt;
 use std::path::PathBuf;
@@ -88,10 +89,33 @@ pub struct S3Location {
     pub fips: bool,
     /// Transfer acceleration endpoints of AWS (`accelerate`).
     pub accelerate: bool,
+    /// How objects are written, so that what regsweep writes looks as if the registry had written it.
+    pub writes: S3Writes,
     /// Keys from the registry's configuration; none means the cloud's usual chain.
     pub keys: Option<S3Keys>,
     /// The profile of the shared configuration (`--profile`).
     pub profile: Option<String>,
+}
+
+/// How the registry writes its objects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct S3Writes {
+    /// How the store encrypts what is written.
+    pub encryption: S3Encryption,
+    /// `storageclass`, where it is not the store's own choice.
+    pub storage_class: Option<String>,
+}
+
+/// Encryption by the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum S3Encryption {
+    /// What the bucket says.
+    #[default]
+    BucketDefault,
+    /// `encrypt`: with the store's own key.
+    Store,
+    /// `encrypt` with `keyid`: with a key of the account's.
+    Key(String),
 }
 
 /// Static keys from the registry's configuration.
@@ -167,6 +191,109 @@ pub enum AzureCredential {
     },
     /// Environment, workload identity, managed identity, CLI.
     Default,
+}
+
+/// Where the registry remembers which blobs exist: what it remembers outlives a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a run has one")]
+pub enum DescriptorCache {
+    /// It remembers nothing.
+    None,
+    /// In the memory of the running process, for as long as it runs.
+    InMemory,
+    /// In Redis.
+    Redis(RedisCache),
+    /// It is not known, or is one that regsweep cannot evict from.
+    Unknown,
+}
+
+/// How the registry reaches its Redis. The registry's timeouts have no part in it: they are made for its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisCache {
+    /// Which setting named it, for errors: "`redis.addr` (line 7 of /etc/distribution/config.yml)".
+    pub named_by: String,
+    /// The server.
+    pub server: RedisServer,
+    /// The user, where access control lists are used; it counts only with a password.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<Secret>,
+    /// The number of the database.
+    pub database: u32,
+    /// How the connection is encrypted; none means it is not.
+    pub tls: Option<RedisTls>,
+}
+
+/// Which server of Redis is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisServer {
+    /// This one.
+    At(HostPort),
+    /// The one that sentinels say is the master.
+    Master(Sentinels),
+}
+
+/// Sentinels, which know where the master is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentinels {
+    /// Where they are; one that answers is enough. Never empty.
+    pub addresses: Vec<HostPort>,
+    /// The master's name.
+    pub master: String,
+    /// The user for the sentinels themselves.
+    pub username: Option<String>,
+    /// The password for the sentinels themselves.
+    pub password: Option<Secret>,
+}
+
+/// A server's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// What an encrypted connection to Redis shows and trusts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RedisTls {
+    /// The certificate to show and its key (PEM).
+    pub client: Option<ClientCertificate>,
+    /// Certificates to trust in the system's place (PEM); none means the system's.
+    pub root_cas: Vec<PathBuf>,
+}
+
+/// A certificate to show to a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The file of the certificate.
+    pub certificate: PathBuf,
+    /// The file of its key.
+    pub key: PathBuf,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// As a URL, without credentials.
+impl fmt::Display for RedisCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+        match &self.server {
+            RedisServer::At(server) => write!(f, "{scheme}://{server}/{}", self.database),
+            RedisServer::Master(sentinels) => {
+                write!(f, "{scheme}://{} (the master by its sentinels)/{}", sentinels.master, self.database)
+            }
+        }
+    }
 }
 
 impl fmt::Display for Location {

@@ -1,16 +1,22 @@
 //! The storage behind a registry: opening it, listing it, reading from it, and, in one place, deleting from it.
 
+mod backend;
 mod clients;
 pub mod cloud;
 pub mod credentials;
+pub mod descriptor_cache;
 pub mod directory;
 pub mod explain;
 pub mod fetch;
+mod identity;
 pub mod location;
 pub mod open;
 pub mod page;
 pub mod reader;
+mod signed;
+mod store_keeps;
 pub mod sweep;
 pub mod transport;
 mod walk;
 pub mod write;
+mod xml;

@@ -1,12 +1,15 @@
 //! Opens a registry's storage: the right client, the right credentials, and a first look that finds mistakes at once.
 
-use super::clients::{azure_client, gcs_client, gcs_sign_in, s3_client};
-use super::cloud::{Backend, Cloud};
+use super::backend::Backend;
+use super::clients::{azure_client, azure_signed, gcs_client, gcs_sign_in, gcs_signed, s3_client, s3_signed};
+use super::cloud::Cloud;
 use super::credentials;
 use super::directory::Directory;
+use super::identity;
 use super::location::{AzureLocation, Location, Store};
 use super::reader::Storage;
 use super::transport::Counters;
+use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use std::path::PathBuf;
@@ -35,6 +38,15 @@ impl Opened {
         match self {
             Self::Directory(directory) => directory,
             Self::Cloud(cloud) => cloud,
+        }
+    }
+
+    /// What tells it from every other storage.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Directory(directory) => &directory.place,
+            Self::Cloud(cloud) => &cloud.place,
         }
     }
 }
@@ -74,19 +86,32 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
                 aws.endpoint = None;
             }
             let client = |retries| s3_client(s3, aws.as_ref(), connection, &counters, retries).map(Backend::S3);
-            let cloud = |client| Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters));
+            let endpoint = s3.endpoint.as_deref().or(aws.as_ref().and_then(|aws| aws.endpoint.as_deref()));
+            let region = s3.region.as_deref().or(aws.as_ref().and_then(|aws| aws.region.as_deref()));
+            let place = identity::of_s3(s3, endpoint, region);
+            let cloud = |client| {
+                let cloud = Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters)).at(place.clone());
+                cloud.with_storage_class(s3.writes.storage_class.clone())
+            };
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
-            Ok(Opened::Cloud(cloud(client(PATIENT)?)))
+            let client = client(PATIENT)?;
+            let signed = s3_signed(s3, aws.as_ref(), connection, &counters, &client);
+            Ok(Opened::Cloud(cloud(client).with_signed(signed)))
         }
         Store::Gcs(gcs) => {
             let google = gcs_sign_in(gcs)?;
             let client = |retries| gcs_client(gcs, &google, connection, &counters, retries).map(Backend::Gcs);
-            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters));
+            let place = identity::of_gcs(gcs);
+            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters)).at(place.clone());
             look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
-            Ok(Opened::Cloud(cloud(client(PATIENT)?)))
+            let client = client(PATIENT)?;
+            let signed = gcs_signed(gcs, connection, &counters, &client);
+            Ok(Opened::Cloud(cloud(client).with_signed(signed)))
         }
         Store::Azure(azure) => {
-            open_azure(azure, location, connection, &counters).await.map_err(with_setting).map(Opened::Cloud)
+            let cloud = open_azure(azure, location, connection, &counters).await.map_err(with_setting)?;
+            let signed = azure_signed(azure, connection, &counters, &cloud.backend);
+            Ok(Opened::Cloud(cloud.with_signed(signed)))
         }
     }
 }
@@ -131,7 +156,8 @@ async fn open_azure(
     counters: &Arc<Counters>,
 ) -> Result<Cloud> {
     let client = |retries, slash| azure_client(azure, connection, counters, retries, slash).map(Backend::Azure);
-    let cloud = |client| Cloud::new(client, azure.prefix.clone(), Arc::clone(counters));
+    let place = identity::of_azure(azure);
+    let cloud = |client| Cloud::new(client, azure.prefix.clone(), Arc::clone(counters)).at(place.clone());
     let first = cloud(client(FIRST_LOOK, false)?);
     let plain = first.has_any(&format!("{}{}", azure.prefix, layout::V2)).await?;
     let slashed = first.has_any(&format!("/{}{}", azure.prefix, layout::V2)).await?;

@@ -3,6 +3,7 @@
 use super::page::Page;
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
+use crate::collect::store_keeps::{Said, StoreKeeps};
 use crate::error::Result;
 use crate::layout;
 use crate::model::Timestamp;
@@ -67,6 +68,16 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// The storage's time by its own clock, if it tells it.
     fn time(&self) -> Option<Timestamp>;
+
+    /// What the store does with what is deleted, as it tells when it is asked.
+    async fn store_keeps(&self) -> StoreKeeps {
+        StoreKeeps::NOTHING
+    }
+
+    /// What its answers to everything else said of that so far.
+    fn said(&self) -> Said {
+        Said::default()
+    }
 
     /// Whether keys with and without a leading slash are there (Azure).
     fn has_both_key_forms(&self) -> bool {

@@ -1,11 +1,12 @@
 //! The transport under every object store: counts requests, tells the storage's time, and hands over raw answers.
 //!
 //! Two kinds of answer are taken out of `object_store`'s hands before it parses them: listings, because its paths cannot
-//! hold every key (see [`page`]), and answers to bulk deletes, because it panics where one names a key that
+//! hold every key (see [`page`]), and answers to bulk deletes of S3, because it panics where one names a key that
 //! was not asked for, and repeats a batch of a thousand where one key failed. It gets an empty answer instead.
 
 use super::page::{self, Dialect, Page};
 use crate::collect::report::Requests;
+use crate::collect::store_keeps::{How, Said};
 use crate::model::Timestamp;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -29,7 +30,12 @@ pub struct Counters {
     delete: AtomicU64,
     /// What the storage's clock said, and when it said so.
     clock: Mutex<Option<(Timestamp, Instant)>>,
+    /// What its answers said of what is kept of what is deleted.
+    said: Mutex<Said>,
 }
+
+/// How a store names the version of the object that it answers with.
+const VERSION_HEADERS: [&str; 2] = ["x-amz-version-id", "x-ms-version-id"];
 
 impl Counters {
     /// What was sent so far.
@@ -83,6 +89,19 @@ impl Counters {
         self.delete.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// What answers said of what is kept of what is deleted.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what an answer to a delete said of what is kept: as what, or that nothing is.
+    pub fn hear_delete(&self, kept: Option<How>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.kept = said.kept.or(kept);
+        said.gone |= kept.is_none();
+    }
+
     fn count(&self, request: &HttpRequest) {
         let query = request.uri().query().unwrap_or_default();
         let has = |wanted: &str| query.split('&').any(|pair| pair == wanted || pair.strip_suffix('=') == Some(wanted));
@@ -103,6 +122,13 @@ impl Counters {
         if let Some(time) = date.and_then(Timestamp::parse_http) {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
             *clock = Some((time, Instant::now()));
+        }
+    }
+
+    /// Only answers to reads count: some stores number what is written, and keep no versions.
+    fn hear_read(&self, response: &HttpResponse) {
+        if VERSION_HEADERS.iter().any(|name| response.headers().contains_key(*name)) {
+            self.said.lock().unwrap_or_else(PoisonError::into_inner).versions = true;
         }
     }
 }
@@ -132,7 +158,8 @@ impl PageSink {
 pub type AnswerSink = Arc<Mutex<Option<Bytes>>>;
 
 tokio::task_local! {
-    /// Set around one bulk delete: its raw answer is put here, and `object_store` gets one that says nothing.
+    /// Set around one bulk delete: its raw answer is put here. On S3 `object_store` gets one that says nothing; on Azure it
+    /// gets the same.
     pub static ANSWER: AnswerSink;
 }
 
@@ -168,18 +195,22 @@ impl HttpService for Counting {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.counters.count(&request);
         let sink = request.extensions().get::<PageSink>().cloned();
-        let is_bulk_delete = request.method() == Method::POST && request.uri().query() == Some("delete");
-        let answer = is_bulk_delete.then(|| ANSWER.try_with(Arc::clone).ok()).flatten();
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let of_s3 = request.uri().query() == Some("delete");
+        let answer = (request.method() == Method::POST).then(|| ANSWER.try_with(Arc::clone).ok()).flatten();
         let response = self.inner.execute(request).await?;
         self.counters.hear(&response);
         if !response.status().is_success() {
             return Ok(response);
         }
+        if is_read {
+            self.counters.hear_read(&response);
+        }
         if let Some(sink) = sink {
             return take_page(response, &sink).await;
         }
         if let Some(answer) = answer {
-            return take_answer(response, &answer).await;
+            return take_answer(response, &answer, of_s3).await;
         }
         Ok(response)
     }
@@ -198,10 +229,10 @@ async fn take_page(response: HttpResponse, sink: &PageSink) -> Result<HttpRespon
     Ok(HttpResponse::from_parts(parts, Bytes::from_static(empty.as_bytes()).into()))
 }
 
-async fn take_answer(response: HttpResponse, sink: &AnswerSink) -> Result<HttpResponse, HttpError> {
+async fn take_answer(response: HttpResponse, sink: &AnswerSink, of_s3: bool) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
     let body = body.bytes().await?;
-    *sink.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
-    let nothing = "<DeleteResult><Deleted><Key>-</Key></Deleted></DeleteResult>";
-    Ok(HttpResponse::from_parts(parts, Bytes::from_static(nothing.as_bytes()).into()))
+    *sink.lock().unwrap_or_else(PoisonError::into_inner) = Some(body.clone());
+    let nothing = Bytes::from_static(b"<DeleteResult><Deleted><Key>-</Key></Deleted></DeleteResult>");
+    Ok(HttpResponse::from_parts(parts, if of_s3 { nothing } else { body }.into()))
 }

@@ -71,10 +71,9 @@ impl Writer {
             | StorageKey::SignatureLink { .. }
             | StorageKey::TagCurrent { .. }
             | StorageKey::TagHistory { .. } => self.put(key, digest.to_string().into(), PutMode::Create).await,
-            StorageKey::Blob(_)
-            | StorageKey::Upload { .. }
-            | StorageKey::Suspect { .. }
-            | StorageKey::Unrecognized => Err(Error::new(ErrorKind::Bug, "write a link").on(key).because("it is none")),
+            StorageKey::Blob(_) | StorageKey::Upload { .. } | StorageKey::Suspect { .. } | StorageKey::Unrecognized => {
+                Err(Error::new(ErrorKind::Bug, "write a link").on(key).because("it is none"))
+            }
         }
     }
 
@@ -97,11 +96,15 @@ fn own(key: &str) -> Result<()> {
 async fn put(cloud: &Cloud, key: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
     let path = cloud.path(key)?;
     // As the registry writes everything.
-    let attributes = Attributes::from_iter([(Attribute::ContentType, "application/octet-stream")]);
+    let mut attributes = Attributes::from_iter([(Attribute::ContentType, "application/octet-stream")]);
+    if let Some(class) = &cloud.storage_class {
+        attributes.insert(Attribute::StorageClass, class.clone().into());
+    }
     let options = |mode| PutOptions { mode, attributes: attributes.clone(), ..PutOptions::default() };
     let creates = mode == PutMode::Create;
     let mut answer = cloud.backend.store().put_opts(&path, bytes.clone().into(), options(mode)).await;
-    if creates && matches!(answer, Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }))
+    if creates
+        && matches!(answer, Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }))
     {
         use super::reader::Storage;
         if cloud.exists(key).await? {
@@ -111,7 +114,9 @@ async fn put(cloud: &Cloud, key: &str, bytes: Bytes, mode: PutMode) -> Result<bo
     }
     match answer {
         Ok(_) => Ok(true),
-        Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) if creates => Ok(false),
+        Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) if creates => {
+            Ok(false)
+        }
         Err(error) => Err(explain::request(&error, "write", key)),
     }
 }

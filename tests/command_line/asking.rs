@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
-use super::Disk;
+use super::lab::bucket::{Bucket, Fault, Kind};
+use super::lab::clients::s3_config;
 use super::tool::{Ran, command, finish};
+use super::{Disk, registry};
 
 /// Runs regsweep with stdin and stderr on a terminal of its own, stdout on a pipe, and types an answer.
 /// Prints what came on stdout; what came on the terminal goes to stderr.
@@ -94,9 +96,48 @@ fn json_on_a_terminal_is_still_one_object() {
 }
 
 #[test]
+fn plan_is_applied_after_a_yes() {
+    for (answer, code) in [("n", 1), ("y", 0)] {
+        let planned = super::applying::Planned::new();
+        let ran = on_a_terminal(answer, &["apply", &planned.path()]).expect(code);
+        assert!(ran.stderr.contains(QUESTION) && ran.stderr.contains(&planned.disk.path()), "{ran:#?}");
+        assert!(ran.stderr.contains("offline") && ran.stderr.contains("may go now"), "{ran:#?}");
+        assert_eq!(planned.disk.now().len() < planned.disk.before.len(), code == 0);
+    }
+    for arguments in ["--dry-run", "--yes"] {
+        let planned = super::applying::Planned::new();
+        let ran = on_a_terminal("n", &["apply", arguments, &planned.path()]).expect(0);
+        assert!(!ran.stderr.contains(QUESTION), "{ran:#?}");
+    }
+}
+
+#[test]
 fn question_can_be_interrupted() {
     let disk = Disk::new();
     let ran = on_a_terminal("INT", &["gc", "--offline", "-m", &disk.path()]);
     assert_eq!(ran.code, 130, "{ran:#?}");
     disk.expect_untouched();
+}
+
+#[test]
+fn question_says_what_the_store_keeps() {
+    for (status, question) in
+        [(Some("Enabled"), "; 0 B freed at once, "), (None, "; how much is freed at once is not known)?")]
+    {
+        let bucket = Bucket::s3("reg");
+        registry().load_into(&bucket, "");
+        bucket.versioning(status);
+        if status.is_none() {
+            bucket.fault(Fault::access_denied().on(Kind::Other));
+        }
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join("config.yml");
+        std::fs::write(&config, s3_config(&bucket, "")).unwrap();
+        let ran = on_a_terminal("n", &["gc", "--offline", "-m", &config.display().to_string()]).expect(1);
+        let asked = ran.stderr.lines().find(|line| line.contains(QUESTION)).unwrap_or_default();
+        assert!(asked.contains(question), "{ran:#?}");
+        assert_eq!(asked.contains(" held by the store (versioning) until "), status.is_some(), "{ran:#?}");
+        let counts = bucket.counts();
+        assert_eq!((counts.put, counts.delete), (2, 2), "its lease and its probe, written and removed: {counts:?}");
+    }
 }

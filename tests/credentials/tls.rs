@@ -13,47 +13,10 @@ use tempfile::TempDir;
 use crate::home::{Home, registry};
 use crate::lab::bucket::Bucket;
 use crate::lab::tree::{Tree, read_dir};
-use crate::real;
-use crate::real::process::{Process, find, on_a_free_port, run};
+use crate::real::process::{Process, find, on_a_free_port};
+use crate::real::{self, Authority};
 
 const SECRET_KEY: &str = "tls/must-not-show";
-
-/// A certificate authority, and a certificate for 127.0.0.1 that it signed.
-struct Authority {
-    directory: TempDir,
-}
-
-impl Authority {
-    fn new() -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let openssl = |line: &str| {
-            let mut command = Command::new("openssl");
-            run(command.args(line.split_whitespace()).current_dir(directory.path()))
-        };
-        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-        openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=laboratory"))?;
-        openssl(&format!("req {key} -keyout server.key -out server.csr -subj /CN=127.0.0.1"))?;
-        std::fs::write(
-            directory.path().join("server.ext"),
-            "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n",
-        )?;
-        openssl(
-            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile server.ext -out server.pem",
-        )?;
-        // What openssl makes when it is not told otherwise: an authority's certificate.
-        openssl(&format!(
-            "req -x509 {key} -keyout both.key -out both.pem -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-        ))?;
-        openssl(&format!(
-            "req -x509 {key} -addext basicConstraints=critical,CA:FALSE -keyout self.key -out self.pem -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-        ))?;
-        Ok(Self { directory })
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.directory.path().join(name).display().to_string()
-    }
-}
 
 /// `moto_server` behind TLS, with the sample in its bucket `registry`.
 struct Secure {

@@ -1,15 +1,17 @@
 //! Runs of the library on a tree: in a directory, and in the simulated bucket.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use regsweep::collect::applied::Limit;
 use regsweep::collect::options::{Aside, Mode, Options};
 use regsweep::collect::outcome::Outcome;
 use regsweep::collect::plan::Plan;
 use regsweep::event::Nobody;
 use regsweep::model::Timestamp;
 use regsweep::run::left::Left;
-use regsweep::run::{self, Bounds, Order, Stop, Survey};
+use regsweep::run::{self, Bounds, Equipment, Order, Stop, Survey};
 use regsweep::storage::location::{DirectoryLocation, Location, S3Keys, S3Location, Secret, Store};
 use regsweep::storage::open::{Connection, Opened, open};
 use regsweep::storage::sweep::Approved;
@@ -33,7 +35,7 @@ impl Way {
         Self { delete_untagged: true, min_age: Duration::from_hours(24 * 20 + 12) },
     ];
 
-    fn order(self) -> Order {
+    pub(crate) fn order(self) -> Order {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let options = Options {
             mode: Mode::Offline,
@@ -58,6 +60,7 @@ impl Way {
             location: "test".into(),
             harbor: false,
             options,
+            limit: None,
             bounds: Bounds::default(),
             started,
             begun: Instant::now(),
@@ -98,7 +101,13 @@ pub(crate) async fn s3(bucket: &Bucket) -> Opened {
 
 /// Looks and decides. A random registry may have no tag at all, which speaks against `-m`; nothing else may.
 pub(crate) async fn survey(opened: &Opened, way: Way, context: &str) -> Survey {
-    let survey = run::survey(opened.reader(), &Left::default(), &way.order(), &Nobody, &Stop::default()).await;
+    limited_survey(opened, way, None, context).await
+}
+
+/// The same, limited to what a plan has.
+pub(crate) async fn limited_survey(opened: &Opened, way: Way, limit: Option<Limit>, context: &str) -> Survey {
+    let order = Order { limit: limit.map(Arc::new), ..way.order() };
+    let survey = run::survey(opened.reader(), &Left::default(), &order, &Nobody, &Stop::default()).await;
     let survey = survey.unwrap_or_else(|error| panic!("{context}: {error:?}"));
     for refusal in &survey.refusals {
         let expected = way.delete_untagged && ["tags-elsewhere", "nothing-marked"].contains(&refusal.code.name());
@@ -112,7 +121,16 @@ pub(crate) async fn carry_out(opened: &Opened, survey: &mut Survey, way: Way, co
     let plan = std::mem::take(&mut survey.plan);
     let (approved, stop) = (Approved { plan: &plan }, Stop::default());
     let left = Left::default();
-    let done = run::carry_out(opened, (None, &left), &approved, survey, &way.order(), &Nobody, &stop).await;
+    let done = run::carry_out(
+        opened,
+        Equipment { tenure: None, left: &left, cache: None },
+        &approved,
+        survey,
+        &way.order(),
+        &Nobody,
+        &stop,
+    )
+    .await;
     let outcomes = done.unwrap_or_else(|error| panic!("{context}: {error:?}")).outcomes;
     let all = outcomes.count(|outcome| *outcome == Outcome::Deleted);
     assert_eq!(all, plan.deletions().len() as u64, "{context}: {outcomes:?}");

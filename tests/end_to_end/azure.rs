@@ -82,7 +82,7 @@ async fn container_of_registry_2_is_collected_by_its_url() -> Result<()> {
     sample::assert_collected(&account.tree(true).await?, "slashed, URL")?;
     assert!(account.tree(false).await?.is_empty());
     let again = account.run_url("az://registry").expect(0);
-    assert_eq!(again.count("/requests/delete"), 0, "{again:#?}");
+    assert_eq!(again.count("/entries/deleted"), 0, "{again:#?}");
     Ok(())
 }
 
@@ -124,7 +124,7 @@ async fn container_with_both_forms_is_refused_and_loses_nothing() -> Result<()> 
     let ran = account.run_url("az://registry").expect(3);
     assert_eq!(ran.refusals(), ["both-key-forms"], "{ran:#?}");
     assert!(ran.stderr.contains("--allow both-key-forms"), "{ran:#?}");
-    assert_eq!(ran.count("/requests/delete"), 0);
+    assert_eq!(ran.count("/entries/deleted"), 0);
     let all: BTreeSet<_> = sample::tree().into_keys().collect();
     assert_eq!(list(&store, "/docker/").await?.into_keys().collect::<BTreeSet<_>>(), all);
     assert_eq!(list(&store, "docker/").await?.into_keys().collect::<BTreeSet<_>>(), all);

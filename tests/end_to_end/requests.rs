@@ -30,12 +30,16 @@ fn registry() -> RegistryBuilder {
 }
 
 fn run(bucket: &Bucket, more: &[&str]) -> (Ran, Counts) {
+    run_line(bucket, &[&["gc", "--offline", "-m"], more].concat())
+}
+
+fn run_line(bucket: &Bucket, line: &[&str]) -> (Ran, Counts) {
     bucket.reset_counts();
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("config.yml");
     std::fs::write(&config, s3_config(bucket, "/root")).unwrap();
     let config = config.display().to_string();
-    let line = ["gc", "--offline", "-m", "--format", "json", &config].into_iter().chain(more.iter().copied());
+    let line = line.iter().copied().chain(["--format", "json", "-R", &config]);
     let environment = s3_environment().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let ran = regsweep_with(line, environment).expect(0);
     (ran, bucket.counts())
@@ -60,7 +64,9 @@ fn dry_run_reads_each_manifest_once_and_no_link() {
     let pages = (repositories.div_ceil(1000) + blobs.div_ceil(1000)) as u64;
     // One or two more: the first look whether there is a registry at all.
     assert!((pages..=pages + 2).contains(&counts.list), "{} pages for {pages}", counts.list);
-    assert_eq!(ran.count("/requests/get"), counts.get);
+    // One more: whether the bucket keeps versions.
+    assert_eq!(counts.other, 1, "{counts:?}");
+    assert_eq!(ran.count("/requests/get"), counts.get + counts.other);
     assert_eq!(ran.count("/requests/delete"), 0);
 }
 
@@ -93,14 +99,40 @@ fn deletes_go_in_batches_of_a_thousand() {
         + batches(planned("manifests"))
         + batches(planned("layer_links"))
         + batches(planned("blobs/count"));
+    // And its own: the probe, the journal, the lease.
+    let expected = expected + 3;
     assert_eq!(counts.delete, expected, "{counts:?}");
     assert_eq!(counts.batch, expected, "{counts:?}");
     assert_eq!(ran.count("/requests/delete"), expected);
     assert_eq!(counts.keys_deleted, counts.keys_asked, "{counts:?}");
-    assert_eq!(counts.put + counts.copy, 0, "{counts:?}");
+    assert_eq!((counts.put, counts.copy), (3, 0), "{counts:?}");
     assert_eq!(links_read(&bucket), Vec::<String>::new());
     let (_, counts) = run(&bucket, &[]);
-    assert_eq!(counts.writes(), 0, "{counts:?}");
+    assert_eq!((counts.put, counts.delete), (2, 2), "its lease and its probe, written and removed: {counts:?}");
+}
+
+/// Checking every entry of a plan again costs a listing, and not a request for each.
+#[test]
+fn applying_a_plan_costs_what_a_run_costs() {
+    let (planned, run_at_once) = (Bucket::s3("registry"), Bucket::s3("registry"));
+    let home = tempfile::tempdir().unwrap();
+    let plan = home.path().join("plan.jsonl.gz").display().to_string();
+    for bucket in [&planned, &run_at_once] {
+        registry().load_into(bucket, "root/");
+    }
+    let (_, making) = run_line(&planned, &["plan", "--offline", "-m", "-o", &plan]);
+    assert_eq!(making.writes(), 0, "{making:?}");
+    for dry_run in ["--dry-run", "--yes"] {
+        let (_, expected) = run(&run_at_once, &[dry_run]);
+        let (ran, counts) = run_line(&planned, &["apply", dry_run, &plan]);
+        let of = |counts: Counts| (counts.list, counts.get, counts.head, counts.put, counts.copy, counts.delete);
+        assert_eq!(of(counts), of(expected), "{dry_run}: {ran:#?}");
+    }
+    let keys = |bucket: &Bucket| bucket.keys();
+    assert_eq!(keys(&planned), keys(&run_at_once));
+    let (ran, counts) = run_line(&planned, &["apply", "--yes", &plan]);
+    assert_eq!((counts.put, counts.delete), (2, 2), "all of it is gone; lease and probe: {counts:?}");
+    assert!(ran.count("/already_gone") > 4000, "{ran:#?}");
 }
 
 /// How many keys there are in `repositories/` and in `blobs/`.

@@ -1,15 +1,16 @@
 //! Kills and signals, at every stage.
 
+use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 
 use super::lab::bucket::{Fault, FaultId, Kind};
 use super::scene::{STAGES, Scene, wait_until};
+use super::state::is_own;
 use super::tool::Ran;
 
 fn start(scene: &Scene) -> Child {
-    let mut command = scene.command(&["gc", "--offline", "-m", "--format", "json"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    scene.collecting().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn signal(child: &Child, name: &str) {
@@ -92,10 +93,13 @@ fn a_signal_before_the_first_delete_ends_at_once_and_nothing_changes() {
     for (name, fault) in [
         ("TERM", Fault::hold().on(Kind::List).key(|prefix| prefix.contains("/blobs/"))),
         ("INT", Fault::hold().on(Kind::Get)),
+        ("INT", Fault::hold().on(Kind::Put)),
+        ("TERM", Fault::hold().on(Kind::List).key(is_own)),
+        ("INT", Fault::hold().on(Kind::Get).key(|key| !is_own(key))),
         ("HUP", Fault::hold().on(Kind::List)),
         ("TERM", Fault::hold().on(Kind::List).key(|prefix| prefix.contains("/repositories/")).after(1)),
     ] {
-        let held = scene.bucket.fault(fault);
+        let held = scene.bucket.fault(fault.times(1));
         let child = start(&scene);
         wait_until("it is listing", || scene.bucket.fired(held) > 0);
         signal(&child, name);
@@ -104,7 +108,9 @@ fn a_signal_before_the_first_delete_ends_at_once_and_nothing_changes() {
         assert_eq!(ran.json()["exit_code"], 130);
         scene.bucket.clear_faults();
         scene.expect_untouched(name);
-        assert_eq!(scene.bucket.counts().writes(), 0, "{name}");
+        assert_eq!(scene.writes(), [], "{name}");
+        // Whoever comes next need not wait for the lease to end by itself.
+        assert_eq!(scene.state(), BTreeSet::new(), "{name}");
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::check::{blobs, gc, links, rubbish, tagged, untagged, whole, written};
+use crate::check::{blobs, gc, links, pointers, rubbish, tagged, untagged, whole, written};
 use crate::lab::pull::{assert_tags_unharmed, pull};
 use crate::lab::registry::{RegistryBuilder, blob_key, layer_key, revision_key};
 use crate::lab::tree::{Tree, read_dir, removed};
@@ -157,7 +157,11 @@ fn a_record_that_cannot_be_read_or_lies_in_the_future_lets_content_wait_anew() {
     let ran = live(directory.path(), &[]).expect(0);
     assert_eq!((ran.count("/planned_bytes"), ran.count("/pending/blobs/count")), (0, 1));
     hours_pass(directory.path(), 25);
-    assert_eq!(live(directory.path(), &[]).expect(0).count("/deleted/blobs/count"), 1, "the record stayed in the future");
+    assert_eq!(
+        live(directory.path(), &[]).expect(0).count("/deleted/blobs/count"),
+        1,
+        "the record stayed in the future"
+    );
 }
 
 #[test]
@@ -176,6 +180,19 @@ fn a_run_for_one_repository_lets_the_content_of_others_wait_on() {
     assert_eq!(live(directory.path(), &[]).expect(0).count("/deleted/blobs/count"), 2);
 }
 
+/// A run that is killed may leave the record of an earlier wait behind.
+#[test]
+fn content_that_was_written_after_its_record_waits_anew() {
+    let (registry, layer) = garbage();
+    let directory = written(&registry);
+    live(directory.path(), &[]).expect(0);
+    hours_pass(directory.path(), 48);
+    let content = std::fs::File::open(directory.path().join(blob_key(&layer))).unwrap();
+    content.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(30)).unwrap();
+    let ran = live(directory.path(), &[]).expect(0);
+    assert_eq!((ran.count("/planned_bytes"), ran.count("/pending/blobs/count")), (0, 1));
+}
+
 /// What a run that was killed has taken away, and a push that was admitted before needs: the next run writes it back,
 /// even if it has nothing else to do.
 #[test]
@@ -185,7 +202,9 @@ fn links_that_a_killed_run_took_from_a_tagged_image_come_back() {
     let directory = written(&registry);
     let whole = registry_of(directory.path());
     let mut journal = String::new();
-    for key in links("app", image.config.iter().chain(&image.layers)).into_iter().chain([revision_key("app", &image.digest)]) {
+    for key in
+        links("app", image.config.iter().chain(&image.layers)).into_iter().chain([revision_key("app", &image.digest)])
+    {
         let content = std::fs::read_to_string(directory.path().join(&key)).unwrap();
         journal.push_str(&serde_json::json!({"key": key, "content": content}).to_string());
         journal.push('\n');
@@ -199,6 +218,73 @@ fn links_that_a_killed_run_took_from_a_tagged_image_come_back() {
     let now = registry_of(directory.path());
     assert!(whole.iter().all(|(key, entry)| now[key].bytes == entry.bytes), "not all of it is back");
     assert_eq!(whole.len(), now.len());
+    let done = std::fs::read_to_string(directory.path().join(format!("{STATE}runs/killed/done.json"))).unwrap();
+    assert!(done.contains("unfinished"), "{done}");
+}
+
+/// Takes these links away as a run does that is killed then, or that has ended as it should.
+fn take(directory: &Path, keys: impl IntoIterator<Item = String>, ended: bool) {
+    let mut journal = String::new();
+    for key in keys {
+        let content = std::fs::read_to_string(directory.join(&key)).unwrap();
+        let mut line = serde_json::json!({"key": key, "content": content});
+        if key.contains("/revisions/") {
+            let manifest = std::fs::read(directory.join(blob_key(&content))).unwrap();
+            let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+            if let Some(subject) = manifest["subject"]["digest"].as_str() {
+                line["subject"] = subject.into();
+            }
+        }
+        journal.push_str(&line.to_string());
+        journal.push('\n');
+        std::fs::remove_file(directory.join(&key)).unwrap();
+    }
+    write(directory, &format!("{STATE}runs/earlier/journal-000000.jsonl"), &journal);
+    if ended {
+        let now = chrono::Utc::now();
+        let done = serde_json::json!({
+            "schema": "regsweep.done/1", "command": "garbage-collect", "gone": now.to_rfc3339(),
+            "until": (now + chrono::Duration::hours(24)).to_rfc3339(),
+        });
+        write(directory, &format!("{STATE}runs/earlier/done.json"), &done.to_string());
+    }
+}
+
+/// An index whose push was admitted while its child was still linked: the child comes back, and all that it needs.
+#[test]
+fn a_child_that_a_run_took_from_a_tagged_index_comes_back_with_its_layers() {
+    for ended in [false, true] {
+        let mut registry = RegistryBuilder::new();
+        let child = untagged(&mut registry, "app", "child");
+        let index = registry.index("app", &[&child.digest]);
+        registry.tag("app", "latest", &index);
+        let directory = written(&registry);
+        let whole = registry_of(directory.path());
+        take(directory.path(), pointers("app", &child), ended);
+        assert!(pull(&read_dir(directory.path()), "app", &child.digest).is_err());
+        // A dry run knows it as well: nothing of the child would go.
+        assert_eq!(live(directory.path(), &["-m", "-d"]).expect(0).count("/pending/blobs/count"), 0);
+        live(directory.path(), &["-m"]).expect(0);
+        let now = registry_of(directory.path());
+        assert!(whole.iter().all(|(key, entry)| now.get(key).is_some_and(|now| now.bytes == entry.bytes)), "{ended}");
+    }
+}
+
+/// A signature is nobody's child: only itself can tell what it is about.
+#[test]
+fn what_is_about_an_image_that_came_back_comes_back_too() {
+    let mut registry = RegistryBuilder::new();
+    let image = tagged(&mut registry, "app", "latest");
+    let signature = registry.referrer("app", &image.digest, "application/vnd.example.signature", "signature");
+    let of_it = registry.referrer("app", &signature.digest, "application/vnd.example.signature", "and its own");
+    let directory = written(&registry);
+    let whole = registry_of(directory.path());
+    let keys: std::collections::BTreeSet<String> =
+        [&image, &signature, &of_it].into_iter().flat_map(|image| pointers("app", image)).collect();
+    take(directory.path(), keys, true);
+    live(directory.path(), &["-m"]).expect(0);
+    let now = registry_of(directory.path());
+    assert!(whole.iter().all(|(key, entry)| now.get(key).is_some_and(|now| now.bytes == entry.bytes)));
 }
 
 #[test]
@@ -216,9 +302,13 @@ fn a_journal_writes_nothing_but_missing_links_that_something_needs() {
         ("docker/registry/v2/repositories/../../../escaped/_layers/link".to_owned(), stranger.clone()),
         ("docker/registry/v2/repositories/app/_manifests/tags/evil/current/link".to_owned(), image.digest.clone()),
     ];
-    let journal: String =
-        lines.iter().map(|(key, content)| format!("{}\n", serde_json::json!({"key": key, "content": content}))).collect();
-    write(directory.path(), &format!("{STATE}runs/hostile/journal-000000.jsonl"), &(journal + "{\"key\": 7}\n\u{0}\n"));
+    let journal =
+        lines.map(|(key, content)| serde_json::json!({"key": key, "content": content}).to_string()).join("\n");
+    write(
+        directory.path(),
+        &format!("{STATE}runs/hostile/journal-000000.jsonl"),
+        &(journal + "\n{\"key\": 7}\n\u{0}\n"),
+    );
     let ran = live(directory.path(), &["-m", "--uploads-older-than", "off"]).expect(0);
     assert_eq!(ran.count("/mended"), 0);
     assert_eq!(before, registry_of(directory.path()));

@@ -7,7 +7,7 @@ use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential, Micr
 use object_store::client::HttpRequestBody;
 use tempfile::TempDir;
 
-use super::process::{Process, find, on_a_free_port, request};
+use super::process::{Process, find, on_a_free_port, request, send};
 
 /// The one account of the emulator.
 pub const ACCOUNT: &str = "devstoreaccount1";
@@ -55,6 +55,21 @@ impl Azurite {
             headers.map(|(name, value)| Ok((name.to_string(), value.to_str()?.to_owned()))).collect();
         let status = request(self.port, "PUT", &path, &headers?)?;
         ensure!(status == 201, "azurite answers {status} to the creation of {container}:\n{}", self.process.said());
+        Ok(())
+    }
+
+    /// Keeps what is deleted for so many days, as far as the account's properties say it.
+    pub async fn keep_deleted(&self, days: u32) -> Result<()> {
+        let policy =
+            format!("<DeleteRetentionPolicy><Enabled>true</Enabled><Days>{days}</Days></DeleteRetentionPolicy>");
+        let body = format!("<?xml version=\"1.0\"?><StorageServiceProperties>{policy}</StorageServiceProperties>");
+        let uri = format!("{}/?restype=service&comp=properties", self.endpoint());
+        let request = http::Request::put(uri).header("content-type", "application/xml");
+        let mut signed = request.header("content-length", body.len()).body(HttpRequestBody::from(body))?;
+        let key = AzureCredential::AccessKey(AzureAccessKey::try_new(ACCOUNT_KEY)?);
+        AzureAuthorizer::new(&key, ACCOUNT).try_authorize(&mut signed)?;
+        let (status, answer) = send(signed).await?;
+        ensure!(status == 202, "azurite answers {status} to the account's properties: {answer}");
         Ok(())
     }
 

@@ -74,11 +74,17 @@ impl Client {
     /// Uploads a blob (POST, PUT) whether the repository has it or not.
     pub async fn upload_blob(&self, repository: &str, bytes: &[u8]) -> Result<String> {
         let digest = sha256(bytes);
+        self.upload_blob_as(repository, bytes, &digest).await?;
+        Ok(digest)
+    }
+
+    /// The same, under a digest of the client's choice.
+    pub async fn upload_blob_as(&self, repository: &str, bytes: &[u8], digest: &str) -> Result<()> {
         let upload = self.begin_upload(repository).await?;
         let glue = if upload.contains('?') { '&' } else { '?' };
         let put = self.request(Method::PUT, &format!("{upload}{glue}digest={digest}")).body(bytes.to_vec());
         expect(put.header(CONTENT_TYPE, "application/octet-stream"), StatusCode::CREATED).await?;
-        Ok(digest)
+        Ok(())
     }
 
     /// Begins an upload, sends `bytes` and never finishes it. Returns the upload's uuid.

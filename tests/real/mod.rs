@@ -13,6 +13,7 @@
 #![allow(dead_code, unused_imports, reason = "each test uses another part of the harness")]
 #![allow(unreachable_pub, reason = "the harness is written like a library")]
 
+pub mod authority;
 pub mod azurite;
 pub mod client;
 pub mod content;
@@ -22,10 +23,13 @@ pub mod layer;
 pub mod moto;
 pub mod process;
 pub mod pull;
+pub mod redis;
 pub mod registry;
 pub mod sample;
 pub mod skopeo;
 
+pub use self::redis::Redis;
+pub use authority::Authority;
 pub use azurite::Azurite;
 pub use client::{Client, Descriptor, sha256};
 pub use content::{Flavour, IndexForm, Pushed};

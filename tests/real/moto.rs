@@ -1,10 +1,11 @@
 //! An S3 in memory: `moto_server`.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::client::HttpRequestBody;
 use tempfile::TempDir;
 
-use super::process::{Process, find, on_a_free_port, request};
+use super::process::{Process, find, on_a_free_port, request, send};
 
 /// The region of every bucket.
 pub const REGION: &str = "us-east-1";
@@ -43,6 +44,39 @@ impl Moto {
         let status = request(self.port, "PUT", &format!("/{bucket}"), &[])?;
         ensure!(status == 200, "moto answers {status} to the creation of {bucket}:\n{}", self.process.said());
         Ok(())
+    }
+
+    /// Puts a document about a bucket, such as `?versioning`, and the bucket itself where the path ends with its name.
+    pub async fn put(&self, path: &str, headers: &[(&str, &str)], body: &'static str) -> Result<()> {
+        let request =
+            http::Request::put(format!("{}/{path}", self.endpoint())).header("content-type", "application/xml");
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let (status, answer) = send(request.body(HttpRequestBody::from(body.to_owned()))?).await?;
+        ensure!(status == 200, "moto answers {status} to PUT {path}: {answer}");
+        Ok(())
+    }
+
+    /// Every version in a bucket of at most a thousand: its key, its size, and whether it is the current one; delete markers
+    /// have no size.
+    pub async fn versions(&self, bucket: &str) -> Result<Vec<(String, Option<u64>, bool)>> {
+        let uri = format!("{}/{bucket}?versions=&max-keys=1000", self.endpoint());
+        let (status, answer) = send(http::Request::get(uri).body(HttpRequestBody::empty())?).await?;
+        ensure!(status == 200, "moto answers {status} to GET ?versions: {answer}");
+        ensure!(answer.contains("<IsTruncated>false"), "more versions than moto answers at once");
+        let text = |element: &str, name: &str| {
+            let (_, rest) = element.split_once(&format!("<{name}>"))?;
+            Some(rest.split_once('<')?.0.to_owned())
+        };
+        let mut found = Vec::new();
+        for (name, is_sized) in [("Version", true), ("DeleteMarker", false)] {
+            for element in answer.split(&format!("<{name}>")).skip(1) {
+                let element = element.split(&format!("</{name}>")).next().unwrap_or_default();
+                let key = text(element, "Key").context("a version without a key")?;
+                let size = text(element, "Size").filter(|_| is_sized).map(|size| size.parse()).transpose()?;
+                found.push((key, size, text(element, "IsLatest").as_deref() == Some("true")));
+            }
+        }
+        Ok(found)
     }
 
     /// `http://127.0.0.1:<port>`

@@ -17,6 +17,8 @@ use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use object_store::ClientOptions;
+use object_store::client::{HttpConnector, HttpRequest, ReqwestConnector};
 
 /// How long a server may take until it answers: generous, because the machine may be busy.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -61,15 +63,20 @@ impl Process {
 
     /// Waits until the server answers HTTP on `port`, with whatever status.
     pub fn wait_until_it_answers(&self, port: u16, path: &str) -> Result<()> {
+        self.wait_until(|| request(port, "GET", path, &[])).map(drop)
+    }
+
+    /// Waits until the server gives the answer that `ask` asks for.
+    pub fn wait_until<T>(&self, ask: impl Fn() -> Result<T>) -> Result<T> {
         let start = Instant::now();
         loop {
-            let answer = request(port, "GET", path, &[]);
+            let answer = ask();
             // Looked at after the request: were the server dead, somebody else would have answered.
             if self.ended.load(Ordering::SeqCst) {
                 bail!("{} ended instead of serving; it said:\n{}", self.name, self.said());
             }
             match answer {
-                Ok(_) => return Ok(()),
+                Ok(answer) => return Ok(answer),
                 Err(error) if start.elapsed() > READY_WITHIN => {
                     return Err(error.context(format!("{} does not answer; it said:\n{}", self.name, self.said())));
                 }
@@ -164,4 +171,12 @@ pub fn request(port: u16, method: &str, path: &str, headers: &[(String, String)]
     status
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(|| anyhow!("no HTTP answer to {method} {path}: {answer:?}"))
+}
+
+/// One HTTP request with a body: its status, and what was answered.
+pub async fn send(request: HttpRequest) -> Result<(u16, String)> {
+    let client = ReqwestConnector::default().connect(&ClientOptions::new().with_allow_http(true))?;
+    let response = client.execute(request).await?;
+    let status = response.status().as_u16();
+    Ok((status, String::from_utf8_lossy(&response.into_body().bytes().await?).into_owned()))
 }

@@ -55,6 +55,15 @@ pub enum Cache {
     None,
     /// In the memory of the registry, as the official image has it.
     InMemory,
+    /// In a Redis on this port of 127.0.0.1.
+    Redis {
+        /// The port.
+        port: u16,
+        /// The number of the database.
+        database: u32,
+        /// The password; empty for none.
+        password: &'static str,
+    },
 }
 
 /// A registry with its configuration file; serving until it is stopped or dropped.
@@ -138,14 +147,21 @@ impl Registry {
 
     fn write_config(&self, port: u16) -> Result<PathBuf> {
         let storage = self.storage.yaml();
-        let cache = match self.cache {
-            Cache::None => "",
-            Cache::InMemory => "  cache: {blobdescriptor: inmemory}\n",
+        let (cache, redis) = match self.cache {
+            Cache::None => ("", String::new()),
+            Cache::InMemory => ("  cache: {blobdescriptor: inmemory}\n", String::new()),
+            Cache::Redis { port, database, password } => (
+                "  cache: {blobdescriptor: redis}\n",
+                format!(
+                    "redis: {{addr: \"127.0.0.1:{port}\", db: {database}, password: {password:?}, dialtimeout: 10s, \
+                     readtimeout: 10s, writetimeout: 10s, pool: {{maxidle: 8, maxactive: 64, idletimeout: 60s}}}}\n"
+                ),
+            ),
         };
         let text = format!(
             "version: 0.1\nlog: {{level: warn, accesslog: {{disabled: true}}}}\nstorage:\n{storage}{cache}  \
              delete: {{enabled: true}}\n  redirect: {{disable: true}}\n  maintenance: {{uploadpurging: {{enabled: false}}}}\n\
-             http: {{addr: \"127.0.0.1:{port}\", secret: x}}\n"
+             http: {{addr: \"127.0.0.1:{port}\", secret: x}}\n{redis}"
         );
         let path = self.config();
         std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod plan;
+
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -1,5 +1,6 @@
 //! Pointers that a run takes away, written down before they go, so that they can be written back.
 
+use crate::collect::graph::{Graph, Node};
 use crate::collect::plan::{Deletion, Stage};
 use crate::layout::StorageKey;
 use crate::model::{Digest, Timestamp};
@@ -15,23 +16,31 @@ pub struct Removed {
     pub key: String,
     /// The digest that the link held.
     pub content: Digest,
+    /// What that manifest is about: if it comes back, this does as well.
+    pub subject: Option<Digest>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
     key: std::borrow::Cow<'a, str>,
     content: std::borrow::Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<std::borrow::Cow<'a, str>>,
 }
 
 impl Removed {
     /// What must be written down of a deletion; nothing for content and uploads, which are not pointers.
     #[must_use]
-    pub fn of(deletion: &Deletion) -> Option<Self> {
+    pub fn of(deletion: &Deletion, graph: &Graph) -> Option<Self> {
         if !deletion.stage.is_pointer() {
             return None;
         }
         let content = deletion.alias.as_ref().or(deletion.digest.as_ref())?;
-        Some(Self { key: deletion.key.clone(), content: content.clone() })
+        let subject = match (deletion.stage, graph.node_of(content)) {
+            (Stage::Revision, Node::Manifest { subject: Some(subject), .. }) => Some(graph.digest(*subject).clone()),
+            _ => None,
+        };
+        Some(Self { key: deletion.key.clone(), content: content.clone(), subject })
     }
 
     /// The stage whose deletion it undoes. `None` if the key is not that of a pointer: such a line writes nothing.
@@ -103,7 +112,11 @@ impl FromIterator<Stage> for Pointers {
 pub fn to_text(part: &[Removed]) -> String {
     let mut text = String::new();
     for removed in part {
-        let line = Line { key: removed.key.as_str().into(), content: removed.content.to_string().into() };
+        let line = Line {
+            key: removed.key.as_str().into(),
+            content: removed.content.to_string().into(),
+            subject: removed.subject.as_ref().map(|subject| subject.to_string().into()),
+        };
         text.push_str(&serde_json::to_string(&line).unwrap_or_default());
         text.push('\n');
     }
@@ -117,7 +130,10 @@ pub fn parse(text: &[u8]) -> (Vec<Removed>, u64) {
     let (mut removed, mut odd) = (Vec::new(), 0);
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let read = serde_json::from_slice::<Line<'_>>(line).ok();
-        let read = read.and_then(|line| Some(Removed { content: line.content.parse().ok()?, key: line.key.into() }));
+        let read = read.and_then(|line| {
+            let subject = line.subject.map(|subject| subject.parse()).transpose().ok()?;
+            Some(Removed { content: line.content.parse().ok()?, key: line.key.into(), subject })
+        });
         match read.filter(|removed| removed.stage().is_some()) {
             Some(read) => removed.push(read),
             None => odd += 1,
@@ -187,12 +203,15 @@ mod tests {
             layout::revision_link(&name, &digest),
             layout::layer_link(&name, &digest),
         ];
-        keys.map(|key| Removed { key, content: digest.clone() }).to_vec()
+        keys.map(|key| Removed { key, content: digest.clone(), subject: None }).to_vec()
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         assert_eq!(parse(to_text(&removed()).as_bytes()), (removed(), 0));
+        let about = removed().into_iter().map(|one| Removed { subject: Some(Digest::of(b"subject")), ..one });
+        let about: Vec<Removed> = about.collect();
+        assert_eq!(parse(to_text(&about).as_bytes()), (about, 0));
         let stages: Vec<_> = removed().iter().map(|removed| removed.stage().unwrap()).collect();
         assert_eq!(stages, [Stage::Tag, Stage::TagHistory, Stage::Revision, Stage::LayerLink]);
     }
@@ -206,11 +225,13 @@ mod tests {
             "docker/registry/v2/repositories/a/_uploads/11111111-2222-4333-a444-555555555555/data".into(),
             "/etc/passwd".into(),
         ];
-        let lines = hostile.map(|key| Removed { key, content: digest.clone() });
+        let lines = hostile.map(|key| Removed { key, content: digest.clone(), subject: None });
         assert_eq!(parse(to_text(&lines).as_bytes()), (Vec::new(), 4));
         let other = br#"{"key": "docker/registry/v2/repositories/a/_manifests/tags/v/current/link", "content": "no"}"#;
         assert_eq!(parse(other), (Vec::new(), 1));
         assert_eq!(parse(b"\xff\n[]\n"), (Vec::new(), 2));
+        let about = to_text(&removed()).replace('}', r#","subject":"sha256:0"}"#);
+        assert_eq!(parse(about.as_bytes()), (Vec::new(), 4));
     }
 
     #[test]

@@ -60,9 +60,8 @@ fn is_missing(removed: &Removed, repository: &Repository, needs: impl Fn(&Digest
             (needs(&digest) || needs(&removed.content)) && lacks(&repository.revisions, &digest)
         }
         StorageKey::SignatureLink { revision, signature, .. } => {
-            let is_there = |link: &crate::collect::inventory::Signature| {
-                link.revision == revision && link.signature == signature
-            };
+            let is_there =
+                |link: &crate::collect::inventory::Signature| link.revision == revision && link.signature == signature;
             needs(&revision) && !repository.signatures.iter().any(is_there)
         }
         StorageKey::TagHistory { tag, digest, .. } => {
@@ -111,7 +110,7 @@ mod tests {
         }
 
         fn all(&self) -> Vec<Removed> {
-            let removed = |key, content: &Digest| Removed { key, content: content.clone() };
+            let removed = |key, content: &Digest| Removed { key, content: content.clone(), subject: None };
             vec![
                 removed(layout::tag_history(&self.name, &self.tag, &self.manifest), &self.manifest),
                 removed(layout::revision_link(&self.name, &self.manifest), &self.manifest),
@@ -129,7 +128,8 @@ mod tests {
             }
             let mut inventory = builder.finish();
             for read in inventory.to_read(Timestamp::default(), None) {
-                let content = self.keys.iter().find(|(key, _)| *key == read.key).and_then(|(_, digest)| digest.as_ref());
+                let content =
+                    self.keys.iter().find(|(key, _)| *key == read.key).and_then(|(_, digest)| digest.as_ref());
                 inventory.learn(&read, content.map(ToString::to_string).as_deref().map(str::as_bytes));
             }
             let mut graph = Graph::new(&inventory);

@@ -9,3 +9,4 @@ pub mod mend;
 pub mod overview;
 pub mod pending;
 pub mod restore;
+pub mod taken;

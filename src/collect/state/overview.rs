@@ -224,6 +224,7 @@ mod tests {
         let removed = links.iter().map(|(repository, digest)| Removed {
             key: layout::layer_link(&RepositoryName::new(repository).unwrap(), digest),
             content: (*digest).clone(),
+            subject: None,
         });
         let time = |day| Timestamp::from_days(day).to_rfc3339();
         let done = days.map(|(gone, until)| Done {

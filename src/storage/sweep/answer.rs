@@ -1,4 +1,4 @@
-//! What S3 answers to `DeleteObjects`, key by key.
+//! What S3 answers to `DeleteObjects`, key by key, and what stores say of what they keep.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -16,6 +16,8 @@ pub(super) enum Said {
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) keys: HashMap<String, Said>,
+    /// Whether a delete left a delete marker: then it freed nothing, and the object is an old version now.
+    pub(super) leaves_markers: bool,
 }
 
 #[derive(Default)]
@@ -51,6 +53,7 @@ pub(super) fn parse(body: &[u8]) -> Answer {
                 b"Key" => item.key = Some(std::mem::take(&mut text)),
                 b"Code" => item.code = std::mem::take(&mut text),
                 b"Message" => item.message = std::mem::take(&mut text),
+                b"DeleteMarker" => answer.leaves_markers |= text.trim() == "true",
                 b"Deleted" => {
                     if let Some(key) = item.key.take() {
                         answer.keys.entry(key).or_insert(Said::Deleted);
@@ -71,9 +74,45 @@ pub(super) fn parse(body: &[u8]) -> Answer {
     }
 }
 
+/// What a batch of Azure says of what was deleted: kept (soft delete, versions), or gone for good. Nothing where no part
+/// says either.
+pub(super) fn is_kept_by_azure(body: &[u8]) -> Option<bool> {
+    let text = String::from_utf8_lossy(body);
+    let headers = text.lines().filter_map(|line| line.split_once(':'));
+    let said = headers.filter(|(name, _)| name.eq_ignore_ascii_case("x-ms-delete-type-permanent"));
+    // If it says both, the worse counts.
+    said.map(|(_, value)| !value.trim().eq_ignore_ascii_case("true")).max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn delete_markers_are_noticed() {
+        let with = |text: &str| {
+            let body = format!(
+                "<DeleteResult><Deleted><Key>a</Key></Deleted><Deleted><Key>b</Key>{text}</Deleted></DeleteResult>"
+            );
+            let answer = parse(body.as_bytes());
+            assert_eq!(answer.keys.len(), 2, "{text}");
+            answer.leaves_markers
+        };
+        assert!(with("<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>x</DeleteMarkerVersionId>"));
+        assert!(!with("<DeleteMarker>false</DeleteMarker>"));
+        assert!(!with(""));
+    }
+
+    #[test]
+    fn azure_says_whether_a_delete_is_for_good() {
+        let part = |said: &str| format!("--b\r\nContent-ID: 0\r\n\r\nHTTP/1.1 202 Accepted\r\n{said}\r\n\r\n");
+        let of = |parts: &[&str]| is_kept_by_azure(parts.iter().map(|said| part(said)).collect::<String>().as_bytes());
+        let (gone, kept) = ("x-ms-delete-type-permanent: true", "X-Ms-Delete-Type-Permanent:false");
+        assert_eq!(of(&[gone, gone]), Some(false));
+        assert_eq!(of(&[gone, kept, gone]), Some(true));
+        assert_eq!(of(&["x-ms-version: 1"]), None);
+        assert_eq!(is_kept_by_azure(b"\xff\x00"), None);
+    }
 
     #[test]
     fn each_key_has_its_own_answer() {

@@ -1,8 +1,10 @@
 //! Deleting from object stores, in the largest batches they take.
 
-use super::answer::{self, Said};
+use super::answer::{self, Answer, Said};
 use crate::collect::outcome::Outcome;
-use crate::storage::cloud::{Backend, Cloud};
+use crate::collect::store_keeps::How;
+use crate::storage::backend::Backend;
+use crate::storage::cloud::Cloud;
 use crate::storage::explain;
 use crate::storage::transport::{ANSWER, AnswerSink};
 use futures::{StreamExt, stream};
@@ -44,8 +46,8 @@ async fn delete_paths(cloud: &Cloud, paths: Vec<Path>) -> Vec<Outcome> {
         return Vec::new();
     }
     match &cloud.backend {
-        Backend::S3(store) => bulk(Arc::new(store.clone()), paths, true).await,
-        Backend::Azure(store) => bulk(Arc::new(store.clone()), paths, false).await,
+        Backend::S3(store) => bulk(cloud, Arc::new(store.clone()), paths).await,
+        Backend::Azure(store) => bulk(cloud, Arc::new(store.clone()), paths).await,
         Backend::Gcs(store) => {
             let mut outcomes = Vec::with_capacity(paths.len());
             for path in &paths {
@@ -81,22 +83,30 @@ fn outcome_of(error: &object_store::Error) -> Outcome {
 ///
 /// It runs as a task of its own, so that a panic in the client is one batch of which nobody knows, and not the end of the
 /// run.
-async fn bulk(store: Arc<dyn ObjectStore>, paths: Vec<Path>, hears_answer: bool) -> Vec<Outcome> {
+async fn bulk(cloud: &Cloud, store: Arc<dyn ObjectStore>, paths: Vec<Path>) -> Vec<Outcome> {
     let sink = AnswerSink::default();
     let asked = paths.clone();
     let scope = Arc::clone(&sink);
     let task = tokio::spawn(async move {
         let input = stream::iter(asked.into_iter().map(Ok)).boxed();
-        if hears_answer {
-            ANSWER.scope(scope, store.delete_stream(input).collect::<Vec<_>>()).await
-        } else {
-            store.delete_stream(input).collect::<Vec<_>>().await
-        }
+        ANSWER.scope(scope, store.delete_stream(input).collect::<Vec<_>>()).await
     });
     let results = task.await;
     let heard = sink.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(body) = heard {
-        return by_answer(&paths, &body);
+    match (heard, &cloud.backend) {
+        (Some(body), Backend::S3(_)) => {
+            let answer = answer::parse(&body);
+            if answer.leaves_markers {
+                cloud.hear_delete(Some(How::Versioning));
+            }
+            return by_answer(&paths, &answer);
+        }
+        (Some(body), _) => {
+            if let Some(is_kept) = answer::is_kept_by_azure(&body) {
+                cloud.hear_delete(is_kept.then_some(How::SaidByAnswers));
+            }
+        }
+        (None, _) => {}
     }
     match results {
         Ok(results) => by_results(&paths, results),
@@ -104,8 +114,7 @@ async fn bulk(store: Arc<dyn ObjectStore>, paths: Vec<Path>, hears_answer: bool)
     }
 }
 
-fn by_answer(paths: &[Path], body: &[u8]) -> Vec<Outcome> {
-    let answer = answer::parse(body);
+fn by_answer(paths: &[Path], answer: &Answer) -> Vec<Outcome> {
     let outcome = |path: &Path| match answer.keys.get(path.as_ref()) {
         Some(Said::Deleted) => Outcome::Deleted,
         Some(Said::Error { code, .. }) if code == "NoSuchKey" => Outcome::AlreadyGone,
@@ -175,7 +184,11 @@ mod tests {
 
     #[test]
     fn silence_confirms_nothing() {
-        assert!(by_answer(&paths(), b"<DeleteResult/>").iter().all(|outcome| matches!(outcome, Outcome::Unknown(_))));
+        assert!(
+            by_answer(&paths(), &answer::parse(b"<DeleteResult/>"))
+                .iter()
+                .all(|outcome| matches!(outcome, Outcome::Unknown(_)))
+        );
         assert!(by_results(&paths(), Vec::new()).iter().all(|outcome| matches!(outcome, Outcome::Unknown(_))));
     }
 }

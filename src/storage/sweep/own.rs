@@ -1,7 +1,7 @@
 //! Deleting what regsweep has kept for itself: its lease, its probe, journals that can undo nothing any more, content aside
 //! that nothing needs.
 
-use super::{batch, files};
+use super::sweeper::Place;
 use crate::collect::outcome::Outcome;
 use crate::layout::state::StateKey;
 use crate::storage::open::Opened;
@@ -11,21 +11,18 @@ use futures::{StreamExt, stream};
 const IN_FLIGHT: usize = 4;
 
 /// Deletes keys of regsweep's own; an outcome for each, in order. A key that is not its own is not touched.
+///
+/// Of what a lost answer left open nothing is believed: it is looked for.
 pub async fn forget(opened: &Opened, keys: &[String]) -> Vec<Outcome> {
-    let size = match opened {
-        Opened::Directory(_) => 1,
-        Opened::Cloud(cloud) => batch::batch_size(&cloud.backend),
-    };
-    let batches = keys.chunks(size).map(|chunk| async move {
-        if chunk.iter().any(|key| StateKey::parse(key) == StateKey::Unrecognized) {
-            return vec![Outcome::Failed("it is not regsweep's own key".into()); chunk.len()];
-        }
-        match opened {
-            Opened::Cloud(cloud) => {
-                let names: Vec<&str> = chunk.iter().map(String::as_str).collect();
-                batch::delete(cloud, &names).await
+    let place = Place::of(opened);
+    let batches = keys.chunks(place.batch_size()).map(|chunk| {
+        let place = &place;
+        async move {
+            if chunk.iter().any(|key| StateKey::parse(key) == StateKey::Unrecognized) {
+                return vec![Outcome::Failed("it is not regsweep's own key".into()); chunk.len()];
             }
-            Opened::Directory(directory) => vec![files::delete(directory, &chunk[0]).await],
+            let names: Vec<&str> = chunk.iter().map(String::as_str).collect();
+            place.settled(&names, &|| true).await
         }
     });
     let batches: Vec<_> = batches.collect();

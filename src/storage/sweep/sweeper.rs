@@ -26,8 +26,9 @@ pub struct Sweeper<'a> {
     in_flight: usize,
 }
 
+/// Where keys are deleted.
 #[derive(Debug)]
-enum Place<'a> {
+pub(super) enum Place<'a> {
     Directory(&'a Directory),
     Cloud(&'a Cloud),
 }
@@ -50,14 +51,9 @@ impl<'a> Sweeper<'a> {
     /// Arms it for one approved plan. `concurrency` bounds single deletes, where the store has no batches.
     #[must_use]
     pub fn arm(opened: &'a Opened, _approved: &Approved<'_>, concurrency: usize) -> Self {
-        match opened {
-            Opened::Directory(directory) => Self { place: Place::Directory(directory), in_flight: concurrency.max(1) },
-            Opened::Cloud(cloud) => {
-                let batched = batch::batch_size(&cloud.backend) > 1;
-                let in_flight = if batched { BATCHES_IN_FLIGHT } else { concurrency.max(1) };
-                Self { place: Place::Cloud(cloud), in_flight }
-            }
-        }
+        let place = Place::of(opened);
+        let in_flight = if place.batch_size() > 1 { BATCHES_IN_FLIGHT } else { concurrency.max(1) };
+        Self { place, in_flight }
     }
 
     /// Deletes keys, each with its number, and tells what came of each, batch by batch, in any order.
@@ -69,10 +65,7 @@ impl<'a> Sweeper<'a> {
         go_on: impl Fn() -> bool + Sync,
         mut tell: impl FnMut(&[(usize, Outcome)]),
     ) {
-        let size = match self.place {
-            Place::Directory(_) => 1,
-            Place::Cloud(cloud) => batch::batch_size(&cloud.backend),
-        };
+        let size = self.place.batch_size();
         let lost = AtomicU32::new(0);
         let (go_on, lost) = (&go_on, &lost);
         let batches = keys.chunks(size).map(|chunk| async move {
@@ -80,7 +73,7 @@ impl<'a> Sweeper<'a> {
                 return Vec::new();
             }
             let names: Vec<&str> = chunk.iter().map(|(_, key)| *key).collect();
-            let outcomes = self.settled(&names, go_on).await;
+            let outcomes = self.place.settled(&names, go_on).await;
             if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unknown(_))) {
                 lost.fetch_add(1, Ordering::SeqCst);
             } else {
@@ -134,10 +127,27 @@ impl<'a> Sweeper<'a> {
             self.delete(&copied, || true, done).await;
         }
     }
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn of(opened: &'a Opened) -> Self {
+        match opened {
+            Opened::Directory(directory) => Self::Directory(directory),
+            Opened::Cloud(cloud) => Self::Cloud(cloud),
+        }
+    }
+
+    /// How many keys go with one request.
+    pub(super) fn batch_size(&self) -> usize {
+        match self {
+            Self::Directory(_) => 1,
+            Self::Cloud(cloud) => batch::batch_size(&cloud.backend),
+        }
+    }
 
     /// Deletes one batch and settles what the store's answer left open: looks for each such key, and tries again as long
     /// as it is there. Where even looking fails, the rest stays unknown: the next run will know.
-    async fn settled(&self, keys: &[&str], go_on: &(impl Fn() -> bool + Sync)) -> Vec<Outcome> {
+    pub(super) async fn settled(&self, keys: &[&str], go_on: &(impl Fn() -> bool + Sync)) -> Vec<Outcome> {
         let mut outcomes = self.attempt(keys).await;
         for attempt in 1..=TRIES {
             let open: Vec<usize> = (0..keys.len()).filter(|at| matches!(outcomes[*at], Outcome::Unknown(_))).collect();
@@ -180,9 +190,9 @@ impl<'a> Sweeper<'a> {
     }
 
     async fn attempt(&self, keys: &[&str]) -> Vec<Outcome> {
-        match self.place {
-            Place::Cloud(cloud) => batch::delete(cloud, keys).await,
-            Place::Directory(directory) => {
+        match self {
+            Self::Cloud(cloud) => batch::delete(cloud, keys).await,
+            Self::Directory(directory) => {
                 let mut outcomes = Vec::with_capacity(keys.len());
                 for key in keys {
                     outcomes.push(files::delete(directory, key).await);
@@ -194,9 +204,9 @@ impl<'a> Sweeper<'a> {
 
     async fn is_there(&self, key: &str) -> Option<bool> {
         use crate::storage::reader::Storage;
-        match self.place {
-            Place::Cloud(cloud) => cloud.exists(key).await.ok(),
-            Place::Directory(directory) => directory.exists(key).await.ok(),
+        match self {
+            Self::Cloud(cloud) => cloud.exists(key).await.ok(),
+            Self::Directory(directory) => directory.exists(key).await.ok(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! its neighbours, and a file is there whole or not at all.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::layout;
+use crate::layout::state::{self, StateKey};
 use crate::storage::directory::Directory;
 use bytes::Bytes;
 use std::fs::{self, Permissions};
@@ -35,14 +35,17 @@ fn write(root: &Path, key: &str, bytes: &[u8], over: bool) -> io::Result<bool> {
         return Err(io::Error::other(format!("it lies outside the root, in {}", inside.display())));
     }
     // Beside the registry's tree, not in it: what a crash leaves is nothing that the registry would stumble on.
-    let drafts = root.join(layout::state::ROOT);
+    let drafts = root.join(state::ROOT);
     make_directories(&drafts)?;
-    let mut draft = tempfile::Builder::new().prefix("draft-").tempfile_in(&drafts)?;
+    let mut draft = tempfile::Builder::new().prefix(state::DRAFT).tempfile_in(&drafts)?;
     draft.write_all(bytes)?;
     let neighbour = fs::metadata(parent)?;
     draft.as_file().set_permissions(Permissions::from_mode(neighbour.mode() & 0o666))?;
     own_as(draft.path(), &neighbour)?;
-    draft.as_file().sync_all()?;
+    // What must outlive a power cut: without the journal, links that went could not be written back.
+    if !matches!(StateKey::parse(key), StateKey::Lease | StateKey::Probe) {
+        draft.as_file().sync_all()?;
+    }
     if over {
         return draft.persist(&target).map(|_| true).map_err(|error| error.error);
     }

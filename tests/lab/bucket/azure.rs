@@ -115,13 +115,19 @@ pub(super) fn batch(store: &Store, request: &Request, verdict: &Verdict) -> Repl
         return Reply::error(400, "InvalidInput", "One of the request inputs is not valid.");
     }
     let mut out = String::new();
+    let soft = store.state().about.get("properties").is_some_and(|said| said.contains("<Enabled>true"));
+    let is_permanent = !soft && !store.state().keeps_versions();
     let mut part = |id: usize, status: u16, code: Option<&str>| {
         let (said, code) = (super::batch::message(code.unwrap_or_default()), code.unwrap_or_default());
         let reason = if status == 202 { "Accepted" } else { said };
+        let kind = match status {
+            202 => format!("x-ms-delete-type-permanent: {is_permanent}\r\n"),
+            _ => String::new(),
+        };
         write!(
             out,
             "--{BOUNDARY}\r\nContent-Type: application/http\r\nContent-ID: {id}\r\n\r\nHTTP/1.1 {status} {reason}\r\n\
-             x-ms-error-code: {code}\r\nx-ms-request-id: lab\r\nx-ms-version: 2023-11-03\r\n\r\n\r\n"
+             {kind}x-ms-error-code: {code}\r\nx-ms-request-id: lab\r\nx-ms-version: 2023-11-03\r\n\r\n\r\n"
         )
         .unwrap();
     };

@@ -26,9 +26,10 @@ pub(super) fn delete_objects(store: &Store, request: &Request, verdict: &Verdict
         return Reply::xml(200, out);
     }
     out.push_str("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    obey(store, request, verdict, |i, _, code| answer(&mut out, &request.keys[i], code, request.quiet));
+    let marker = if store.state().versioning.is_some() { MARKER } else { "" };
+    obey(store, request, verdict, |i, _, code| answer(&mut out, &request.keys[i], code, request.quiet, marker));
     if let Some(Action::Unasked { key, code }) = &verdict.action {
-        answer(&mut out, key, code.as_deref(), false);
+        answer(&mut out, key, code.as_deref(), false, "");
     }
     Reply::xml(200, out + "</DeleteResult>")
 }
@@ -55,7 +56,10 @@ pub(super) fn obey(
     }
 }
 
-fn answer(out: &mut String, key: &str, code: Option<&str>, quiet: bool) {
+/// What S3 adds for each key of a bucket that is or was versioned.
+const MARKER: &str = "<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>lab</DeleteMarkerVersionId>";
+
+fn answer(out: &mut String, key: &str, code: Option<&str>, quiet: bool, marker: &str) {
     let key = xml::escape(key);
     match code {
         Some(code) => {
@@ -63,7 +67,7 @@ fn answer(out: &mut String, key: &str, code: Option<&str>, quiet: bool) {
             write!(out, "<Error><Key>{key}</Key><Code>{code}</Code><Message>{message}</Message></Error>").unwrap();
         }
         None if quiet => (),
-        None => write!(out, "<Deleted><Key>{key}</Key></Deleted>").unwrap(),
+        None => write!(out, "<Deleted><Key>{key}</Key>{marker}</Deleted>").unwrap(),
     }
 }
 

@@ -42,20 +42,35 @@ pub(super) struct Request {
     pub(super) quiet: bool,
     /// `None` where a batch's body is not the XML it should be.
     pub(super) well_formed: bool,
+    /// What is asked about the bucket itself; its key is this behind a question mark.
+    pub(super) question: Option<&'static str>,
 }
+
+/// What can be asked about a bucket of S3, its listing and its uploads aside.
+const QUESTIONS: [&str; 3] = ["versioning", "object-lock", "lifecycle"];
+/// Where GCS answers for a bucket: its JSON API.
+const RESOURCE: &str = "storage/v1/b/";
 
 impl Request {
     pub(super) fn read(dialect: Dialect, parts: http::request::Parts, body: Bytes) -> Self {
         let path = decode(parts.uri.path());
         let path = path.strip_prefix('/').unwrap_or(&path);
-        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let resource = path.strip_prefix(RESOURCE).filter(|rest| dialect == Dialect::Gcs && !rest.contains('/'));
+        let (bucket, key) = resource.map_or_else(|| path.split_once('/').unwrap_or((path, "")), |bucket| (bucket, ""));
         let query: Vec<(String, String)> = parts.uri.query().map(pairs).unwrap_or_default();
         let asks = |name: &str| query.iter().any(|(key, _)| key == name);
+        let question = match dialect {
+            _ if parts.method != Method::GET || !key.is_empty() => None,
+            Dialect::S3 => QUESTIONS.into_iter().find(|question| asks(question)),
+            Dialect::Gcs => resource.map(|_| "bucket"),
+            Dialect::Azure => (bucket.is_empty() && asks("restype") && asks("comp")).then_some("properties"),
+        };
 
         let has = |name: &str, wanted: &str| query.iter().any(|(key, value)| key == name && value == wanted);
         let kind = match (parts.method.as_str(), key.is_empty()) {
+            _ if question.is_some() => Kind::Other,
             _ if dialect == Dialect::Azure => azure::kind(&parts.method, key, has, &parts.headers),
-            ("GET", true) if asks("versioning") || asks("uploads") || asks("location") => Kind::Other,
+            ("GET", true) if asks("uploads") || asks("location") => Kind::Other,
             ("GET", true) => Kind::List,
             ("POST", true) if asks("delete") && dialect == Dialect::S3 => Kind::Batch,
             _ if asks("uploadId") || asks("uploads") => Kind::Other,
@@ -77,7 +92,12 @@ impl Request {
             body,
             quiet: false,
             well_formed: true,
+            question,
         };
+        if let Some(question) = question {
+            request.key = format!("?{question}");
+            request.keys = vec![request.key.clone()];
+        }
         if kind == Kind::List {
             request.key = request.query("prefix").unwrap_or_default().to_owned();
             request.keys = vec![request.key.clone()];

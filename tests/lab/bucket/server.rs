@@ -1,7 +1,7 @@
 //! The HTTP server, and the operations on single objects' way through it.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::ops::Deref;
 use std::pin::Pin;
@@ -67,6 +67,19 @@ impl Bucket {
         format!("http://{}", self.address)
     }
 
+    /// Waits until everything that was sent so far is answered and every client is gone: what a killed process still sent
+    /// was obeyed by then, or cut by the rules.
+    pub fn drain(&self) {
+        // Connections are taken in order: when this one is answered or cut, all earlier ones were taken.
+        let mut stream = std::net::TcpStream::connect(self.address).unwrap();
+        stream.write_all(b"HEAD / HTTP/1.1\r\nHost: drain\r\nConnection: close\r\n\r\n").unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        drop(stream);
+        while self.store.state().connections > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn start(store: Store) -> Self {
         let store = Arc::new(store);
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -103,11 +116,15 @@ async fn serve(listener: TcpListener, store: Arc<Store>) {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
         let store = Arc::clone(&store);
-        let service = service_fn(move |request| {
-            let store = Arc::clone(&store);
-            async move { handle(&store, request).await }
+        store.state().connections += 1;
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let store = Arc::clone(&store);
+                async move { handle(&store, request).await }
+            });
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            store.state().connections -= 1;
         });
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 

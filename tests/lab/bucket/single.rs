@@ -13,7 +13,7 @@ use super::{Dialect, azure, batch, xml};
 
 /// Obeys a request.
 pub(super) fn obey(store: &Store, request: &Request, verdict: &Verdict) -> Reply {
-    if request.bucket != store.name {
+    if request.bucket != store.name && request.question != Some("properties") {
         return Reply::error(404, "NoSuchBucket", batch::message("NoSuchBucket"));
     }
     match request.kind {
@@ -74,7 +74,11 @@ fn describe(reply: Reply, store: &Store, object: &Object) -> Reply {
     if store.dialect == Dialect::Gcs {
         reply = reply.header("x-goog-generation", generation(object).to_string());
     }
-    reply
+    match (store.dialect, store.state().names_versions()) {
+        (Dialect::S3, true) => reply.header("x-amz-version-id", "lab"),
+        (Dialect::Azure, true) => reply.header("x-ms-version-id", "2024-02-29T12:00:00.0000000Z"),
+        _ => reply,
+    }
 }
 
 /// Whether a condition on a write holds; `true` where the bucket ignores conditions.
@@ -155,9 +159,8 @@ fn other(store: &Store, request: &Request) -> Reply {
     if empty && request.method == "HEAD" {
         return Reply::new(200, "");
     }
-    if empty && request.method == "GET" && request.query("versioning").is_some() {
-        let status = store.state().versioning.clone().map(|s| format!("<Status>{s}</Status>")).unwrap_or_default();
-        return Reply::xml(200, format!("<VersioningConfiguration>{status}</VersioningConfiguration>"));
+    if let Some(question) = request.question {
+        return about_the_bucket(store, question);
     }
     if empty && request.method == "GET" && request.query("uploads").is_some() {
         let name = &store.name;
@@ -165,6 +168,27 @@ fn other(store: &Store, request: &Request) -> Reply {
         return Reply::xml(200, format!("<ListMultipartUploadsResult>{body}</ListMultipartUploadsResult>"));
     }
     Reply::error(501, "NotImplemented", "A header or query you provided is not implemented by the laboratory")
+}
+
+/// What was set for the question, or what a new bucket says.
+fn about_the_bucket(store: &Store, question: &str) -> Reply {
+    let state = store.state();
+    if let Some(body) = state.about.get(question) {
+        return Reply::new(200, body.clone());
+    }
+    match question {
+        "versioning" => {
+            let status = state.versioning.as_ref().map(|s| format!("<Status>{s}</Status>")).unwrap_or_default();
+            Reply::xml(200, format!("<VersioningConfiguration>{status}</VersioningConfiguration>"))
+        }
+        "object-lock" => Reply::error(404, "ObjectLockConfigurationNotFoundError", "There is none for this bucket"),
+        "lifecycle" => Reply::error(404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
+        "bucket" => Reply::new(200, "{\"softDeletePolicy\": {\"retentionDurationSeconds\": \"0\"}}"),
+        _ => {
+            let policy = "<DeleteRetentionPolicy><Enabled>false</Enabled></DeleteRetentionPolicy>";
+            Reply::xml(200, format!("<StorageServiceProperties>{policy}</StorageServiceProperties>"))
+        }
+    }
 }
 
 fn matches_etag(wanted: &str, etag: &str) -> bool {

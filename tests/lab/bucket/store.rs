@@ -32,8 +32,15 @@ pub(super) struct State {
     pub(super) etag_style: EtagStyle,
     pub(super) ignore_conditions: bool,
     pub(super) versioning: Option<String>,
+    /// What it says of itself, by question.
+    pub(super) about: BTreeMap<&'static str, String>,
+    /// What is deleted and kept, where it is versioned.
+    pub(super) old_versions: Vec<(String, Object)>,
+    /// Whether answers name no versions although there are.
+    pub(super) silent: bool,
     pub(super) clock: Option<SystemTime>,
     pub(super) in_flight: usize,
+    pub(super) connections: usize,
     next_rule: u64,
     rate: Option<Rate>,
 }
@@ -92,6 +99,11 @@ impl Store {
     /// Removes an object behind the clients' backs.
     pub fn remove(&self, key: &str) -> Option<Object> {
         self.state().objects.remove(key)
+    }
+
+    /// Removes every object for whose key this holds, behind the clients' backs.
+    pub fn remove_where(&self, mut holds: impl FnMut(&str) -> bool) {
+        self.state().objects.retain(|key, _| !holds(key));
     }
 
     /// The object with that key.
@@ -207,9 +219,26 @@ impl Store {
         self.state().ignore_conditions = ignore;
     }
 
-    /// What `GET ?versioning` says: `Enabled`, `Suspended`, or nothing. Objects get no versions from it.
+    /// What `GET ?versioning` says: `Enabled`, `Suspended`, or nothing. Enabled, what is deleted becomes an old version,
+    /// and answers to reads and deletes tell of versions, on S3 and on Azure.
     pub fn versioning(&self, status: Option<&str>) {
         self.state().versioning = status.map(str::to_owned);
+    }
+
+    /// Names no versions in answers to reads, as for objects from before versioning.
+    pub fn silent_about_versions(&self) {
+        self.state().silent = true;
+    }
+
+    /// What it answers when it is asked about itself: `versioning`, `object-lock`, `lifecycle` (S3), `bucket` (GCS),
+    /// `properties` (Azure).
+    pub fn says(&self, question: &'static str, body: &str) {
+        self.state().about.insert(question, body.to_owned());
+    }
+
+    /// The keys and sizes of what was deleted and is kept as an old version.
+    pub fn old_versions(&self) -> BTreeMap<String, usize> {
+        self.state().old_versions.iter().map(|(key, object)| (key.clone(), object.bytes.len())).collect()
     }
 
     /// Stops the bucket's clock at a time (`Date` header, `LastModified` of what is put), or lets it run.
@@ -257,9 +286,23 @@ impl State {
         rules.iter_mut().any(|(_, fault)| hide(fault) && fault.fires(super::Kind::List, [key]))
     }
 
+    /// Whether what is deleted becomes an old version.
+    pub(super) fn keeps_versions(&self) -> bool {
+        self.versioning.as_deref() == Some("Enabled")
+    }
+
+    /// Whether answers to reads name versions.
+    pub(super) fn names_versions(&self) -> bool {
+        self.versioning.is_some() && !self.silent
+    }
+
     /// Removes an object as a request asked.
     pub(super) fn delete(&mut self, key: &str) -> bool {
-        let there = self.objects.remove(key).is_some();
+        let removed = self.objects.remove(key);
+        let there = removed.is_some();
+        if let Some(object) = removed.filter(|_| self.keeps_versions()) {
+            self.old_versions.push((key.to_owned(), object));
+        }
         if there {
             self.counts.keys_deleted += 1;
             self.deleted.push(key.to_owned());

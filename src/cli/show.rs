@@ -1,0 +1,34 @@
+//! `show`: checks a saved plan and prints what it would do. The storage is not touched, and need not be within reach.
+
+use super::args::{Common, Format, Show};
+use super::engine::{print, told, written};
+use super::{exit, json, machine, plan_file, plan_text};
+use crate::collect::sealed::summary::Summary;
+use std::io::{BufWriter, Write};
+
+/// Runs it to its exit code.
+#[must_use]
+pub fn run(args: &Show, common: &Common) -> u8 {
+    told("show", common, || {
+        let lists = common.verbose && common.format == Format::Text && !common.quiet;
+        let (mut summary, mut lines) = (Summary::default(), Vec::new());
+        // Nothing is shown of a plan before all of it was seen: the seal comes last.
+        let sealed = plan_file::read(&args.plan, |line| {
+            summary.see(&line);
+            if lists {
+                lines.push(line);
+            }
+        })?;
+        let report = summary.finish(&args.plan.display().to_string(), &sealed, machine::clock());
+        let shown = match (common.format, common.quiet) {
+            (Format::Json, _) => print(&json::text(&report)),
+            (Format::Text, true) => true,
+            (Format::Text, false) => {
+                let mut out = BufWriter::new(anstream::stdout());
+                let listed = lines.iter().try_for_each(|line| plan_text::line(&mut out, line));
+                written(listed.and_then(|()| out.flush())) && print(&plan_text::report(&report, &sealed.header.options))
+            }
+        };
+        Ok(if shown { exit::DONE } else { exit::FAILED })
+    })
+}

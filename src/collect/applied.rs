@@ -1,0 +1,544 @@
+//! A saved plan that is applied: what goes is the intersection of that plan and of what may go now.
+//!
+//! The plan is only ever a limit. A fresh scan decides, as if there were no plan; then whatever the plan does not have, or
+//! has with other evidence, stays. A pointer that stays keeps what it names, with all that needs: a link that came after
+//! the plan was made must not dangle because of it.
+
+use super::blobs::{BlobSurvey, Tally};
+use super::decide::DeleteReason;
+use super::entry::Evidence;
+use super::graph::Graph;
+use super::inventory::Inventory;
+use super::mark::{Marks, mark};
+use super::options::Options;
+use super::plan::{Deletion, Plan, Stage, plan_pointers};
+use super::roots::{Reason, Root};
+use super::sealed::Line;
+use crate::layout::{self, StorageKey};
+use crate::model::Timestamp;
+use std::collections::HashSet;
+
+/// What an applied plan allows.
+#[derive(Debug, Default)]
+pub struct Limit {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    stage: Stage,
+    key: Box<str>,
+    evidence: Evidence,
+    reason: DeleteReason,
+}
+
+/// What of an applied plan may not go now, and what may go and is not in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// In the plan and still there, but something needs it now, or it is no longer what it was.
+    pub changed: u64,
+    /// In the plan, and not listed any more.
+    pub gone: u64,
+    /// What may go, and is not in the plan.
+    pub not_in_plan: Tally,
+}
+
+impl Limit {
+    /// Takes the lines of a plan.
+    #[must_use]
+    pub fn new(lines: impl IntoIterator<Item = Line>) -> Self {
+        let mut entries: Vec<Entry> = lines.into_iter().map(entry).collect();
+        entries.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+        Self { entries }
+    }
+
+    /// Takes one more line, in the order of the file.
+    pub fn add(&mut self, line: Line) {
+        self.entries.push(entry(line));
+    }
+
+    /// How many deletions the plan has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the plan has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The plan's line for a key, by its number.
+    pub(super) fn find(&self, stage: Stage, key: &str) -> Option<usize> {
+        self.entries.binary_search_by(|entry| (entry.stage, &*entry.key).cmp(&(stage, key))).ok()
+    }
+
+    /// Whether the plan has this very object: the same key, and nothing about it has changed.
+    pub(super) fn has(&self, stage: Stage, key: &str, evidence: &Evidence) -> bool {
+        self.find(stage, key).is_some_and(|at| self.entries[at].evidence == *evidence)
+    }
+
+    /// Whether the plan has this deletion: the same object, for the same reason.
+    #[must_use]
+    pub fn allows(&self, deletion: &Deletion) -> bool {
+        let at = self.find(deletion.stage, &deletion.key).map(|at| &self.entries[at]);
+        at.is_some_and(|entry| entry.evidence == deletion.evidence && entry.reason == deletion.reason)
+    }
+}
+
+fn entry(line: Line) -> Entry {
+    Entry { stage: line.stage, key: line.key, evidence: line.evidence, reason: line.reason }
+}
+
+/// What a plan leaves of the pointers and uploads that may go.
+#[derive(Debug)]
+pub struct Limited {
+    /// What is needed, by what stays as well.
+    pub marks: Marks,
+    /// What goes.
+    pub deletions: Vec<Deletion>,
+    /// The pointers that may go and stay, as roots.
+    pub staying: Vec<Root>,
+    /// What may go and is not in the plan.
+    pub not_in_plan: Tally,
+}
+
+impl Limited {
+    /// Where no plan is applied, everything may go that the marks let go.
+    #[must_use]
+    pub fn all(marks: Marks, deletions: Vec<Deletion>) -> Self {
+        Self { marks, deletions, staying: Vec::new(), not_in_plan: Tally::default() }
+    }
+}
+
+/// Limits the pointers and uploads that may go to those that a plan has.
+///
+/// `deletions` is what may go by the marks of `roots`. What is not in the plan is a root again; then it is decided anew
+/// what may go. Once is enough: more roots never let go of anything, so what is not in the plan then was not before, and
+/// is a root already.
+#[must_use]
+pub fn limit_pointers(
+    limit: &Limit,
+    (inventory, graph): (&Inventory, &mut Graph),
+    mut roots: Vec<Root>,
+    deletions: Vec<Deletion>,
+    options: &Options,
+    now: Timestamp,
+) -> Limited {
+    let mut not_in_plan = Tally::default();
+    let mut staying = Vec::new();
+    for deletion in deletions.iter().filter(|deletion| !limit.allows(deletion)) {
+        not_in_plan.add(deletion.evidence.size);
+        if deletion.stage.is_pointer() {
+            let repository = deletion.repository.as_ref().map(|(at, _)| *at);
+            for digest in [&deletion.digest, &deletion.alias].into_iter().flatten() {
+                staying.push(Root { repository, digest: digest.clone(), reason: Reason::PointerStays });
+            }
+        }
+    }
+    drop(deletions);
+    roots.extend(staying.iter().cloned());
+    let marks = mark(inventory, graph, &roots);
+    let mut deletions = plan_pointers(inventory, graph, &marks, options, now);
+    let partly: HashSet<String> = deletions.iter().filter(|it| !limit.allows(it)).filter_map(upload_of).collect();
+    // Half an upload that was taken up again is worth nothing to whoever took it up.
+    deletions.retain(|it| limit.allows(it) && upload_of(it).is_none_or(|upload| !partly.contains(&upload)));
+    Limited { marks, deletions, staying, not_in_plan }
+}
+
+fn upload_of(deletion: &Deletion) -> Option<String> {
+    let is_upload = deletion.stage == Stage::Upload;
+    layout::own_directory(&deletion.key).filter(|_| is_upload).map(Into::into)
+}
+
+/// What came of the lines of a plan that do not go.
+///
+/// Whether such a key is still there is read off the listings: nothing depends on it but a word in the report.
+#[must_use]
+pub fn left(limit: &Limit, inventory: &Inventory, blobs: &BlobSurvey, plan: &Plan, not_in_plan: Tally) -> Left {
+    let mut left = Left { not_in_plan, ..Left::default() };
+    left.not_in_plan.count += blobs.not_in_plan.count;
+    left.not_in_plan.bytes += blobs.not_in_plan.bytes;
+    let mut goes = vec![false; limit.len()];
+    for at in plan.deletions().iter().filter_map(|deletion| limit.find(deletion.stage, &deletion.key)) {
+        goes[at] = true;
+    }
+    for (at, entry) in limit.entries.iter().enumerate().filter(|(at, _)| !goes[*at]) {
+        if blobs.is_listed_of_plan(at) || is_listed(inventory, &entry.key) {
+            left.changed += 1;
+        } else {
+            left.gone += 1;
+        }
+    }
+    left
+}
+
+/// Whether the listing of repositories held this key.
+fn is_listed(inventory: &Inventory, key: &str) -> bool {
+    let find = |name: &str| {
+        let at = inventory.repositories.binary_search_by(|repository| repository.name.as_str().cmp(name));
+        at.ok().map(|at| &inventory.repositories[at])
+    };
+    let found = match StorageKey::parse(key) {
+        StorageKey::LayerLink { repository, digest } => {
+            find(repository).map(|found| found.layers.binary_search_by(|link| link.digest.cmp(&digest)).is_ok())
+        }
+        StorageKey::RevisionLink { repository, digest } => {
+            find(repository).map(|found| found.revisions.binary_search_by(|link| link.digest.cmp(&digest)).is_ok())
+        }
+        StorageKey::SignatureLink { repository, revision, signature } => find(repository)
+            .map(|found| found.signatures.iter().any(|link| link.revision == revision && link.signature == signature)),
+        StorageKey::TagCurrent { repository, tag } => {
+            find(repository).map(|found| found.tags.get(tag).is_some_and(|entry| entry.current.is_some()))
+        }
+        StorageKey::TagHistory { repository, tag, digest } => find(repository).map(|found| {
+            found.tags.get(tag).is_some_and(|entry| entry.history.iter().any(|link| link.digest == digest))
+        }),
+        StorageKey::Upload { repository, upload, .. } => find(repository)
+            .map(|found| found.uploads.get(upload).is_some_and(|upload| upload.files.iter().any(|(it, _)| it == key))),
+        StorageKey::Blob(_) | StorageKey::Suspect { .. } | StorageKey::Unrecognized => None,
+    };
+    found.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::account::marked_manifests;
+    use super::super::blobs::{BlobJudge, Owners};
+    use super::super::graph::{Expectation, Fetched, manifests_to_read};
+    use super::super::listing::{Builder, Proof};
+    use super::super::options::{Aside, Mode};
+    use super::super::roots::roots;
+    use super::*;
+    use crate::collect::entry;
+    use crate::model::{Digest, RepositoryName, Tag};
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_days(1000);
+
+    /// Keys with their evidence, and the content of manifests.
+    #[derive(Debug, Clone, Default)]
+    struct Storage {
+        objects: BTreeMap<String, Evidence>,
+        manifests: BTreeMap<Digest, String>,
+    }
+
+    fn name(text: &str) -> RepositoryName {
+        RepositoryName::new(text).unwrap()
+    }
+
+    impl Storage {
+        fn put(&mut self, key: String) -> &mut Self {
+            let evidence = Evidence { size: 71, modified: Timestamp::from_days(1), etag: None, outside: false };
+            self.objects.insert(key, evidence);
+            self
+        }
+
+        fn blob(&mut self, content: &str) -> Digest {
+            let digest = Digest::of(content.as_bytes());
+            self.put(layout::blob_data(&digest));
+            digest
+        }
+
+        fn layer(&mut self, repository: &str, content: &str) -> Digest {
+            let digest = self.blob(content);
+            self.put(layout::layer_link(&name(repository), &digest));
+            digest
+        }
+
+        /// A manifest of these parts.
+        fn manifest(&mut self, repository: &str, parts: &[&Digest]) -> Digest {
+            let parts: Vec<String> = parts.iter().map(|digest| format!(r#"{{"digest":"{digest}"}}"#)).collect();
+            let content = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, parts.join(","));
+            let digest = self.blob(&content);
+            self.put(layout::revision_link(&name(repository), &digest));
+            self.manifests.insert(digest.clone(), content);
+            digest
+        }
+
+        fn upload(&mut self, repository: &str, files: &[&str]) -> &mut Self {
+            let upload = layout::upload(&name(repository), "0f8fad5b-d9cb-469f-a165-70867728950e");
+            for file in files {
+                self.put(format!("{upload}{file}"));
+            }
+            self
+        }
+
+        /// What may go, and what it comes to under a plan.
+        fn survey(&self, options: &Options, limit: Option<&Limit>) -> (Plan, Left) {
+            let mut builder = Builder::new(Proof { etags: false, cheap_reads: false });
+            let listed = || {
+                self.objects.iter().map(|(key, seen)| {
+                    let (size, modified, etag) = (seen.size, seen.modified, seen.etag.as_deref());
+                    entry::Entry { key, size, modified, etag, outside: false }
+                })
+            };
+            listed().for_each(|entry| builder.see(&entry));
+            let inventory = builder.finish();
+            let mut graph = Graph::new(&inventory);
+            for (digest, expectation) in manifests_to_read(&inventory, &[]) {
+                let content = self.manifests.get(&digest).cloned();
+                let fetched = content.map_or(Fetched::Missing, |content| Fetched::Bytes(content.into()));
+                graph.learn(&digest, expectation, &fetched);
+                assert_eq!(expectation, Expectation::Manifest);
+            }
+            let roots = roots(&inventory, &graph, options, NOW);
+            let marks = mark(&inventory, &mut graph, &roots);
+            let before = marked_manifests(&inventory, &graph, &marks);
+            let pointers = plan_pointers(&inventory, &graph, &marks, options, NOW);
+            let limited = match limit {
+                Some(limit) => limit_pointers(limit, (&inventory, &mut graph), roots, pointers, options, NOW),
+                None => Limited::all(marks, pointers),
+            };
+            assert!(marked_manifests(&inventory, &graph, &limited.marks) >= before);
+            let owners = Owners::of(&limited.deletions, &graph);
+            let record = crate::collect::state::pending::Pending::default();
+            let judge = BlobJudge::new(&graph, &limited.marks, options, &owners, &record, NOW);
+            let mut judge = judge.limited_to(limit);
+            listed().filter(|entry| entry.key.starts_with(layout::BLOBS)).for_each(|entry| judge.see(&entry));
+            let mut blobs = judge.finish();
+            let deletions = limited.deletions.into_iter().chain(std::mem::take(&mut blobs.deletions));
+            let plan = Plan::new(deletions.collect());
+            let left = limit.map(|limit| left(limit, &inventory, &blobs, &plan, limited.not_in_plan));
+            (plan, left.unwrap_or_default())
+        }
+    }
+
+    fn options() -> Options {
+        Options {
+            mode: Mode::Offline,
+            delete_untagged: true,
+            min_age: Duration::ZERO,
+            defer: Duration::ZERO,
+            settle: Duration::ZERO,
+            aside: Aside::Auto,
+            max_scan_age: Duration::from_mins(5),
+            uploads_older_than: Some(Duration::ZERO),
+            repositories: Vec::new(),
+            keep_from: Vec::new(),
+            max_delete_percent: None,
+            allow: Vec::new(),
+        }
+    }
+
+    fn line(deletion: &Deletion) -> Line {
+        Line {
+            stage: deletion.stage,
+            key: deletion.key.as_str().into(),
+            digest: deletion.digest.clone(),
+            repository: None,
+            evidence: deletion.evidence.clone(),
+            reason: deletion.reason,
+        }
+    }
+
+    fn limit(plan: &Plan) -> Limit {
+        Limit::new(plan.deletions().iter().map(line))
+    }
+
+    fn keys(plan: &Plan) -> BTreeSet<&str> {
+        plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect()
+    }
+
+    /// Garbage of every stage, in two repositories.
+    fn garbage() -> Storage {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let child = storage.manifest("a", &[&layer]);
+        let index = storage.manifest("a", &[&child]);
+        let tag = Tag::new("v1").unwrap();
+        storage.put(layout::tag_history(&name("a"), &tag, &index));
+        storage.put(layout::signature_link(&name("a"), &child, &Digest::of(b"signature")));
+        storage.layer("b", "alone");
+        storage.upload("b", &["startedat", "data"]);
+        storage.blob("orphan");
+        storage
+    }
+
+    #[test]
+    fn plan_of_the_same_storage_goes_as_it_is() {
+        let storage = garbage();
+        let (plan, _) = storage.survey(&options(), None);
+        assert_eq!(plan.deletions().len(), storage.objects.len(), "everything is garbage");
+        let (applied, left) = storage.survey(&options(), Some(&limit(&plan)));
+        assert_eq!((applied, left), (plan, Left::default()));
+    }
+
+    #[test]
+    fn only_what_is_exactly_as_it_was_goes() {
+        let storage = garbage();
+        let (plan, _) = storage.survey(&options(), None);
+        let changes: [fn(&mut Evidence); 3] = [
+            |seen| seen.size += 1,
+            |seen| seen.modified = seen.modified.plus(Duration::from_nanos(1)),
+            |seen| seen.etag = Some("new".into()),
+        ];
+        for key in storage.objects.keys() {
+            for change in changes {
+                let mut later = storage.clone();
+                change(later.objects.get_mut(key).unwrap());
+                let (applied, left) = later.survey(&options(), Some(&limit(&plan)));
+                assert!(!keys(&applied).contains(key.as_str()), "{key}");
+                assert!(left.changed >= 1 && left.not_in_plan.count == 1 && left.gone == 0, "{key}: {left:?}");
+            }
+        }
+        let mut lines: Vec<Line> = plan.deletions().iter().map(line).collect();
+        for line in &mut lines {
+            line.reason = DeleteReason::ALL.into_iter().find(|reason| !reason.is_of(line.stage)).unwrap();
+        }
+        let (applied, left) = storage.survey(&options(), Some(&Limit::new(lines)));
+        assert!(applied.is_empty(), "for another reason");
+        assert_eq!(left.changed, plan.deletions().len() as u64);
+    }
+
+    #[test]
+    fn empty_plan_lets_nothing_go() {
+        let (applied, left) = garbage().survey(&options(), Some(&Limit::default()));
+        assert!(applied.is_empty());
+        assert_eq!(left, Left { changed: 0, gone: 0, not_in_plan: left.not_in_plan });
+        assert!(left.not_in_plan.count > 0);
+    }
+
+    /// The link came after the plan was made: nothing needs it, and it must not dangle all the same.
+    #[test]
+    fn pointer_that_is_not_in_the_plan_keeps_what_it_names() {
+        let mut storage = garbage();
+        let (plan, _) = storage.survey(&options(), None);
+        let alone = Digest::of(b"alone");
+        storage.put(layout::layer_link(&name("a"), &alone));
+        let (applied, left) = storage.survey(&options(), Some(&limit(&plan)));
+        let kept: Vec<&str> = keys(&plan).difference(&keys(&applied)).copied().collect();
+        assert_eq!(kept, [layout::blob_data(&alone)]);
+        assert_eq!((left.changed, left.gone, left.not_in_plan.count), (1, 0, 1));
+    }
+
+    /// An index and its history that are not in the plan keep the child, the child's layer, and all their links.
+    #[test]
+    fn pointer_that_is_not_in_the_plan_keeps_all_that_needs() {
+        let storage = garbage();
+        let (plan, _) = storage.survey(&options(), None);
+        let tag = plan.deletions().iter().find(|deletion| deletion.stage == Stage::TagHistory).unwrap();
+        let index = layout::revision_link(&name("a"), tag.digest.as_ref().unwrap());
+        let less = plan.deletions().iter().filter(|deletion| deletion.key != index && deletion.key != tag.key);
+        let less = Plan::new(less.cloned().collect());
+        let (applied, _) = storage.survey(&options(), Some(&limit(&less)));
+        let expected: BTreeSet<String> = [
+            layout::layer_link(&name("b"), &Digest::of(b"alone")),
+            layout::blob_data(&Digest::of(b"alone")),
+            layout::blob_data(&Digest::of(b"orphan")),
+        ]
+        .into();
+        let gone = keys(&applied).into_iter().filter(|key| !key.contains("/_uploads/"));
+        assert_eq!(gone.map(str::to_owned).collect::<BTreeSet<_>>(), expected);
+    }
+
+    #[test]
+    fn upload_goes_as_a_whole_or_not_at_all() {
+        let storage = garbage();
+        let (plan, _) = storage.survey(&options(), None);
+        let uploads = |plan: &Plan| keys(plan).into_iter().filter(|key| key.contains("/_uploads/")).count();
+        assert_eq!(uploads(&plan), 2);
+        let mut grown = storage.clone();
+        grown.upload("b", &["hashstates/sha256/7"]);
+        assert_eq!(uploads(&grown.survey(&options(), Some(&limit(&plan))).0), 0);
+        // The rest of one that was half deleted by an earlier run goes.
+        let mut rest = storage.clone();
+        rest.objects.retain(|key, _| !key.ends_with("startedat"));
+        assert_eq!(uploads(&rest.survey(&options(), Some(&limit(&plan))).0), 1);
+    }
+
+    #[test]
+    fn what_is_gone_and_what_stays_are_told_apart() {
+        let storage = garbage();
+        let (plan, _) = storage.survey(&options(), None);
+        for (at, key) in storage.objects.keys().enumerate() {
+            let mut less = storage.clone();
+            less.objects.remove(key);
+            let (applied, left) = less.survey(&options(), Some(&limit(&plan)));
+            assert_eq!(left, Left { gone: 1, ..Left::default() }, "{at}: {key}");
+            assert_eq!(applied.deletions().len() + 1, plan.deletions().len(), "{at}: {key}");
+        }
+    }
+
+    /// A run that was killed after the links went: what the blobs belonged to, only the plan knows.
+    #[test]
+    fn plan_of_one_repository_remembers_whose_the_blobs_were() {
+        let mut storage = garbage();
+        let scoped = Options { repositories: vec!["b".parse().unwrap()], ..options() };
+        let (plan, _) = storage.survey(&scoped, None);
+        let alone = layout::blob_data(&Digest::of(b"alone"));
+        assert!(keys(&plan).contains(alone.as_str()) && !keys(&plan).contains("orphan"));
+        storage.objects.retain(|key, _| !key.contains("/repositories/b/"));
+        assert!(!keys(&storage.survey(&scoped, None).0).contains(alone.as_str()), "a new plan would not know");
+        let (applied, _) = storage.survey(&scoped, Some(&limit(&plan)));
+        assert_eq!(keys(&applied), [alone.as_str()].into());
+    }
+
+    proptest! {
+        /// Any part of a plan, applied to a storage that has changed in any way: nothing goes that is not in both, and
+        /// nothing goes while a pointer to it stays.
+        #[test]
+        fn nothing_goes_that_is_not_in_both_or_that_a_pointer_names(
+            content in proptest::collection::vec((0..2_u8, 0..4_u8, 0..5_u8), 1..14),
+            wanted in any::<u64>(),
+            changed in any::<u64>(),
+        ) {
+            let mut storage = Storage::default();
+            let mut known: Vec<Digest> = Vec::new();
+            for (repository, kind, other) in content {
+                let repository = ["a", "b"][usize::from(repository)];
+                let part = known.get(usize::from(other)).cloned();
+                let made = match kind {
+                    0 => storage.layer(repository, &format!("{other}")),
+                    1 => storage.manifest(repository, &part.iter().collect::<Vec<_>>()),
+                    2 => {
+                        let digest = part.unwrap_or_else(|| Digest::of(b"nothing"));
+                        let tag = Tag::new("v1").unwrap();
+                        storage.put(layout::tag_history(&name(repository), &tag, &digest));
+                        continue;
+                    }
+                    _ => storage.blob(&format!("orphan {other}")),
+                };
+                known.push(made);
+            }
+            let (fresh, _) = storage.survey(&options(), None);
+            let bit = |bits: u64, at: usize| bits >> (at % 64) & 1 == 1;
+            let some = fresh.deletions().iter().enumerate().filter(|(at, _)| bit(wanted, *at)).map(|(_, it)| it.clone());
+            let plan = Plan::new(some.collect());
+            for (at, seen) in storage.objects.values_mut().enumerate() {
+                seen.size += u64::from(bit(changed, at) && bit(changed, at + 32));
+            }
+            let (now, _) = storage.survey(&options(), None);
+            let (applied, left) = storage.survey(&options(), Some(&limit(&plan)));
+            let going = keys(&applied);
+            prop_assert!(going.is_subset(&keys(&plan)) && going.is_subset(&keys(&now)));
+            for deletion in applied.deletions() {
+                prop_assert!(limit(&plan).allows(deletion));
+            }
+            prop_assert_eq!(left.changed + left.gone, (plan.deletions().len() - applied.deletions().len()) as u64);
+            prop_assert_eq!(left.gone, 0);
+            // What stays, and what it names.
+            for key in storage.objects.keys().filter(|key| !going.contains(key.as_str())) {
+                let (repository, digest) = match StorageKey::parse(key) {
+                    StorageKey::LayerLink { repository, digest }
+                    | StorageKey::RevisionLink { repository, digest }
+                    | StorageKey::TagHistory { repository, digest, .. } => (name(repository), digest),
+                    _ => continue,
+                };
+                prop_assert!(!going.contains(layout::blob_data(&digest).as_str()), "{} dangles", key);
+                prop_assert!(!going.contains(layout::revision_link(&repository, &digest).as_str()), "{} dangles", key);
+                let served = storage.objects.contains_key(&layout::revision_link(&repository, &digest));
+                for part in storage.manifests.get(&digest).filter(|_| served).into_iter().flat_map(|content| {
+                    known.iter().filter(move |part| content.contains(&part.to_string()))
+                }) {
+                    prop_assert!(!going.contains(layout::blob_data(part).as_str()), "{} loses {}", key, part);
+                    prop_assert!(!going.contains(layout::layer_link(&repository, part).as_str()), "{} loses {}", key, part);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! [`Options`] in a plan's header, in full: written so that they read back as what they were.
+//!
+//! Nothing is passed over when they are read. An option that this version does not know was made to keep or to delete
+//! something; without it, more might go than the plan was made for.
+
+use crate::collect::keep_from::KeepFrom;
+use crate::collect::options::{Aside, Mode, Options};
+use crate::collect::pattern::Pattern;
+use crate::collect::refusal::Allowed;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A value that is written as its text.
+#[derive(Debug)]
+struct Text<T>(T);
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A duration as the command line takes it.
+#[derive(Debug)]
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl FromStr for Span {
+    type Err = humantime::DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        humantime::parse_duration(text).map(Self)
+    }
+}
+
+/// A duration, or `off`.
+#[derive(Debug)]
+struct SpanOrOff(Option<Duration>);
+
+impl fmt::Display for SpanOrOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(span) => Span(span).fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+impl FromStr for SpanOrOff {
+    type Err = humantime::DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" { Ok(Self(None)) } else { text.parse().map(|Span(span)| Self(Some(span))) }
+    }
+}
+
+/// The options as they stand in the header, but for the mode, which stands beside them.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    delete_untagged: bool,
+    min_age: Text<Span>,
+    defer: Text<Span>,
+    settle: Text<Span>,
+    aside: Text<Aside>,
+    max_scan_age: Text<Span>,
+    uploads_older_than: Text<SpanOrOff>,
+    repositories: Vec<Text<Pattern>>,
+    keep_from: Vec<Text<KeepFrom>>,
+    // So that one which is left out is an error, and does not count as none.
+    #[serde(deserialize_with = "percent")]
+    max_delete_percent: Option<u8>,
+    allow: Vec<Text<Allowed>>,
+}
+
+fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    let percent = Option::<u8>::deserialize(deserializer)?;
+    if percent.is_some_and(|percent| percent > 100) {
+        return Err(D::Error::custom("`max_delete_percent` is more than 100"));
+    }
+    Ok(percent)
+}
+
+fn texts<T: Clone>(values: &[T]) -> Vec<Text<T>> {
+    values.iter().cloned().map(Text).collect()
+}
+
+impl From<&Options> for Written {
+    fn from(options: &Options) -> Self {
+        // Every field by its name: an option that is added must be added here, or this does not compile.
+        let Options {
+            mode: _,
+            delete_untagged,
+            min_age,
+            defer,
+            settle,
+            aside,
+            max_scan_age,
+            uploads_older_than,
+            repositories,
+            keep_from,
+            max_delete_percent,
+            allow,
+        } = options;
+        Self {
+            delete_untagged: *delete_untagged,
+            min_age: Text(Span(*min_age)),
+            defer: Text(Span(*defer)),
+            settle: Text(Span(*settle)),
+            aside: Text(*aside),
+            max_scan_age: Text(Span(*max_scan_age)),
+            uploads_older_than: Text(SpanOrOff(*uploads_older_than)),
+            repositories: texts(repositories),
+            keep_from: texts(keep_from),
+            max_delete_percent: *max_delete_percent,
+            allow: texts(allow),
+        }
+    }
+}
+
+impl Written {
+    /// What was written.
+    pub(super) fn into_options(self, mode: Mode) -> Options {
+        fn values<T>(texts: Vec<Text<T>>) -> Vec<T> {
+            texts.into_iter().map(|Text(value)| value).collect()
+        }
+        Options {
+            mode,
+            delete_untagged: self.delete_untagged,
+            min_age: self.min_age.0.0,
+            defer: self.defer.0.0,
+            settle: self.settle.0.0,
+            aside: self.aside.0,
+            max_scan_age: self.max_scan_age.0.0,
+            uploads_older_than: self.uploads_older_than.0.0,
+            repositories: values(self.repositories),
+            keep_from: values(self.keep_from),
+            max_delete_percent: self.max_delete_percent,
+            allow: values(self.allow),
+        }
+    }
+}
+
+/// The options as reports show them: as in a plan, but a list of what to keep may be long, and only its length is shown.
+#[must_use]
+pub fn shown(options: &Options) -> serde_json::Value {
+    // Plain structures of strings and numbers: there is nothing in them that JSON could not say.
+    let mut value = serde_json::to_value(Written::from(options)).unwrap_or_default();
+    value["keep_from"] = options.keep_from.len().into();
+    value
+}
+
+#[cfg(test)]
+pub(in crate::collect) mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::strategy::ValueTree;
+
+    fn span() -> impl Strategy<Value = Duration> {
+        prop_oneof![
+            Just(Duration::ZERO),
+            // What the command line can say: sums of whole parts, to the nanosecond.
+            (0..1_u64 << 60, 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos)),
+        ]
+    }
+
+    fn matching(expression: &str) -> impl Strategy<Value = String> + use<> {
+        proptest::string::string_regex(expression).unwrap()
+    }
+
+    fn keep_from() -> impl Strategy<Value = KeepFrom> {
+        let digest = "sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}";
+        let name = "(registry\\.example\\.com(:5000)?/|localhost/)?[a-z0-9]{1,6}(/[a-z0-9]{1,6}){0,2}";
+        let tag = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}";
+        prop_oneof![
+            matching(digest),
+            matching(&format!("{name}(:{tag})?")),
+            matching(&format!("{name}(:{tag})?@({digest})")),
+        ]
+        .prop_map(|text| text.parse().unwrap())
+    }
+
+    fn allowed() -> impl Strategy<Value = Allowed> {
+        "(percent|holes|clock|both-key-forms)|(no-repositories|nothing-marked|database)=\\PC{1,20}"
+            .prop_map(|text| text.parse().unwrap())
+    }
+
+    fn pattern() -> impl Strategy<Value = Pattern> {
+        "(re:)?[a-z/*.\"\\\\ é]{1,9}".prop_filter_map("no pattern", |text| text.parse().ok())
+    }
+
+    /// Any options.
+    pub(in crate::collect) fn options() -> impl Strategy<Value = Options> {
+        let words = (any::<[bool; 2]>(), prop_oneof![Just(Aside::Auto), Just(Aside::Always), Just(Aside::Never)]);
+        let spans = (span(), span(), span(), span(), proptest::option::of(span()));
+        let lists = (
+            proptest::collection::vec(pattern(), 0..4),
+            proptest::collection::vec(keep_from(), 0..4),
+            proptest::collection::vec(allowed(), 0..4),
+        );
+        (words, spans, lists, proptest::option::of(0..=100_u8)).prop_map(|(words, spans, lists, max_delete_percent)| {
+            let ([live, delete_untagged], aside) = words;
+            let (min_age, defer, settle, max_scan_age, uploads_older_than) = spans;
+            let (repositories, keep_from, allow) = lists;
+            Options {
+                mode: if live { Mode::Live } else { Mode::Offline },
+                delete_untagged,
+                min_age,
+                defer,
+                settle,
+                aside,
+                max_scan_age,
+                uploads_older_than,
+                repositories,
+                keep_from,
+                max_delete_percent,
+                allow,
+            }
+        })
+    }
+
+    /// Patterns are equal if their texts are: everything else of the options can be compared by what it prints.
+    pub(in crate::collect) fn printed(options: &Options) -> String {
+        let texts: Vec<_> = options.repositories.iter().map(ToString::to_string).collect();
+        format!("{:?} {texts:?}", Options { repositories: Vec::new(), ..options.clone() })
+    }
+
+    fn read(value: serde_json::Value) -> Result<Options, String> {
+        let written: Result<Written, _> = serde_json::from_value(value);
+        written.map(|written| written.into_options(Mode::Live)).map_err(|error| error.to_string())
+    }
+
+    proptest! {
+        #[test]
+        fn every_option_reads_back_as_what_it_was(options in options()) {
+            let text = serde_json::to_string(&Written::from(&options)).unwrap();
+            let read: Written = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(printed(&read.into_options(options.mode)), printed(&options));
+        }
+    }
+
+    proptest! {
+        // Each case reads as many texts as there are options.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn option_that_is_left_out_or_unknown_is_an_error(options in options()) {
+            let whole = serde_json::to_value(Written::from(&options)).unwrap();
+            for name in whole.as_object().unwrap().keys() {
+                let mut less = whole.clone();
+                less.as_object_mut().unwrap().remove(name);
+                let error = read(less).unwrap_err();
+                prop_assert!(error.contains(name.as_str()), "{}: {}", name, error);
+            }
+            let mut more = whole;
+            more["keep_signed"] = true.into();
+            prop_assert!(read(more).unwrap_err().contains("keep_signed"));
+        }
+    }
+
+    #[test]
+    fn values_that_mean_nothing_are_errors() {
+        let whole = |name: &str, value: serde_json::Value| {
+            let mut runner = proptest::test_runner::TestRunner::deterministic();
+            let options = options().new_tree(&mut runner).unwrap().current();
+            let mut json = serde_json::to_value(Written::from(&options)).unwrap();
+            json[name] = value;
+            read(json)
+        };
+        for (name, value) in [
+            ("delete_untagged", "yes".into()),
+            ("min_age", "soon".into()),
+            ("min_age", 7.into()),
+            ("aside", "sometimes".into()),
+            ("uploads_older_than", serde_json::Value::Null),
+            ("repositories", serde_json::json!(["re:("])),
+            ("keep_from", 3.into()),
+            ("keep_from", serde_json::json!(["not an image"])),
+            ("max_delete_percent", 101.into()),
+            ("allow", serde_json::json!(["everything"])),
+            ("allow", serde_json::json!(["database"])),
+        ] {
+            assert!(whole(name, value.clone()).is_err(), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn report_shows_how_long_a_list_is() {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let mut options = options().new_tree(&mut runner).unwrap().current();
+        options.keep_from = vec!["app:1".parse().unwrap(), "app:2".parse().unwrap()];
+        assert_eq!(shown(&options)["keep_from"], 2);
+    }
+}

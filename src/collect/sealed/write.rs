@@ -1,0 +1,76 @@
+//! Seals a plan.
+
+use super::header::Header;
+use super::line;
+use super::read::{LARGEST_HEADER, LARGEST_LINE};
+use crate::collect::plan::{Deletion, Plan};
+use crate::model::Digest;
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
+
+/// The last line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Seal {
+    pub(super) seal: Totals,
+}
+
+/// What all lines before come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Totals {
+    pub(super) deletions: u64,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
+}
+
+impl Seal {
+    /// Its JSON, on one line, with the line's end: without that, the file may have been cut off.
+    pub(super) fn to_line(&self) -> String {
+        // Plain structures of strings and numbers: there is nothing in them that JSON could not say.
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// Why a plan was not sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSealed<E> {
+    /// It could not be written.
+    #[error(transparent)]
+    Write(#[from] E),
+    /// It could not be read back: a line is longer than any that is read.
+    #[error("{0} is longer than a plan can hold")]
+    TooLong(String),
+}
+
+/// Writes the file, line by line: a plan may be larger than what else is in memory.
+///
+/// The lines are in order of stage and key, whatever the order of the run will be: so whoever reads them knows at once
+/// that none is there twice.
+///
+/// # Errors
+/// The first error of `write`, or if a line is too long to be read back.
+pub fn seal<E>(header: &Header, plan: &Plan, mut write: impl FnMut(&str) -> Result<(), E>) -> Result<(), NotSealed<E>> {
+    let mut hash = sha2::Sha256::new();
+    let mut put = |line: String| {
+        hash.update(line.as_bytes());
+        write(&line).map_err(NotSealed::Write)
+    };
+    let first = header.to_json() + "\n";
+    if first.len() > LARGEST_HEADER {
+        return Err(NotSealed::TooLong("the list of what to keep".into()));
+    }
+    put(first)?;
+    let mut ordered: Vec<&Deletion> = plan.deletions().iter().collect();
+    ordered.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+    for deletion in ordered {
+        let line = line::to_json(deletion) + "\n";
+        if line.len() > LARGEST_LINE {
+            return Err(NotSealed::TooLong(deletion.key.clone()));
+        }
+        put(line)?;
+    }
+    let sha256 = Digest::Sha256(hash.finalize().into()).hex();
+    let totals = Totals { deletions: plan.deletions().len() as u64, bytes: plan.bytes(), sha256 };
+    write(&Seal { seal: totals }.to_line()).map_err(NotSealed::Write)
+}

@@ -255,6 +255,8 @@ async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
         Ok(ended) => ended,
         Err(error) => {
             work.done.errors.push(error);
+            // Nobody can tell what of it is needed, and the next run may be a day away.
+            settle::put_back_all(work).await;
             false
         }
     };

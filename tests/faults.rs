@@ -19,8 +19,12 @@ mod answers;
 mod baseline;
 #[path = "faults/interruption.rs"]
 mod interruption;
+#[path = "faults/leases.rs"]
+mod leases;
 #[path = "faults/listing.rs"]
 mod listing;
+#[path = "faults/live.rs"]
+mod live;
 #[path = "faults/plans.rs"]
 mod plans;
 #[path = "faults/scene.rs"]

@@ -15,6 +15,8 @@ mod tool;
 
 #[path = "kills/again.rs"]
 mod again;
+#[path = "kills/directory.rs"]
+mod directory;
 #[path = "kills/requests.rs"]
 mod requests;
 #[path = "faults/scene.rs"]

@@ -1,7 +1,10 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
-use super::undo_args::{Pending, Restore};
 use crate::storage::location::Secret;
+mod undo;
+
+pub use undo::{Restore, Waiting, What};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -46,7 +49,7 @@ pub enum Command {
     /// else by now is left alone.
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
-    Pending(Pending),
+    Pending(Waiting),
 }
 
 /// Options of every command.
@@ -328,5 +331,25 @@ mod tests {
         assert_eq!(duration_or_off("off"), Ok(Limit(None)));
         assert!(duration("off").is_err());
         assert!(duration("7").is_err());
+    }
+
+    #[test]
+    fn restore_wants_to_know_what_and_takes_one_kind_of_it() {
+        let parse = |line: &str| Cli::try_parse_from(format!("regsweep restore {line}").split(' '));
+        let digest = crate::model::Digest::of(b"x");
+        for line in ["--all", "--needed", "--run 20261121T191005Z-0a1b2c3d", "--image app:v1 --image re:^b$:*"] {
+            assert!(parse(&format!("{line} registry")).is_ok(), "{line}");
+        }
+        assert!(parse(&format!("--digest {digest} --digest {digest}")).is_ok());
+        for line in [
+            "registry",
+            "--all --needed",
+            "--run a --digest b",
+            "--run ../../x",
+            "--digest sha256:12",
+            "--image app@v1",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 }

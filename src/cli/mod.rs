@@ -25,6 +25,5 @@ mod short;
 pub mod show;
 pub mod signals;
 mod telling;
-pub mod undo_args;
 pub mod verbose;
 pub mod words;

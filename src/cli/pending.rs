@@ -1,9 +1,8 @@
 //! `pending`: what waits to be deleted and can still be undone.
 
-use super::args::{Common, Format};
+use super::args::{Common, Format, Waiting};
 use super::restore_text::listed;
 use super::short::{self, Opening, unless_stopped};
-use super::undo_args::Pending;
 use super::words::{number, printable, size, wrapped};
 use super::{engine, exit, settings};
 use crate::collect::report::Requests;
@@ -33,7 +32,7 @@ struct Report<'a> {
 
 /// Runs it to its exit code.
 #[must_use]
-pub fn run(args: &Pending, common: &Common) -> u8 {
+pub fn run(args: &Waiting, common: &Common) -> u8 {
     short::run(("pending", SCHEMA), common, async || {
         let registry = settings::registry(args.operand.as_deref(), common)?;
         let Opening { opened, order, stop } = short::open("pending", &registry, common).await?;

@@ -1,10 +1,9 @@
 //! `restore`: writes back what a run has taken away.
 
-use super::args::{Common, Format};
+use super::args::{Common, Format, Restore, What};
 use super::restore_report::{Report, SCHEMA};
 use super::restore_text;
 use super::short::{self, Opening, unless_stopped};
-use super::undo_args::{Restore, What};
 use super::{ask, engine, exit, json, progress, settings, words};
 use crate::collect::state::restore::{Restoration, Wanted};
 use crate::error::{Error, ErrorKind, Result};

@@ -88,8 +88,10 @@ impl Plan {
     /// Puts deletions in order.
     #[must_use]
     pub fn new(mut deletions: Vec<Deletion>) -> Self {
-        deletions.sort_by(|a, b| (a.stage, a.level, &a.key).cmp(&(b.stage, b.level, &b.key)));
+        // Each key once, as late as anything says.
+        deletions.sort_by(|a, b| (a.stage, &a.key, b.level).cmp(&(b.stage, &b.key, a.level)));
         deletions.dedup_by(|a, b| a.key == b.key);
+        deletions.sort_by(|a, b| (a.stage, a.level, &a.key).cmp(&(b.stage, b.level, &b.key)));
         Self { deletions }
     }
 

@@ -201,11 +201,7 @@ pub(super) fn is_over(written: Timestamp, now: Timestamp) -> bool {
 /// If it may not.
 pub(super) async fn probe(opened: &Opened, order: &Order) -> Result<()> {
     let key = state::probe(&order.run);
-    let next = "grant the right to write and delete below docker/registry/regsweep, or run with --no-state";
-    Writer::new(opened)
-        .keep(&key, "may this be written?\n")
-        .await
-        .map_err(|error| if error.kind() == ErrorKind::Permission { error.next(next) } else { error })?;
+    Writer::new(opened).keep(&key, "may this be written?\n").await?;
     match forget(opened, std::slice::from_ref(&key)).await.pop() {
         Some(Outcome::Failed(why)) => Err(Error::new(ErrorKind::Permission, "delete a test object")
             .on(key)

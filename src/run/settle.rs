@@ -22,13 +22,15 @@ use std::collections::HashSet;
 
 /// How many links are written at a time.
 const WRITES_IN_FLIGHT: usize = 16;
+/// How many looks at single keys at a time.
+const LOOKS_IN_FLIGHT: usize = 16;
 
 /// Waits, looks at all repositories again, writes back every pointer that something kept needs, puts back all content
 /// aside that is needed or that a pointer names, and lets the rest of it go. Tells whether it came to its end: if the run
 /// is stopped meanwhile or has lost its lease, all that is aside is put back, and the next run mends.
 ///
 /// # Errors
-/// If the repositories cannot be looked at again; content aside stays there, and the next run puts it back.
+/// If the repositories cannot be looked at again; content aside is to be put back then.
 pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[Removed]) -> Result<bool> {
     if work.is_lease_lost() {
         put_back_all(work).await;
@@ -67,7 +69,7 @@ pub(super) async fn settle_and_mend(work: &mut Work<'_>, removed: &[Removed]) ->
     } else {
         let_go(work).await;
     }
-    find_broken(work);
+    find_broken(work).await;
     Ok(!work.is_lease_lost())
 }
 
@@ -124,7 +126,8 @@ async fn put_back_needed(work: &mut Work<'_>) -> bool {
     teaches
 }
 
-async fn put_back_all(work: &mut Work<'_>) {
+/// Puts back all content aside. What cannot be put back stays there, and the next run does it.
+pub(super) async fn put_back_all(work: &mut Work<'_>) {
     let all: Vec<usize> = work.aside.iter().copied().collect();
     put_these_back(work, &all).await;
 }
@@ -172,17 +175,31 @@ async fn let_go(work: &mut Work<'_>) {
 }
 
 /// A push that was admitted before content went for good, and took longer than the wait, cannot be mended: its image must
-/// be pushed again.
-fn find_broken(work: &mut Work<'_>) {
-    let gone: HashSet<&Digest> = work
+/// be pushed again. A client that has uploaded the content anew since is not told to do so once more.
+async fn find_broken(work: &mut Work<'_>) {
+    let (plan, storage) = (work.plan, work.opened.reader());
+    let gone = work
         .done
         .outcomes
-        .with(work.plan)
+        .with(plan)
         .filter(|(deletion, outcome)| deletion.stage == Stage::Blob && **outcome == Outcome::Deleted)
-        .filter_map(|(deletion, _)| deletion.digest.as_ref())
-        .filter(|digest| work.scan.marks.anywhere(work.scan.graph.id(digest)).is_some())
-        .collect();
-    if !gone.is_empty() {
-        work.done.broken = images_with(&gone, &work.scan.inventory, &work.scan.graph);
+        .filter_map(|(deletion, _)| Some((deletion.key.as_str(), deletion.digest.as_ref()?)))
+        .filter(|(_, digest)| work.scan.marks.anywhere(work.scan.graph.id(digest)).is_some());
+    let looks: Vec<_> = gone.map(|(key, digest)| async move { (digest, storage.exists(key).await) }).collect();
+    let mut looks = Box::pin(stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT));
+    let mut missing: HashSet<&Digest> = HashSet::new();
+    while let Some((digest, is_there)) = looks.next().await {
+        match is_there {
+            Ok(true) => {}
+            Ok(false) => drop(missing.insert(digest)),
+            // It was deleted: as long as nobody can tell better, it is gone.
+            Err(error) => {
+                missing.insert(digest);
+                work.done.errors.push(error);
+            }
+        }
+    }
+    if !missing.is_empty() {
+        work.done.broken = images_with(&missing, &work.scan.inventory, &work.scan.graph);
     }
 }

@@ -117,6 +117,19 @@ async fn put(cloud: &Cloud, key: &str, bytes: Bytes, mode: PutMode) -> Result<bo
         Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) if creates => {
             Ok(false)
         }
-        Err(error) => Err(explain::request(&error, "write", key)),
+        Err(error) => {
+            let error = explain::request(&error, "write", key);
+            let denied = error.kind() == ErrorKind::Permission;
+            Err(if denied { error.next(missing_right(key)) } else { error })
+        }
+    }
+}
+
+/// What is to be granted so that this can be written.
+fn missing_right(key: &str) -> &'static str {
+    if key.starts_with(layout::state::ROOT) {
+        "grant the right to write and delete below docker/registry/regsweep, or run with --no-state"
+    } else {
+        "grant the right to write to this credential; the next run writes it back"
     }
 }

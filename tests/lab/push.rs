@@ -59,7 +59,8 @@ impl Shelf for Path {
 pub struct Push {
     /// The repository.
     pub repo: String,
-    tag: String,
+    /// `None` pushes by digest.
+    tag: Option<String>,
     manifest: Bytes,
     /// The manifest's own digest.
     pub digest: Digest,
@@ -75,7 +76,7 @@ impl Push {
         let children = json["manifests"].as_array().into_iter().flatten();
         let children = children.map(|child| child["digest"].as_str().unwrap().to_owned()).collect();
         let blobs = blobs.iter().map(|blob| (sha256(blob), blob.clone())).collect();
-        Self { repo: repo.to_owned(), tag: tag.to_owned(), digest: sha256(&manifest), manifest, blobs, children }
+        Self { repo: repo.to_owned(), tag: Some(tag.to_owned()), digest: sha256(&manifest), manifest, blobs, children }
     }
 
     /// Pushes a manifest again that is, or was, in a registry, with everything it needs.
@@ -88,6 +89,17 @@ impl Push {
         Self::new(repo, tag, manifest, &blobs)
     }
 
+    /// The same, by digest alone.
+    #[must_use]
+    pub fn untagged(self) -> Self {
+        Self { tag: None, ..self }
+    }
+
+    /// What a client asks for to get what was pushed.
+    pub fn reference(&self) -> &str {
+        self.tag.as_deref().unwrap_or(&self.digest)
+    }
+
     fn has_blob(&self, to: &(impl Shelf + ?Sized), digest: &str) -> bool {
         to.has(&layer_key(&self.repo, digest)) && to.has(&blob_key(digest))
     }
@@ -96,6 +108,15 @@ impl Push {
     pub fn is_admitted(&self, to: &(impl Shelf + ?Sized)) -> bool {
         let has_manifest = |digest: &Digest| to.has(&revision_key(&self.repo, digest)) && to.has(&blob_key(digest));
         self.blobs.iter().all(|(digest, _)| self.has_blob(to, digest)) && self.children.iter().all(has_manifest)
+    }
+
+    /// Has the registry mount every blob that it does not have from another repository, where that has it.
+    pub fn mount(&self, to: &(impl Shelf + ?Sized), from: &str) {
+        for (digest, _) in &self.blobs {
+            if !self.has_blob(to, digest) && to.has(&layer_key(from, digest)) && to.has(&blob_key(digest)) {
+                to.write(&layer_key(&self.repo, digest), digest.clone().into());
+            }
+        }
     }
 
     /// Uploads the blobs that the registry does not have, as every client does before it sends the manifest.
@@ -113,14 +134,22 @@ impl Push {
 
     /// What the registry writes once it has admitted the manifest, however long ago that was.
     pub fn finish(&self, to: &(impl Shelf + ?Sized)) {
-        if !to.has(&blob_key(&self.digest)) {
+        self.finish_after_look(to, self.has_data(to));
+    }
+
+    /// Whether the manifest's bytes are there: then the registry does not write them.
+    pub fn has_data(&self, to: &(impl Shelf + ?Sized)) -> bool {
+        to.has(&blob_key(&self.digest))
+    }
+
+    /// As [`finish`](Self::finish); whether its bytes are there was looked up before.
+    pub fn finish_after_look(&self, to: &(impl Shelf + ?Sized), has_data: bool) {
+        if !has_data {
             to.write(&blob_key(&self.digest), self.manifest.clone());
         }
-        for key in [
-            revision_key(&self.repo, &self.digest),
-            history_key(&self.repo, &self.tag, &self.digest),
-            tag_key(&self.repo, &self.tag),
-        ] {
+        let tag =
+            self.tag.iter().flat_map(|tag| [history_key(&self.repo, tag, &self.digest), tag_key(&self.repo, tag)]);
+        for key in std::iter::once(revision_key(&self.repo, &self.digest)).chain(tag) {
             to.write(&key, self.digest.clone().into());
         }
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, LOCATION};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 
@@ -41,6 +41,24 @@ pub fn sha256(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// What the registry answered, whatever it was.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Where the registry wants the next request of an upload.
+    pub fn location(&self) -> Result<&str> {
+        Ok(self.headers.get(LOCATION).context("no Location")?.to_str()?)
+    }
 }
 
 /// A client of one registry.
@@ -188,6 +206,15 @@ impl Client {
     pub async fn blob(&self, repository: &str, digest: &str) -> Result<Bytes> {
         let get = self.request(Method::GET, &format!("/v2/{repository}/blobs/{digest}"));
         Ok(expect(get, StatusCode::OK).await?.bytes().await?)
+    }
+
+    /// Sends one request and tells what was answered: for those who reckon with a refusal. An error only if there was no
+    /// answer.
+    pub async fn ask(&self, method: Method, path: &str, media_type: &str, body: Bytes) -> Result<Answer> {
+        let request = self.request(method, path).header(ACCEPT, MANIFESTS).header(CONTENT_TYPE, media_type);
+        let answer = request.body(body).send().await?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Ok(Answer { status, headers, body: answer.bytes().await? })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

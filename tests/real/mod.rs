@@ -31,7 +31,7 @@ pub mod skopeo;
 pub use self::redis::Redis;
 pub use authority::Authority;
 pub use azurite::Azurite;
-pub use client::{Client, Descriptor, sha256};
+pub use client::{Answer, Client, Descriptor, sha256};
 pub use content::{Flavour, IndexForm, Pushed};
 pub use copy::{copy_tree_to_azure, copy_tree_to_s3};
 pub use everything::{Everything, everything};

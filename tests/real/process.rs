@@ -27,6 +27,7 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Process {
     name: String,
+    pid: u32,
     log: PathBuf,
     ended: Arc<AtomicBool>,
     stop: Option<Sender<()>>,
@@ -50,15 +51,16 @@ impl Process {
         let flag = Arc::clone(&ended);
         let owner = spawn(move || match command.spawn() {
             Ok(child) => {
-                let _ = tell.send(Ok(()));
+                let _ = tell.send(Ok(child.id()));
                 keep(child, &stopped, &flag);
             }
             Err(error) => {
                 let _ = tell.send(Err(error));
             }
         });
-        told.recv().context("the thread that starts the server is gone")?.with_context(|| format!("start {name}"))?;
-        Ok(Self { name: name.to_owned(), log: log.to_owned(), ended, stop: Some(stop), owner: Some(owner) })
+        let told = told.recv().context("the thread that starts the server is gone")?;
+        let pid = told.with_context(|| format!("start {name}"))?;
+        Ok(Self { name: name.to_owned(), pid, log: log.to_owned(), ended, stop: Some(stop), owner: Some(owner) })
     }
 
     /// Waits until the server answers HTTP on `port`, with whatever status.
@@ -83,6 +85,11 @@ impl Process {
                 Err(_) => sleep(Duration::from_millis(20)),
             }
         }
+    }
+
+    /// The number of the process. `setpriv` became the server, so it is the server's.
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// What the server has written so far.

@@ -140,6 +140,11 @@ impl Registry {
         &self.storage
     }
 
+    /// The number of the server's process, while it serves.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// What the server has logged so far.
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::said).unwrap_or_default()

@@ -21,9 +21,15 @@ pub(super) async fn put(directory: &Directory, key: &str, bytes: Bytes, over: bo
 
 fn failed(key: &str, error: io::Error) -> Error {
     let denied = matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
+    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let kind = if denied { ErrorKind::Permission } else { ErrorKind::Io };
     let failed = Error::new(kind, "write a file").on(key).caused_by(error);
-    if denied { failed.next("run as the user that the registry runs as, or as root") } else { failed }
+    match (denied, full) {
+        (true, _) => failed.next("run as the user that the registry runs as, or as root"),
+        // What can be undone must be written down first, and that takes space as well.
+        (_, true) => failed.next("free a little space, or delete without a journal: --no-state"),
+        _ => failed,
+    }
 }
 
 fn write(root: &Path, key: &str, bytes: &[u8], over: bool) -> io::Result<bool> {

@@ -20,6 +20,7 @@ pub(super) enum Action {
     Latency(Duration),
     Hold(Arc<Semaphore>),
     Call(Arc<dyn Fn(&Store) + Send + Sync>),
+    CallAfter(Arc<dyn Fn(&Store) + Send + Sync>),
     Refuse { status: u16, code: String },
     CutBefore,
     CutAfter,
@@ -80,6 +81,11 @@ impl Fault {
     /// Runs a function before the request is obeyed, such as a push in the middle of a run.
     pub fn call(function: impl Fn(&Store) + Send + Sync + 'static) -> Self {
         Self::new(Action::Call(Arc::new(function)), &[])
+    }
+
+    /// Runs a function after the request was obeyed or refused, before it is answered.
+    pub fn call_after(function: impl Fn(&Store) + Send + Sync + 'static) -> Self {
+        Self::new(Action::CallAfter(Arc::new(function)), &[])
     }
 
     /// Refuses with an HTTP status and an S3 error code in the XML body.

@@ -182,6 +182,10 @@ async fn handle(store: &Store, request: hyper::Request<Incoming>) -> io::Result<
         Some(Action::Refuse { status, code }) => Reply::error(*status, code, super::batch::message(code)),
         _ => single::obey(store, &request, &verdict),
     };
+    for action in &verdict.after {
+        let Action::CallAfter(function) = action else { unreachable!("only these come after a request") };
+        function(store);
+    }
     if let Some(Action::CutAfter) = verdict.action {
         return Err(io::Error::other("cut after obeying"));
     }

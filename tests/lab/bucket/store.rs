@@ -59,6 +59,7 @@ struct Rate {
 pub(super) struct Verdict {
     pub(super) latency: Duration,
     pub(super) before: Vec<Action>,
+    pub(super) after: Vec<Action>,
     pub(super) action: Option<Action>,
     pub(super) per_key: BTreeMap<String, Action>,
 }
@@ -270,6 +271,7 @@ impl State {
                 match &fault.action {
                     Action::Latency(duration) => verdict.latency += *duration,
                     action @ (Action::Hold(_) | Action::Call(_)) => verdict.before.push(action.clone()),
+                    action @ Action::CallAfter(_) => verdict.after.push(action.clone()),
                     action => verdict.action = verdict.action.or(Some(action.clone())),
                 }
             }

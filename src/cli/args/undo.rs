@@ -1,8 +1,5 @@
-//! What was typed for `restore` and `pending`.
+//! What was typed to look at what waits, and to bring it back.
 
-use crate::collect::image_pattern::ImagePattern;
-use crate::layout::state;
-use crate::model::Digest;
 use clap::Args;
 
 /// Options of `restore`.
@@ -35,10 +32,10 @@ pub struct What {
     /// These images: `REPOSITORY`, `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; each side a glob, or re: and a regular
     /// expression; repeatable
     #[arg(long, value_name = "IMAGE")]
-    pub image: Vec<ImagePattern>,
+    pub image: Vec<crate::collect::image_pattern::ImagePattern>,
     /// Whatever names this digest, with all that it needs; repeatable
     #[arg(long, value_name = "DIGEST")]
-    pub digest: Vec<Digest>,
+    pub digest: Vec<crate::model::Digest>,
     /// Only what something that is there needs now, as every collection does first
     #[arg(long)]
     pub needed: bool,
@@ -46,39 +43,16 @@ pub struct What {
 
 /// Options of `pending`.
 #[derive(Debug, Args)]
-pub struct Pending {
+pub struct Waiting {
     /// The registry: its config.yml, a storage URL, or a directory
     #[arg(value_name = "REGISTRY")]
     pub operand: Option<String>,
 }
 
 fn run_name(text: &str) -> Result<String, String> {
-    if state::is_run(text) { Ok(text.to_owned()) } else { Err("`regsweep pending` names the runs".into()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::args::Cli;
-    use super::*;
-    use clap::Parser;
-
-    #[test]
-    fn restore_wants_to_know_what_and_takes_one_kind_of_it() {
-        let parse = |line: &str| Cli::try_parse_from(format!("regsweep restore {line}").split(' '));
-        let digest = Digest::of(b"x");
-        for line in ["--all", "--needed", "--run 20261121T191005Z-0a1b2c3d", "--image app:v1 --image re:^b$:*"] {
-            assert!(parse(&format!("{line} registry")).is_ok(), "{line}");
-        }
-        assert!(parse(&format!("--digest {digest} --digest {digest}")).is_ok());
-        for line in [
-            "registry",
-            "--all --needed",
-            "--run a --digest b",
-            "--run ../../x",
-            "--digest sha256:12",
-            "--image app@v1",
-        ] {
-            assert!(parse(line).is_err(), "{line}");
-        }
+    if crate::layout::state::is_run(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("`regsweep pending` names the runs".into())
     }
 }

@@ -39,10 +39,14 @@ pub(super) fn run(
         let code = exit::of_error(error.kind());
         let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
         if common.format == Format::Json {
-            let error = json::row(&error);
-            let version = env!("CARGO_PKG_VERSION");
-            let object =
-                json!({ "schema": schema, "command": command, "version": version, "exit_code": code, "error": error });
+            let object = json!({
+                "schema": schema,
+                "command": command,
+                "version": env!("CARGO_PKG_VERSION"),
+                "exit_code": code,
+                "refusal": json::refusal(&error),
+                "error": json::row(&error),
+            });
             engine::print(&format!("{object:#}"));
         }
         code

@@ -100,8 +100,8 @@ impl Graph {
         }
     }
 
-    /// Takes note of what is a manifest, if it is there, though no repository may link it now: once something names it, it
-    /// is read as well. Otherwise an index whose child has lost its link would keep the child, and lose its layers.
+    /// Takes note of what is a manifest, if it is there, though no repository may link it now: [`Self::to_follow`] tells of
+    /// it once something names it.
     pub fn expect(&mut self, manifests: impl IntoIterator<Item = Digest>) {
         self.expected.extend(manifests);
     }

@@ -260,7 +260,7 @@ mod tests {
     use crate::collect::plan::Stage;
     use crate::collect::state::journal::{Journal, Pointers, Removed};
     use crate::layout;
-    use crate::model::{Digest, RepositoryName, Tag, Timestamp};
+    use crate::model::{Digest, Manifest, RepositoryName, Tag, Timestamp};
     use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
     use std::time::Duration;
 
@@ -312,10 +312,14 @@ mod tests {
         }
 
         fn took(&mut self, run: &str, pointers: &[(String, &Digest)]) {
-            let removed = pointers.iter().map(|(key, content)| Removed {
-                key: key.clone(),
-                content: (*content).clone(),
-                subject: None,
+            let removed = pointers.iter().map(|(key, content)| {
+                let json = self
+                    .contents
+                    .get(*content)
+                    .and_then(|json| json.as_deref())
+                    .filter(|_| key.contains("/revisions/"));
+                let subject = json.and_then(|json| Manifest::parse(json.as_bytes()).ok()?.subject);
+                Removed { key: key.clone(), content: (*content).clone(), subject }
             });
             self.journals.push(Journal { run: run.into(), removed: removed.collect(), ..Journal::default() });
         }

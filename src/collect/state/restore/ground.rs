@@ -8,6 +8,7 @@ use crate::collect::inventory::{Content, Inventory, Link, Repository, Signature}
 use crate::collect::mark::{Marks, mark};
 use crate::collect::options::Options;
 use crate::collect::roots::{self, Reason, Root, is_linked};
+use crate::collect::state::taken::{Taken, needed_again};
 use crate::layout::{SHA256_LINK_SIZE, StorageKey};
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -78,11 +79,11 @@ impl<'a> Ground<'a> {
                 let repository = &self.whole.repositories[at];
                 images.into_keys().filter(|digest| is_linked(repository, digest))
             });
-            // What a journal knows may be about an image that is asked for.
-            let known = self.lines.iter().filter(|line| matches!(line.key, StorageKey::RevisionLink { .. }));
-            let both = asked.chain(known.map(|line| line.removed.content.clone()));
-            both.map(|digest| (digest, Expectation::Manifest)).collect()
+            asked.map(|digest| (digest, Expectation::Manifest)).collect()
         };
+        // What is about an image comes back with it.
+        let about = self.lines.iter().filter(|line| line.removed.subject.is_some());
+        list.extend(about.map(|line| (line.removed.content.clone(), Expectation::Manifest)));
         list.extend(self.graph.to_follow().into_iter().map(|digest| (digest.clone(), Expectation::Manifest)));
         list.retain(|(digest, _)| self.read.insert(digest.clone()));
         list
@@ -140,8 +141,16 @@ impl<'a> Ground<'a> {
         now: Timestamp,
     ) -> Marks {
         if matches!(self.wanted, Wanted::Needed) {
-            let roots = roots::roots(&self.now, &self.graph, options, now);
-            return mark(&self.now, &mut self.graph, &roots);
+            let taken: Vec<Taken> = Taken::among(self.lines.iter().map(|line| line.removed)).collect();
+            let mut roots = roots::roots(&self.now, &self.graph, options, now);
+            loop {
+                let marks = mark(&self.now, &mut self.graph, &roots);
+                let again = needed_again(&taken, &self.now, &self.graph, &marks);
+                if again.is_empty() {
+                    return marks;
+                }
+                roots.extend(again);
+            }
         }
         let root = |(at, digest): (usize, &Digest)| Root {
             repository: Some(at),

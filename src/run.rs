@@ -241,7 +241,7 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
 async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     stages::pointers(work).await;
     let gone = work.order.now(work.opened.reader());
-    if let Err(error) = content::content(work).await {
+    if let Err(error) = content::content(work, removed).await {
         work.done.errors.push(error);
     }
     // Where the lease is lost, another run may keep the record by now.

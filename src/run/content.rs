@@ -8,6 +8,7 @@ use crate::collect::graph::Node;
 use crate::collect::options::{Aside, Mode};
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::Stage;
+use crate::collect::state::journal::Removed;
 use crate::error::Result;
 use crate::event::{Event, Phase};
 use crate::model::Digest;
@@ -23,7 +24,7 @@ const GROUP: usize = 4000;
 ///
 /// # Errors
 /// If the repositories cannot be looked at again. What went until then has its outcome.
-pub(super) async fn content(work: &mut Work<'_>) -> Result<()> {
+pub(super) async fn content(work: &mut Work<'_>, removed: &[Removed]) -> Result<()> {
     let mut open = stages::going(work, Stage::Blob, 0);
     if open.is_empty() || work.done.stopped.is_some() {
         return Ok(());
@@ -31,7 +32,7 @@ pub(super) async fn content(work: &mut Work<'_>) -> Result<()> {
     let manifests = known_manifests(work);
     let is_live = work.order.options.mode == Mode::Live;
     if is_live {
-        open = last_look(work, open, &manifests).await?;
+        open = last_look(work, open, &manifests, removed).await?;
     }
     work.observer.notice(Event::Begin(Phase::Delete(Stage::Blob), Some(open.len() as u64)));
     let mut at = 0;
@@ -64,7 +65,12 @@ pub(super) async fn content(work: &mut Work<'_>) -> Result<()> {
 
 /// What the end of a wait does not rule out: with no wait, pushes that were admitted a moment ago; with Redis, pushes that
 /// an old entry lets in.
-async fn last_look(work: &mut Work<'_>, open: Vec<usize>, manifests: &HashSet<Digest>) -> Result<Vec<usize>> {
+async fn last_look(
+    work: &mut Work<'_>,
+    open: Vec<usize>,
+    manifests: &HashSet<Digest>,
+    removed: &[Removed],
+) -> Result<Vec<usize>> {
     let waits = work.order.options.defer.is_zero();
     let evicts = work.cache.is_some() && !open.iter().all(|number| moves_aside(work, *number, manifests));
     if !waits && !evicts {
@@ -74,7 +80,7 @@ async fn last_look(work: &mut Work<'_>, open: Vec<usize>, manifests: &HashSet<Di
         settle(work).await;
     }
     if evicts && work.done.stopped.is_none() {
-        evict::about_to_go(work).await?;
+        evict::about_to_go(work, removed).await?;
         settle(work).await;
     }
     if work.done.stopped.is_none() {

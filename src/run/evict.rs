@@ -23,21 +23,28 @@ pub(super) async fn gone(work: &mut Work<'_>, removed: &[Removed]) -> Result<()>
         deletion.stage == Stage::Blob && (!outcome.may_still_be_there() || work.aside.contains(number))
     });
     let gone: HashSet<Digest> = gone.filter_map(|(_, (deletion, _))| deletion.digest.clone()).collect();
-    let unfinished = work.left.journals.iter().filter(|left| left.journal.done.is_none());
-    let killed = unfinished.flat_map(|left| &left.journal.removed);
-    let links = removed.iter().chain(killed).flat_map(named).collect();
+    let links = unsettled(work, removed);
     evict(work, &gone, links).await
 }
 
-/// Evicts content that is about to go, everywhere.
+/// What this run has taken, and runs that never came to evict what they took.
+fn unsettled(work: &Work<'_>, removed: &[Removed]) -> HashSet<(RepositoryName, Digest)> {
+    let unfinished = work.left.journals.iter().filter(|left| left.journal.done.is_none());
+    let killed = unfinished.flat_map(|left| &left.journal.removed);
+    removed.iter().chain(killed).flat_map(named).collect()
+}
+
+/// Evicts content that is about to go, everywhere, and all that went and was not evicted so far: a push may name it
+/// together with what goes.
 ///
 /// # Errors
 /// If Redis cannot be reached any more: then that content must not go.
-pub(super) async fn about_to_go(work: &mut Work<'_>) -> Result<()> {
+pub(super) async fn about_to_go(work: &mut Work<'_>, removed: &[Removed]) -> Result<()> {
     let all = work.done.outcomes.with(work.plan);
     let going = all.filter(|(deletion, outcome)| deletion.stage == Stage::Blob && **outcome == Outcome::NotAttempted);
     let going: HashSet<Digest> = going.filter_map(|(deletion, _)| deletion.digest.clone()).collect();
-    evict(work, &going, HashSet::new()).await
+    let links = unsettled(work, removed);
+    evict(work, &going, links).await
 }
 
 /// Evicts digests, and links by every name that they have; of finished journals those that name one of the digests.

@@ -196,6 +196,9 @@ impl Parser {
             Dialect::S3 => (b"ListBucketResult", b"Contents"),
             Dialect::Azure => (b"EnumerationResults", b"Blob"),
         };
+        if self.complete {
+            return Err(NotAListing("another document follows upon it".into()));
+        }
         if self.depth == 0 && name != root {
             return Err(NotAListing(format!("it begins with <{}>", String::from_utf8_lossy(name))));
         }
@@ -342,6 +345,9 @@ mod tests {
         for end in 0..whole.len() {
             assert!(parse(&whole.as_bytes()[..end], Dialect::S3).is_err(), "{}", &whole[..end]);
         }
+        let twice =
+            parse(whole.repeat(2).replace("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "").as_bytes(), Dialect::S3);
+        assert!(twice.unwrap_err().to_string().contains("another document"), "the second may be cut off");
         let no_size = whole.replace("<Size>71</Size>", "");
         assert!(
             parse(no_size.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("lacks its key, size or time")

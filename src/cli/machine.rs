@@ -18,7 +18,9 @@ pub fn run_name(started: Timestamp) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
     (started.as_nanos(), std::process::id(), std::thread::current().id()).hash(&mut hasher);
     let random = std::hash::RandomState::new().hash_one(hasher.finish());
-    format!("{}-{:08x}", started.to_compact(), random >> 32)
+    // Runs of one second are told apart by their names as well: the later one sorts last.
+    let millis = started.as_nanos().rem_euclid(1_000_000_000) / 1_000_000;
+    format!("{}-{millis:03}{:05x}", started.to_compact(), random >> 44)
 }
 
 /// This machine's name, for those who find a lease.

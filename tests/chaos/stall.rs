@@ -34,6 +34,13 @@ impl Stall {
         }
     }
 
+    /// For so long, and waits for it.
+    pub fn once(self, long: Duration) -> Result<()> {
+        self.signal("STOP")?;
+        std::thread::sleep(long);
+        self.signal("CONT")
+    }
+
     fn signal(&self, signal: &str) -> Result<()> {
         let status = Command::new("kill").args(["-s", signal, &self.pid.to_string()]).stdin(Stdio::null()).status();
         ensure!(status.context("run kill")?.success(), "{} could not be sent {signal}", self.pid);

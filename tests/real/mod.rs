@@ -37,4 +37,4 @@ pub use copy::{copy_tree_to_azure, copy_tree_to_s3};
 pub use everything::{Everything, everything};
 pub use moto::Moto;
 pub use pull::{Broken, Pull};
-pub use registry::{Cache, Outcome, Registry, Storage, registry_garbage_collect};
+pub use registry::{Cache, Outcome, Registry, Storage, registry_garbage_collect, registry_garbage_collect_watched};

@@ -1,6 +1,7 @@
 //! The real registry, `docker-registry` 2.8.2 of Debian, and its own garbage collector.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -194,25 +195,54 @@ pub struct Outcome {
 /// Runs `docker-registry garbage-collect`, the oracle. With `untagged` it breaks tagged indexes whose children have no
 /// tag: compare only content without indexes then.
 pub fn registry_garbage_collect(config: &Path, untagged: bool, dry: bool) -> Result<Outcome> {
+    registry_garbage_collect_watched(config, untagged, dry, |_| Ok(()))
+}
+
+/// The same; `marked` is told the process once it knows what to keep, and before it deletes anything.
+pub fn registry_garbage_collect_watched(
+    config: &Path,
+    untagged: bool,
+    dry: bool,
+    marked: impl FnOnce(u32) -> Result<()>,
+) -> Result<Outcome> {
     let mut command = Command::new(docker_registry()?);
     command.arg("garbage-collect").env_remove("AWS_CA_BUNDLE").stdin(Stdio::null());
     command.args(dry.then_some("--dry-run")).args(untagged.then_some("--delete-untagged")).arg(config);
-    let output = command.output().context("run docker-registry garbage-collect")?;
-    let mut outcome = Outcome { exit: output.status.code(), ..Outcome::default() };
-    outcome.stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("run docker-registry")?;
+    let mut complaints = child.stderr.take().context("its complaints")?;
+    let complaints = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        complaints.read_to_end(&mut all).map(|_| String::from_utf8_lossy(&all).into_owned())
+    });
+    let mut outcome = Outcome::default();
+    let mut marked = Some(marked);
+    for line in BufReader::new(child.stdout.take().context("its output")?).lines() {
+        let line = line.context("read what docker-registry says")?;
+        if line.contains(" blobs marked, ")
+            && let Some(marked) = marked.take()
+        {
+            marked(child.id())?;
+        }
+        outcome.add(&line);
+    }
+    outcome.exit = child.wait().context("wait for docker-registry")?.code();
+    outcome.stderr = complaints.join().expect("a reader that does not panic")?;
+    Ok(outcome)
+}
+
+impl Outcome {
+    fn add(&mut self, line: &str) {
         if let Some(digest) = line.strip_prefix("blob eligible for deletion: ") {
-            outcome.eligible_blobs.insert(digest.trim().to_owned());
+            self.eligible_blobs.insert(digest.trim().to_owned());
         } else if let Some(digest) = line.strip_prefix("manifest eligible for deletion: ") {
-            outcome.eligible_manifests.insert(digest.trim().to_owned());
+            self.eligible_manifests.insert(digest.trim().to_owned());
         } else if line.contains(" blobs marked, ") {
-            line.clone_into(&mut outcome.summary);
+            line.clone_into(&mut self.summary);
         } else if let Some((_, digest)) = line.split_once(": marking manifest ").or(line.split_once(": marking blob "))
         {
-            outcome.marked.insert(digest.trim().to_owned());
+            self.marked.insert(digest.trim().to_owned());
         }
     }
-    Ok(outcome)
 }
 
 fn docker_registry() -> Result<PathBuf> {

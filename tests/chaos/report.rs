@@ -91,6 +91,9 @@ impl fmt::Display for Report {
         for said in &tally.said() {
             writeln!(f, "  error: {said}")?;
         }
+        for said in self.server_said.iter().take(5) {
+            writeln!(f, "  registry: {said}")?;
+        }
         for complaint in &runs.complaints {
             writeln!(f, "  collector: {complaint}")?;
         }

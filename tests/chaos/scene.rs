@@ -81,6 +81,8 @@ pub struct Report {
     pub runs: Runs,
     /// How long the clients were at it.
     pub took: Duration,
+    /// What the registry wrote into its log of errors that it did not foresee.
+    pub server_said: Vec<String>,
     /// What was broken for good while it went on, seen by the owners of the tags before they went on.
     pub broken_meanwhile: Vec<Broken>,
     /// What was found in the end.
@@ -163,6 +165,9 @@ impl Chaos {
         stop.store(true, Ordering::SeqCst);
         let mut runs = looping.await??;
 
+        // Refusals stand in the log as well, with codes of their own.
+        let is_unforeseen = |line: &&str| line.contains("level=error") && line.contains("err.code=unknown ");
+        let server_said = registry.log().lines().filter(is_unforeseen).map(str::to_owned).collect();
         // What a registry remembers of what is gone is forgotten; then comes the run that may still have to mend.
         if self.memory == Memory::Own {
             registry.serve()?;
@@ -185,6 +190,7 @@ impl Chaos {
             tally,
             runs,
             took,
+            server_said,
             broken_meanwhile,
             verdict: Verdict { false_claims: claims, ..verdict },
         })

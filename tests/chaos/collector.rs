@@ -53,6 +53,8 @@ pub struct Runs {
     pub put_back: u64,
     /// How often each exit code came.
     pub exits: BTreeMap<i32, usize>,
+    /// The exit code of the last run.
+    pub last: Option<i32>,
     /// What runs said that did not end with 0, the first of it.
     pub complaints: Vec<String>,
     /// The longest run.
@@ -64,6 +66,7 @@ impl Runs {
         self.count += 1;
         self.deleted += deleted;
         *self.exits.entry(code).or_default() += 1;
+        self.last = Some(code);
         self.longest = self.longest.max(took);
         if code != 0 && self.complaints.len() < TOLD {
             self.complaints.push(format!("exit {code}: {}", said.trim()));

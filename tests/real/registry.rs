@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
 use super::client::Client;
@@ -226,7 +226,8 @@ pub fn registry_garbage_collect_watched(
         outcome.add(&line);
     }
     outcome.exit = child.wait().context("wait for docker-registry")?.code();
-    outcome.stderr = complaints.join().expect("a reader that does not panic")?;
+    let complaints = complaints.join().map_err(|_| anyhow!("the reader of its complaints panicked"))?;
+    outcome.stderr = complaints.context("read the complaints of docker-registry")?;
     Ok(outcome)
 }
 

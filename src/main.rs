@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
-use regsweep::cli::{apply, garbage_collect, pending, plan, restore, show};
+use regsweep::cli::{apply, garbage_collect, pending, plan, policy, restore, show};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -17,5 +17,6 @@ fn main() -> ExitCode {
         Command::Apply(args) => apply::run(args, &cli.common),
         Command::Restore(args) => restore::run(args, &cli.common),
         Command::Pending(args) => pending::run(args, &cli.common),
+        Command::Policy(args) => policy::command::run(args, &cli.common),
     })
 }

@@ -1,6 +1,8 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
 use crate::storage::location::Secret;
+pub mod policy;
+pub mod prune;
 mod undo;
 
 pub use undo::{Restore, Waiting, What};
@@ -50,6 +52,9 @@ pub enum Command {
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
     Pending(Waiting),
+    /// Retention rules without a registry: check, test, explain, import
+    #[command(subcommand)]
+    Policy(policy::Policy),
 }
 
 /// Options of every command.

@@ -130,10 +130,12 @@ impl<'a> Setting<'a> {
     /// A point in time: RFC 3339, a date, or how long before `now` it was.
     pub(super) fn time(&self, now: Timestamp, faults: &mut Faults) -> Option<Timestamp> {
         let text = self.text("a time", faults)?;
-        let time = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_date(text));
-        let time = time.or_else(|| duration::parse(text).ok().map(|ago| now.minus(ago)));
-        let expected = "expected an age (41d), a date (2026-11-21) or RFC 3339 (2026-11-21T19:10:00Z)";
-        self.good(time.ok_or_else(|| format!("{:?} is no time: {expected}", shortened(text))), faults)
+        self.good(time(text, now), faults)
+    }
+
+    /// Whether it is a mapping.
+    pub(super) fn is_mapping(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
     }
 
     /// The entries of a mapping whose keys are the user's own.
@@ -160,6 +162,14 @@ impl<'a> Setting<'a> {
         };
         entries.iter().filter_map(|entry| value(entry, faults)).collect()
     }
+}
+
+/// A point in time: RFC 3339, a date, or how long before `now` it was.
+pub(super) fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let time = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_date(text));
+    let time = time.or_else(|| duration::parse(text).ok().map(|ago| now.minus(ago)));
+    let expected = "expected an age (41d), a date (2026-11-21) or RFC 3339 (2026-11-21T19:10:00Z)";
+    time.ok_or_else(|| format!("{:?} is no time: {expected}", shortened(text)))
 }
 
 /// The keys of one mapping.

@@ -226,7 +226,7 @@ fn judge_tag(
     if !delete.names(tag.tag.as_str()) {
         return Why::Missed(super::verdict::Missed::Tags);
     }
-    if let Some(kept) = counted.cloned().or_else(|| kept_by_itself(&rule.keep, facts, tag, now)) {
+    if let Some(kept) = kept_by_itself(&rule.keep, facts, tag, now).or_else(|| counted.cloned()) {
         return Why::Kept(kept);
     }
     selected(delete, tag, now).map_or_else(Why::Missed, Why::Selected)

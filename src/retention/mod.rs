@@ -4,12 +4,15 @@
 //! for every tag comes out, with the rule and the condition that decided. Nothing is deleted here, and what a kept image
 //! needs stays whatever is said here: that is decided by the marks.
 
+pub mod coverage;
 pub mod document;
 pub mod duration;
 pub mod facts;
 pub mod fault;
 mod fields;
+pub mod fixture;
 pub mod images;
+pub mod import;
 pub mod judge;
 mod keep_last;
 pub mod parse;
@@ -18,3 +21,4 @@ pub mod policy;
 mod selection;
 pub mod verdict;
 pub mod version;
+pub mod write;

@@ -27,6 +27,35 @@ impl ImagePattern {
         self.repository.matches(repository)
     }
 
+    /// The side that names repositories, as it was typed.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        self.repository.text()
+    }
+
+    /// The side that names tags, as it was typed, if there is one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        match &self.what {
+            What::Tag(pattern) => Some(pattern.text()),
+            What::Everything | What::Digest(_) => None,
+        }
+    }
+
+    /// Whether it means everything there is, whatever the registry: all of every repository, or of every one at some
+    /// depth.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        let all = match &self.what {
+            What::Everything => true,
+            What::Tag(pattern) => pattern.matches_all(&["zq7", "0.x-qz", "Wj_4"]),
+            What::Digest(_) => false,
+        };
+        all && [["zq7", "0xqz", "wj-4"], ["zq7/qz", "0xqz/7.q", "wj-4/zz"], ["zq7/qz/j", "0xqz/7.q/0", "wj-4/zz/x"]]
+            .iter()
+            .any(|names| self.repository.matches_all(names))
+    }
+
     /// Whether it means all of its repositories.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -116,6 +145,17 @@ mod tests {
         let pattern = image(&format!("team/**@{digest}"));
         assert!(pattern.is_of("team/a/b") && pattern.names_digest(&digest) && !pattern.names_digest(&other));
         assert!(!pattern.names_tag("v1"));
+    }
+
+    #[test]
+    fn what_means_everything_is_told_from_what_means_much() {
+        for text in ["*", "**", "re:.*", "re:.", "re:^.+$", "re:", "*/*", "**/*", "**:*", "*:**", "re:.*:re:.*", "?*"] {
+            assert!(image(text).is_everything(), "{text}");
+        }
+        let digest = Digest::of(b"x");
+        for text in ["a*", "ci/**", "**/tmp", "re:tmp", "**:v*", "*:latest", "app:*", &format!("**@{digest}")] {
+            assert!(!image(text).is_everything(), "{text}");
+        }
     }
 
     #[test]

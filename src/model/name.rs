@@ -2,6 +2,7 @@
 //!
 //! The grammar is that of `distribution/reference` (0.5.0, 0.6.0), which every registry of the 2.x and 3.x lines uses.
 
+use super::Digest;
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
@@ -54,6 +55,15 @@ impl Tag {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The image that this tag is about, if it is of the form in which signatures, attestations and lists of referrers
+    /// are tagged: `sha256-<hex>`, perhaps with an ending (`.sig`, `.att`, `.sbom`).
+    #[must_use]
+    pub fn bound_to(&self) -> Option<Digest> {
+        let (algorithm, rest) = self.0.split_once('-')?;
+        let hex = rest.split('.').next().unwrap_or(rest);
+        Digest::from_parts(algorithm, hex).ok()
     }
 }
 

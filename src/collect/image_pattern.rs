@@ -27,6 +27,30 @@ impl ImagePattern {
         self.repository.matches(repository)
     }
 
+    /// Its repositories.
+    #[must_use]
+    pub fn repository(&self) -> &Pattern {
+        &self.repository
+    }
+
+    /// The pattern of its tags, if it means tags.
+    #[must_use]
+    pub fn tag(&self) -> Option<&Pattern> {
+        match &self.what {
+            What::Tag(pattern) => Some(pattern),
+            What::Everything | What::Digest(_) => None,
+        }
+    }
+
+    /// The digest it means, if it means one.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.what {
+            What::Digest(digest) => Some(digest),
+            What::Everything | What::Tag(_) => None,
+        }
+    }
+
     /// Whether it means all of its repositories.
     #[must_use]
     pub fn is_whole(&self) -> bool {

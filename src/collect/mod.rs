@@ -14,6 +14,7 @@ pub mod images;
 pub mod inventory;
 pub mod keep_from;
 pub mod learn;
+pub mod list;
 pub mod listing;
 pub mod mark;
 pub mod options;

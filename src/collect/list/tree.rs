@@ -88,6 +88,9 @@ pub struct Tree {
     pub digest: Option<Digest>,
     /// All tags that name it.
     pub tags: Vec<String>,
+    /// What it is about itself.
+    #[serde(serialize_with = "as_text")]
+    pub about: Option<Digest>,
     /// When it was last pushed.
     #[serde(serialize_with = "time")]
     pub pushed: Option<Timestamp>,
@@ -107,6 +110,7 @@ impl Tree {
             tag: Some(tag.to_owned()),
             digest: None,
             tags: Vec::new(),
+            about: None,
             pushed,
             facts: Facts { problem: Some(Trouble::unreadable_tag()), ..Facts::default() },
             root: None,
@@ -185,6 +189,7 @@ impl<'a> Planter<'a> {
             tag: tag.map(Into::into),
             digest: Some(digest.clone()),
             tags: names.map(|(tag, _)| tag.to_string()).collect(),
+            about: self.known.outline(digest).and_then(|outline| outline.subject.clone()),
             pushed,
             facts,
             root: Some(self.manifest(digest, Role::Manifest, 0)),

@@ -317,6 +317,19 @@ mod tests {
         }
     }
 
+    /// Compared one with the other, these would take minutes.
+    #[test]
+    fn many_tags_without_history_are_found() {
+        const TAGS: u32 = 20_000;
+        let mut entries = Vec::new();
+        for number in 0..TAGS {
+            let tag = Tag::new(&format!("v{number}")).unwrap();
+            entries.push(link(layout::revision_link(&name(), &digest(number)), &digest(number)));
+            entries.push(link(layout::tag_current(&name(), &tag), &digest(number)));
+        }
+        assert_eq!(to_read(&inventory(S3, &entries)), 0);
+    }
+
     #[test]
     fn link_listed_twice_counts_once() {
         let twice = [

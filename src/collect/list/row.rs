@@ -223,7 +223,7 @@ pub fn facts(digest: &Digest, repository: &Repository, known: &Known, about: &Ab
         Some(Read::Missing) => {
             broken(ProblemCode::DanglingRevision, "its manifest is not there: it cannot be pulled; push it again")
         }
-        Some(Read::Unreadable(why)) => broken(ProblemCode::UnreadableManifest, why),
+        Some(Read::Unreadable(why)) => broken(ProblemCode::UnreadableManifest, &format!("it cannot be read: {why}")),
         Some(Read::Outline(outline, _)) => {
             let Walk { bytes, platforms, created, absent, .. } = walk(digest, repository, known);
             let artifact_type = outline.artifact().map(Into::into);

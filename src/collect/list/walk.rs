@@ -28,6 +28,9 @@ pub struct Walk {
 /// An image has hundreds of parts. Beyond this many its size is not told: nobody waits for what a hostile registry nests.
 const MOST_PARTS: usize = 50_000;
 
+/// More platforms than this are nobody's, and are not told.
+const MOST_PLATFORMS: usize = 256;
+
 /// What something named by an index is, in this repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Child {
@@ -54,7 +57,6 @@ pub fn child(repository: &Repository, named: &Named) -> Child {
 pub fn walk(root: &Digest, repository: &Repository, known: &Known) -> Walk {
     let mut walk = Walk { bytes: Some(0), ..Walk::default() };
     let mut seen: HashSet<&Digest> = HashSet::from([root]);
-    // From last to first, so that platforms come in the order of the index.
     let mut todo: Vec<(&Digest, Option<&Platform>)> = vec![(root, None)];
     while let Some((digest, platform)) = todo.pop() {
         let Some(Read::Outline(outline, size)) = known.manifest(digest) else {
@@ -72,15 +74,14 @@ pub fn walk(root: &Digest, repository: &Repository, known: &Known) -> Walk {
         }
         let mut below = Vec::new();
         for named in &outline.manifests {
+            // One manifest may be there for several platforms.
+            walk.add_platform(named.details.platform.as_ref());
             if !seen.insert(&named.digest) {
                 continue;
             }
             match child(repository, named) {
                 Child::Manifest => below.push((&named.digest, named.details.platform.as_ref())),
-                Child::Absent => {
-                    walk.absent += 1;
-                    walk.add_platform(named.details.platform.as_ref());
-                }
+                Child::Absent => walk.absent += 1,
                 Child::Blob => {
                     walk.add(named.details.size);
                     walk.blobs.push(named.digest.clone());
@@ -103,7 +104,7 @@ impl Walk {
 
     fn add_platform(&mut self, platform: Option<&Platform>) {
         let Some(platform) = platform.filter(|platform| platform.is_known()).map(Platform::to_string) else { return };
-        if !self.platforms.contains(&platform) {
+        if self.platforms.len() < MOST_PLATFORMS && !self.platforms.contains(&platform) {
             self.platforms.push(platform);
         }
     }

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The storage changed, or contradicts itself, in a way that makes going on unsafe.
     Untrustworthy,
+    /// What was named is not in the registry.
+    NotThere,
     /// A local file could not be read or written.
     Io,
     /// The run was told to stop.

@@ -192,7 +192,7 @@ impl Dismissed {
         for (at, here) in &self.repositories {
             let Some(repository) = inventory.repositories.get(*at) else { continue };
             for tag in repository.tags.keys().filter(|tag| !here.tags.contains_key(*tag)) {
-                let image = tag.bound_to().and_then(|image| here.manifests.get_key_value(&image));
+                let image = tag.about().and_then(|(image, _)| here.manifests.get_key_value(&image));
                 if let Some((image, (_, why))) = image
                     && marks.in_repository(*at, graph.id(image)).is_none()
                 {

@@ -152,6 +152,12 @@ impl Repository {
         }
     }
 
+    /// Whether it links a manifest. Its links are sorted by digest once a listing has ended.
+    #[must_use]
+    pub fn links_manifest(&self, digest: &Digest) -> bool {
+        self.revisions.binary_search_by(|link| link.digest.cmp(digest)).is_ok()
+    }
+
     /// Tags that name something now.
     pub fn current_tags(&self) -> impl Iterator<Item = (&Tag, &Current)> {
         self.tags.iter().filter_map(|(tag, entry)| Some((tag, entry.current.as_ref()?)))

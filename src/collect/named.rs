@@ -4,6 +4,7 @@ use super::dismissed::{Dismissed, Why};
 use super::image_pattern::ImagePattern;
 use super::inventory::{Inventory, Repository};
 use super::keep_from::KeepFrom;
+use super::near::near;
 use crate::model::{Digest, Tag};
 
 /// What the user named and nothing is: the text, and what there is instead, in words.
@@ -71,55 +72,23 @@ fn digests(image: &ImagePattern, repository: &Repository) -> Vec<Digest> {
     found
 }
 
+fn perhaps(alike: &[&str]) -> String {
+    if alike.is_empty() { String::new() } else { format!("; is it {}?", alike.join(", ")) }
+}
+
 fn words(image: &ImagePattern, repositories: u64, inventory: &Inventory) -> String {
     match repositories {
         0 => {
-            let near = near(image.repository(), inventory.repositories.iter().map(|it| it.name.as_str()));
-            format!("no repository is called so{near}")
+            let names = inventory.repositories.iter().map(|it| it.name.as_str());
+            format!("no repository is called so{}", perhaps(&near(image.repository().text(), names)))
         }
         1 => {
             let repository = inventory.repositories.iter().find(|found| image.is_of(found.name.as_str()));
             let tags = repository.into_iter().flat_map(|found| found.tags.keys()).map(Tag::as_str);
             let name = repository.map(|found| found.name.to_string()).unwrap_or_default();
-            let near = image.tag().map_or_else(String::new, |tag| near(tag, tags));
-            format!("there is nothing of that name in {name}{near}")
+            let alike = image.tag().map_or_else(Vec::new, |tag| near(tag.text(), tags));
+            format!("there is nothing of that name in {name}{}", perhaps(&alike))
         }
         many => format!("there is nothing of that name in any of {many} repositories"),
     }
-}
-
-/// So many names are told of those that look alike.
-const TOLD: usize = 3;
-
-fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let limit = (typed.chars().count() / 3).clamp(1, 3);
-    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let typed_last = last(typed);
-    let distances = names.filter_map(|name| {
-        let distance = if last(name) == typed_last { 0 } else { distance(typed, name, limit) };
-        (distance <= limit).then_some((distance, name))
-    });
-    let mut alike: Vec<(usize, &str)> = distances.collect();
-    alike.sort_unstable();
-    let alike: Vec<&str> = alike.into_iter().take(TOLD).map(|(_, name)| name).collect();
-    if alike.is_empty() { String::new() } else { format!("; is it {}?", alike.join(", ")) }
-}
-
-/// How many letters differ, as far as `limit` goes.
-fn distance(a: &str, b: &str, limit: usize) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > limit {
-        return limit + 1;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[b.len()]
 }

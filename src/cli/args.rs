@@ -8,6 +8,7 @@ mod removing;
 mod undo;
 
 pub use ls::{List, Sort};
+pub use prune::Prune;
 pub use removing::Remove;
 pub use undo::{Restore, Waiting, What};
 
@@ -65,6 +66,10 @@ pub enum Command {
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
     Pending(Waiting),
+    /// Drops tags by retention rules, then what only they kept, then collects
+    ///
+    /// The rules come from a file, or one rule from flags. `latest` is a tag like any other: name what must stay.
+    Prune(Prune),
     /// Retention rules without a registry: check, test, explain, import
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -157,6 +162,12 @@ pub struct Plan {
     /// The registry: its config.yml, a storage URL, or a directory
     #[arg(value_name = "REGISTRY")]
     pub operand: Option<String>,
+    /// Show what prune would remove by the rules in this file
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Measure ages at this time: RFC 3339, a date (00:00 UTC), or from now on (+30d)
+    #[arg(long, value_name = "TIME", requires = "policy")]
+    pub at: Option<prune::At>,
     /// End with 5 if there is something to delete
     #[arg(long)]
     pub detailed_exitcode: bool,

@@ -2,7 +2,7 @@
 
 use super::plan_text;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text};
+use super::{held, outcome_text, retention_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
@@ -74,6 +74,9 @@ pub fn plan(report: &Report) -> String {
     } else {
         text.push_str("\nto delete\n");
         text.push_str(&stages(planned));
+        if let Some(retention) = &report.retention {
+            text.push_str(&retention_text::by_rule(retention));
+        }
         if !report.repositories.is_empty() || report.nobody.shared.count > 0 {
             text.push_str("\nby repository, the largest first\n");
             text.push_str(&repositories(&report.repositories, &report.nobody));
@@ -86,6 +89,9 @@ pub fn plan(report: &Report) -> String {
     );
     if !planned.is_zero() {
         text.push_str(&held::under_plan(report));
+    }
+    if let Some(retention) = &report.retention {
+        text.push_str(&retention_text::cautions(retention));
     }
     text
 }

@@ -333,6 +333,7 @@ mod tests {
             allow: Vec::new(),
             images: Vec::new(),
             collects: true,
+            rules: None,
         }
     }
 

@@ -56,6 +56,8 @@ struct Here {
     /// Those among them that must not stay: if something needs one, nothing goes.
     must_go: BTreeSet<Digest>,
     is_whole: bool,
+    /// Tags that a rule keeps, and that do not go with their image either.
+    kept: BTreeSet<Tag>,
 }
 
 impl Dismissed {
@@ -119,6 +121,11 @@ impl Dismissed {
         here.is_whole = true;
         let layers = repository.layers.iter();
         here.layers.extend(layers.map(|link| (link.digest.clone(), (link.evidence.clone(), why.clone()))));
+    }
+
+    /// A tag that stays even if it is about an image that goes: a rule says so.
+    pub fn keep_tag(&mut self, at: usize, tag: &Tag) {
+        self.here(at).kept.insert(tag.clone());
     }
 
     fn here(&mut self, at: usize) -> &mut Here {
@@ -191,7 +198,8 @@ impl Dismissed {
         let mut bound: Vec<(usize, Tag, Why)> = Vec::new();
         for (at, here) in &self.repositories {
             let Some(repository) = inventory.repositories.get(*at) else { continue };
-            for tag in repository.tags.keys().filter(|tag| !here.tags.contains_key(*tag)) {
+            let others = |tag: &&Tag| !here.tags.contains_key(*tag) && !here.kept.contains(*tag);
+            for tag in repository.tags.keys().filter(others) {
                 let image = tag.about().and_then(|(image, _)| here.manifests.get_key_value(&image));
                 if let Some((image, (_, why))) = image
                     && marks.in_repository(*at, graph.id(image)).is_none()

@@ -28,6 +28,7 @@ pub mod plan;
 pub mod problem;
 pub mod refusal;
 pub mod report;
+pub mod retained;
 pub mod roots;
 pub mod sealed;
 pub mod state;

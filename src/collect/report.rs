@@ -100,6 +100,43 @@ impl RepositoryRow {
     }
 }
 
+/// What retention rules let go.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RetentionRow {
+    /// When ages were measured, RFC 3339.
+    pub at: String,
+    /// What a person should know before saying yes: a tag `latest`, or the last tag of a repository, goes.
+    pub cautions: Vec<String>,
+    /// Rules that matched nothing.
+    pub warnings: Vec<String>,
+    /// The rules, in their order, and how much each lets go.
+    pub rules: Vec<RuleRow>,
+    /// The tags that go.
+    pub tags: Vec<TagRow>,
+}
+
+/// How much a rule lets go.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleRow {
+    /// The rule.
+    pub rule: String,
+    /// Tags.
+    pub tags: u64,
+    /// Manifests, also those that go with a tag.
+    pub manifests: u64,
+}
+
+/// A tag that goes.
+#[derive(Debug, Clone, Serialize)]
+pub struct TagRow {
+    /// Its repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// The rule and the condition, in words.
+    pub why: String,
+}
+
 /// The plan that is applied.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanRow {
@@ -226,6 +263,8 @@ pub struct Report {
     pub options: serde_json::Value,
     /// What must be known before anything else.
     pub first: Vec<String>,
+    /// What retention rules let go.
+    pub retention: Option<RetentionRow>,
     /// What is there.
     pub found: Found,
     /// What is needed.

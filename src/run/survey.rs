@@ -1,7 +1,7 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
 use super::left::Left;
-use super::{Order, Survey, marking, scan};
+use super::{Order, Survey, marking, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
@@ -34,7 +34,8 @@ pub(super) async fn look_and_decide(
         harbor: order.harbor,
         both_key_forms: storage.has_both_key_forms(),
         database_lock: storage.exists(layout::DATABASE_LOCK).await?,
-        scheduler_state: options.delete_untagged && storage.exists(layout::SCHEDULER_STATE).await?,
+        scheduler_state: (options.delete_untagged || options.rules.is_some())
+            && storage.exists(layout::SCHEDULER_STATE).await?,
         ..Findings::default()
     };
     let listed = Instant::now();
@@ -56,6 +57,7 @@ pub(super) async fn look_and_decide(
     let mut marks = marking::marks(storage, as_found, &mut roots, &taken, order, observer).await?;
     findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
     let (mut dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from);
+    let retention = retain::dismiss(storage, (&inventory, &graph), &mut dismissed, order, now, observer).await?;
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);
         roots = roots::roots(&inventory, &graph, options, &dismissed, now);
@@ -106,7 +108,7 @@ pub(super) async fn look_and_decide(
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
-    Ok(Survey { scan, plan, unmatched, refusals, store_keeps, scanning, marking, listed, listing })
+    Ok(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing })
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.

@@ -5,11 +5,13 @@
 
 use crate::collect::image_pattern::ImagePattern;
 use crate::collect::keep_from::KeepFrom;
-use crate::collect::options::{Aside, Mode, Options};
+use crate::collect::options::{Aside, Mode, Options, Rules};
 use crate::collect::pattern::Pattern;
 use crate::collect::refusal::Allowed;
+use crate::model::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -92,6 +94,40 @@ pub(super) struct Written {
     images: Vec<Text<ImagePattern>>,
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     collects: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<WrittenRules>,
+}
+
+/// The rules as they stand in the header.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRules {
+    text: String,
+    images: BTreeMap<String, Vec<Text<KeepFrom>>>,
+    #[serde(deserialize_with = "time")]
+    at: Option<Text<Timestamp>>,
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text<Timestamp>>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let time = Timestamp::parse_rfc3339(&text);
+    time.map(|time| Some(Text(time))).ok_or_else(|| D::Error::custom(format!("`at` is {text:?}, which is no time")))
+}
+
+impl From<&Rules> for WrittenRules {
+    fn from(rules: &Rules) -> Self {
+        let Rules { text, images, at } = rules;
+        let images = images.iter().map(|(file, images)| (file.clone(), texts(images)));
+        Self { text: text.to_string(), images: images.collect(), at: at.map(Text) }
+    }
+}
+
+impl WrittenRules {
+    fn into_rules(self) -> Rules {
+        let values = |images: Vec<Text<KeepFrom>>| images.into_iter().map(|Text(image)| image).collect();
+        let images = self.images.into_iter().map(|(file, images)| (file, values(images)));
+        Rules { text: self.text.into(), images: images.collect(), at: self.at.map(|Text(at)| at) }
+    }
 }
 
 fn yes() -> bool {
@@ -133,6 +169,7 @@ impl From<&Options> for Written {
             allow,
             images,
             collects,
+            rules,
         } = options;
         Self {
             delete_untagged: *delete_untagged,
@@ -148,6 +185,7 @@ impl From<&Options> for Written {
             allow: texts(allow),
             images: texts(images),
             collects: *collects,
+            rules: rules.as_ref().map(WrittenRules::from),
         }
     }
 }
@@ -173,6 +211,7 @@ impl Written {
             allow: values(self.allow),
             images: values(self.images),
             collects: self.collects,
+            rules: self.rules.map(WrittenRules::into_rules),
         }
     }
 }
@@ -231,6 +270,13 @@ pub(in crate::collect) mod tests {
         "(re:)?[a-z/*.\"\\\\ é]{1,9}".prop_filter_map("no pattern", |text| text.parse().ok())
     }
 
+    fn rules() -> impl Strategy<Value = Rules> {
+        let images =
+            proptest::collection::btree_map("[a-z.é]{1,6}", proptest::collection::vec(keep_from(), 0..3), 0..3);
+        let at = proptest::option::of(any::<i64>().prop_map(Timestamp::from_nanos));
+        ("\\PC{0,30}\n\\PC{0,30}", images, at).prop_map(|(text, images, at)| Rules { text: text.into(), images, at })
+    }
+
     /// Any options.
     pub(in crate::collect) fn options() -> impl Strategy<Value = Options> {
         let words = (any::<[bool; 3]>(), prop_oneof![Just(Aside::Auto), Just(Aside::Always), Just(Aside::Never)]);
@@ -241,7 +287,8 @@ pub(in crate::collect) mod tests {
             proptest::collection::vec(allowed(), 0..4),
             proptest::collection::vec(image(), 0..4),
         );
-        (words, spans, lists, proptest::option::of(0..=100_u8)).prop_map(|(words, spans, lists, max_delete_percent)| {
+        let numbers = (proptest::option::of(0..=100_u8), proptest::option::of(rules()));
+        (words, spans, lists, numbers).prop_map(|(words, spans, lists, (max_delete_percent, rules))| {
             let ([live, delete_untagged, collects], aside) = words;
             let (min_age, defer, settle, max_scan_age, uploads_older_than) = spans;
             let (repositories, keep_from, allow, images) = lists;
@@ -260,6 +307,7 @@ pub(in crate::collect) mod tests {
                 allow,
                 images,
                 collects,
+                rules,
             }
         })
     }
@@ -293,7 +341,7 @@ pub(in crate::collect) mod tests {
         fn option_that_is_left_out_or_unknown_is_an_error(options in options()) {
             let whole = serde_json::to_value(Written::from(&options)).unwrap();
             // Plans of an earlier version have neither.
-            let optional = ["images", "collects"];
+            let optional = ["images", "collects", "rules"];
             for name in whole.as_object().unwrap().keys().filter(|name| !optional.contains(&name.as_str())) {
                 let mut less = whole.clone();
                 less.as_object_mut().unwrap().remove(name);
@@ -327,6 +375,10 @@ pub(in crate::collect) mod tests {
             ("max_delete_percent", 101.into()),
             ("allow", serde_json::json!(["everything"])),
             ("allow", serde_json::json!(["database"])),
+            ("rules", serde_json::json!({"text": "", "images": {}})),
+            ("rules", serde_json::json!({"text": "", "images": {}, "at": "soon"})),
+            ("rules", serde_json::json!({"text": "", "images": {"a": ["not an image"]}, "at": null})),
+            ("rules", serde_json::json!({"text": "", "images": {}, "at": null, "more": 1})),
         ] {
             assert!(whole(name, value.clone()).is_err(), "{name}: {value}");
         }

@@ -26,6 +26,7 @@ pub mod options;
 pub mod outcome;
 pub mod pattern;
 pub mod plan;
+pub mod pointers;
 pub mod problem;
 pub mod refusal;
 pub mod report;

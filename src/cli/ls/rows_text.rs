@@ -5,6 +5,7 @@ use super::words::{day, minute, short, short_text, what};
 use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::list::row::{Facts, ManifestRow, TagRow, Trouble};
+use crate::collect::problem::ProblemCode;
 use crate::model::{Digest, Timestamp};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -67,7 +68,29 @@ pub(super) fn text(report: &Report, width: Option<usize>) -> String {
             text += &troubles(&rows);
         }
     }
-    if text.is_empty() { "nothing matches\n".into() } else { text }
+    if text.is_empty() {
+        text = "nothing matches\n".into();
+    }
+    text += &odd(report);
+    text
+}
+
+/// So many odd links are told; JSON tells more.
+const ODD: usize = 3;
+
+/// What is odd beside the rows. A tag that cannot be read is told in its own.
+fn odd(report: &Report) -> String {
+    let odd: Vec<_> = report.problems.iter().filter(|problem| problem.code != ProblemCode::UnreadableTag).collect();
+    let mut text = String::new();
+    for problem in odd.iter().take(ODD) {
+        let place = problem.key.as_deref().or(problem.repository.as_deref()).unwrap_or_default();
+        let _ = writeln!(text, "! {}", printable(place));
+        text += &wrapped(&printable(&problem.message), "!   ");
+    }
+    if odd.len() > ODD {
+        let _ = writeln!(text, "! and {} more (--format json)", odd.len() - ODD);
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
 }
 
 fn heading(looked_at: &LookedAt, shown: u64, of_tags: bool, is_untagged: bool) -> String {

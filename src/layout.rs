@@ -235,6 +235,18 @@ pub fn signature_link(name: &RepositoryName, revision: &Digest, signature: &Dige
     format!("{REPOSITORIES}{name}/_manifests/revisions/{}/signatures/{}/link", path(revision), path(signature))
 }
 
+/// The directory of a tag. Does not end with a slash.
+#[must_use]
+pub fn tag(name: &RepositoryName, tag: &Tag) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/tags/{tag}")
+}
+
+/// The prefix of all tags of a repository, with their history. Ends with a slash.
+#[must_use]
+pub fn tags(name: &RepositoryName) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/tags/")
+}
+
 /// The key of what a tag names now.
 #[must_use]
 pub fn tag_current(name: &RepositoryName, tag: &Tag) -> String {

@@ -26,7 +26,8 @@ pub fn of_error(kind: ErrorKind) -> u8 {
         ErrorKind::Usage | ErrorKind::Configuration => USAGE,
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::Refused => REFUSED,
-        ErrorKind::Permission
+        ErrorKind::NotFound
+        | ErrorKind::Permission
         | ErrorKind::Credentials
         | ErrorKind::Unreachable
         | ErrorKind::Untrustworthy

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod plan_file;
 pub mod plan_text;
 pub mod progress;
+pub mod remove;
 pub mod restore;
 pub mod restore_report;
 pub mod restore_text;

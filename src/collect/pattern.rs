@@ -54,6 +54,20 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The pattern as it was typed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches all of these.
+    #[must_use]
+    pub(super) fn matches_all(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.matches(name))
+    }
+}
+
 impl FromStr for Pattern {
     type Err = NotAPattern;
 

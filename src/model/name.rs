@@ -56,9 +56,7 @@ impl Tag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-impl Tag {
     /// The manifest that a tag is about by its name, and what follows the digest: `sha256-<hex>` is the fallback for the
     /// referrers of a manifest, `sha256-<hex>.sig`, `.att` and `.sbom` are cosign's.
     #[must_use]

@@ -2,7 +2,6 @@
 
 pub mod about;
 pub mod known;
-pub mod near;
 pub mod order;
 pub mod overview;
 pub mod row;

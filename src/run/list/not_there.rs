@@ -2,7 +2,7 @@
 
 use super::Listing;
 use crate::collect::inventory::Repository;
-use crate::collect::list::near::near;
+use crate::collect::near::near;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use crate::model::{Digest, RepositoryName};

@@ -342,6 +342,8 @@ mod tests {
                 keep_from: Vec::new(),
                 max_delete_percent: None,
                 allow: Vec::new(),
+                images: Vec::new(),
+                collects: true,
             };
             let (lines, _) = lines(&self.journals);
             let names = repositories(&lines, wanted);

@@ -6,7 +6,7 @@ use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::list::row::{Facts, ManifestRow, TagRow, Trouble};
 use crate::collect::problem::ProblemCode;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Tag, Timestamp};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -36,6 +36,8 @@ const FORMS: [Form; 7] = [
 /// A row of either kind.
 struct Row<'a> {
     name: String,
+    /// The name where digests are shortened: that of some tags is one.
+    short_name: Option<String>,
     digest: Option<&'a Digest>,
     facts: &'a Facts,
     what: String,
@@ -106,7 +108,10 @@ fn heading(looked_at: &LookedAt, shown: u64, of_tags: bool, is_untagged: bool) -
 
 fn of_tag(row: &TagRow) -> Row<'_> {
     let (digest, facts) = (row.digest.as_ref(), &row.facts);
-    Row { name: row.tag.clone(), digest, facts, what: printable(&what(facts)), pushed: row.pushed }
+    let about = Tag::new(&row.tag)
+        .and_then(|tag| tag.about().map(|(of, rest)| (of.algorithm().name(), short(&of), rest.to_owned())));
+    let short_name = about.map(|(algorithm, digest, rest)| format!("{algorithm}-{digest}..{rest}"));
+    Row { name: row.tag.clone(), short_name, digest, facts, what: printable(&what(facts)), pushed: row.pushed }
 }
 
 fn of_manifest(row: &ManifestRow) -> Row<'_> {
@@ -114,7 +119,7 @@ fn of_manifest(row: &ManifestRow) -> Row<'_> {
     by.extend(row.part_of.iter().map(|index| format!("index {}", short_text(index))));
     by.extend(row.about.iter().map(|subject| format!("about {}", short(subject))));
     let (digest, facts) = (row.digest.as_ref(), &row.facts);
-    Row { name: by.join(", "), digest, facts, what: printable(&what(facts)), pushed: row.pushed }
+    Row { name: by.join(", "), short_name: None, digest, facts, what: printable(&what(facts)), pushed: row.pushed }
 }
 
 fn table(rows: &[Row<'_>], title: &'static str, is_brief: bool, width: Option<usize>) -> String {
@@ -157,7 +162,8 @@ fn in_form(rows: &[Row<'_>], title: &'static str, is_brief: bool, form: Form) ->
     }
     for row in rows {
         let mut cells = Vec::new();
-        let name = shortened(&row.name, form.names);
+        let name = row.short_name.as_ref().filter(|_| !form.digests).unwrap_or(&row.name);
+        let name = shortened(name, form.names);
         if of_tags {
             cells.push(name.clone());
         }
@@ -213,7 +219,8 @@ mod tests {
 
     fn row<'a>(name: &str, digest: &'a Digest, facts: &'a Facts) -> Row<'a> {
         let pushed = Some(Timestamp::from_days(20_000));
-        Row { name: name.into(), digest: Some(digest), facts, what: what(facts), pushed }
+        let short_name = name.strip_suffix(".sig").map(|name| name[..19].to_owned() + "...sig");
+        Row { name: name.into(), short_name, digest: Some(digest), facts, what: what(facts), pushed }
     }
 
     fn facts(platforms: &[&str]) -> Facts {
@@ -243,6 +250,8 @@ mod tests {
         }
         let narrow = table(&rows, "TAG", false, Some(80));
         assert!(narrow.contains("v1.2.3") && narrow.contains("sha256-") && narrow.contains(".sig"), "{narrow}");
+        let wide = table(&rows, "TAG", false, Some(132));
+        assert!(wide.contains("CREATED") && wide.contains("PUSHED (UTC)"), "a signature's tag takes no room: {wide}");
         let piped = table(&rows, "TAG", false, None);
         assert!(piped.contains(&digest.to_string()) && piped.contains(&signature), "{piped}");
         let short = table(&rows[..1], "TAG", false, Some(80));

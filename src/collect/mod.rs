@@ -15,6 +15,7 @@ pub mod images;
 pub mod inventory;
 pub mod keep_from;
 pub mod learn;
+mod levels;
 pub mod list;
 pub mod listing;
 pub mod mark;

@@ -367,6 +367,23 @@ mod tests {
     }
 
     #[test]
+    fn upload_is_named_by_a_uuid_as_the_registry_writes_it() {
+        let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert!(is_uuid(id));
+        for other in [
+            String::new(),
+            id[1..].to_owned(),
+            format!("{id}0"),
+            id.to_uppercase(),
+            id.replace('-', "0"),
+            id.replace('0', "-"),
+            id.replace('0', "g"),
+        ] {
+            assert!(!is_uuid(&other), "{other}");
+        }
+    }
+
+    #[test]
     fn repository_prefix_does_not_cover_its_neighbour() {
         let images = repository(&RepositoryName::new("images").unwrap());
         let neighbour = layer_link(&RepositoryName::new("images2").unwrap(), &digest());

@@ -74,3 +74,78 @@ pub fn seal<E>(header: &Header, plan: &Plan, mut write: impl FnMut(&str) -> Resu
     let totals = Totals { deletions: plan.deletions().len() as u64, bytes: plan.bytes(), sha256 };
     write(&Seal { seal: totals }.to_line()).map_err(NotSealed::Write)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::decide::DeleteReason;
+    use crate::collect::entry::Evidence;
+    use crate::collect::plan::Stage;
+    use crate::collect::scene::{self, NOW, WRITTEN};
+    use crate::collect::sealed::{Place, Reader};
+
+    fn header() -> Header {
+        Header {
+            version: "0".into(),
+            run: "run".into(),
+            command: "plan".into(),
+            location: "here".into(),
+            place: Place::default(),
+            named: None,
+            options: scene::options(),
+            created: NOW,
+        }
+    }
+
+    fn one(etag: usize) -> Plan {
+        let digest = scene::of("x");
+        Plan::new(vec![Deletion {
+            stage: Stage::Blob,
+            key: crate::layout::blob_data(&digest),
+            digest: Some(digest),
+            alias: None,
+            repository: None,
+            evidence: Evidence { size: 1, modified: WRITTEN, etag: Some("x".repeat(etag).into()), outside: false },
+            reason: DeleteReason::UnreferencedBlob,
+            level: 0,
+        }])
+    }
+
+    /// What was written, if it was.
+    fn sealed(header: &Header, plan: &Plan) -> Option<Vec<String>> {
+        let mut lines = Vec::new();
+        let written = seal(header, plan, |line| {
+            lines.push(line.to_owned());
+            Ok::<(), std::convert::Infallible>(())
+        });
+        written.is_ok().then_some(lines)
+    }
+
+    fn is_read(lines: &[String]) -> bool {
+        let mut reader = Reader::new();
+        reader.take(lines.concat().as_bytes(), |_| {}).is_ok() && reader.finish().is_ok()
+    }
+
+    #[test]
+    fn longest_line_that_is_written_is_the_longest_that_is_read() {
+        let header = header();
+        let length = |etag| sealed(&header, &one(etag)).map(|lines| lines[1].len());
+        let longest = LARGEST_LINE - length(0).unwrap_or_default();
+        assert_eq!(length(longest), Some(LARGEST_LINE));
+        assert!(sealed(&header, &one(longest)).is_some_and(|lines| is_read(&lines)));
+        assert_eq!(length(longest + 1), None);
+        assert_eq!(LARGEST_LINE, 65_536);
+    }
+
+    #[test]
+    fn longest_header_that_is_written_is_the_longest_that_is_read() {
+        let with = |location: usize| {
+            let header = Header { location: "x".repeat(location), ..header() };
+            sealed(&header, &Plan::default())
+        };
+        let longest = LARGEST_HEADER - with(0).map_or(0, |lines| lines[0].len());
+        assert!(with(longest).is_some_and(|lines| lines[0].len() == LARGEST_HEADER && is_read(&lines)));
+        assert!(with(longest + 1).is_none());
+        assert_eq!(LARGEST_HEADER, 16_777_216);
+    }
+}

@@ -303,4 +303,21 @@ mod tests {
         assert_eq!(text(How::SoftDelete), "\"soft_delete\"");
         assert_eq!(text(How::SaidByAnswers), "\"said_by_answers\"");
     }
+
+    #[test]
+    fn midnight_itself_is_no_day_further() {
+        let midnight = Timestamp::parse_rfc3339("2026-11-22T00:00:00Z").unwrap();
+        assert_eq!(midnight_after(midnight), midnight);
+        assert_eq!(midnight_after(midnight.plus(Duration::from_nanos(1))), midnight.plus(DAY));
+        assert_eq!(midnight_after(Timestamp::from_nanos(-1)), Timestamp::default());
+        assert_eq!([1, 86_400, 86_401, 200_000].map(|seconds| whole_days(Duration::from_secs(seconds))), [1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn every_way_to_keep_something_has_its_word() {
+        let all = [How::Versioning, How::VersioningSuspended, How::ObjectLock, How::SoftDelete, How::SaidByAnswers];
+        let words: std::collections::BTreeSet<&str> = all.iter().map(|how| how.words()).collect();
+        assert_eq!(words.len(), all.len());
+        assert!(words.iter().all(|words| words.contains("version") || words.contains("delete")));
+    }
 }

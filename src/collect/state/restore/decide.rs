@@ -694,4 +694,88 @@ mod tests {
         assert_eq!(restoration.lost[0].image, format!("app@{outer}"));
         assert_eq!(restoration.planned().total(), 0, "the other layer stays away, too");
     }
+
+    #[test]
+    fn link_by_another_name_comes_back_with_what_it_stands_for() {
+        let mut world = World::default();
+        let app = name("app");
+        let layer = world.blob("layer");
+        let alias = Digest::from_parts("sha512", &"ab".repeat(64)).unwrap();
+        let image = world.image(&[&layer], None);
+        let pointers = [(layout::revision_link(&app, &image), &image), (layout::layer_link(&app, &alias), &layer)];
+        world.took("run", &pointers);
+        let restoration = world.restore(&image_of(&format!("app@{image}")));
+        assert_eq!(keys(&restoration), set(pointers.map(|(key, _)| key)));
+    }
+
+    /// What is listed may stand for content that is gone: then the image is as lost as if the link were.
+    #[test]
+    fn image_whose_link_is_there_and_whose_content_is_gone_is_lost() {
+        let mut taken = taken();
+        taken.world.there(taken.keys[3].0.clone(), &taken.layers[0]);
+        taken.world.lose(&taken.layers[0]);
+        let restoration = taken.world.restore(&image_of("app:v1"));
+        let lost = [Lost { image: "app:v1".into(), missing: vec![taken.layers[0].to_string()] }];
+        assert_eq!((keys(&restoration), restoration.lost), (BTreeSet::new(), lost.to_vec()));
+    }
+
+    #[test]
+    fn signature_that_is_there_is_not_written_again() {
+        let mut taken = taken();
+        let app = name("app");
+        let [one, two] = ["one signature", "another signature"].map(|text| taken.world.blob(text));
+        let link = |signature| (layout::signature_link(&app, &taken.image, signature), signature);
+        let pointers = [link(&one), link(&two)];
+        let there = pointers[1].0.clone();
+        taken.world.took("later", &pointers);
+        taken.world.there(there.clone(), &two);
+        let restoration = taken.world.restore(&Wanted::All);
+        assert!(keys(&restoration).contains(&layout::signature_link(&app, &taken.image, &one)));
+        assert!(!keys(&restoration).contains(&there));
+        assert_eq!(restoration.there, Pointers { manifests: 1, ..Pointers::default() });
+    }
+
+    #[test]
+    fn history_of_a_tag_that_is_there_comes_back() {
+        let mut taken = taken();
+        let app = name("app");
+        let other = taken.world.image(&[], None);
+        taken.world.there(layout::tag_current(&app, &tag("v1")), &other);
+        taken.world.there(layout::revision_link(&app, &other), &other);
+        let restoration = taken.world.restore(&Wanted::All);
+        assert_eq!((restoration.planned().tags, restoration.planned().tag_history), (0, 1));
+        assert_eq!((restoration.tagless, restoration.newer.len()), (0, 1));
+    }
+
+    /// Of two images of one run only one is whole: what both need comes back, what only the other needs does not.
+    #[test]
+    fn only_what_a_whole_image_needs_comes_back() {
+        let mut taken = taken();
+        let app = name("app");
+        let (more, gone) = (taken.world.blob("more"), Digest::of(b"gone"));
+        let half = taken.world.image(&[&taken.layers[0], &more, &gone], None);
+        let pointers = [
+            (layout::tag_current(&app, &tag("half")), &half),
+            (layout::tag_history(&app, &tag("half"), &half), &half),
+            (layout::revision_link(&app, &half), &half),
+            (layout::layer_link(&app, &more), &more),
+            (layout::layer_link(&app, &gone), &gone),
+        ];
+        taken.world.took("run", &pointers);
+        let restoration = taken.world.restore(&Wanted::Runs(vec!["run".into()]));
+        assert_eq!(keys(&restoration), set(taken.keys.iter().map(|(key, _)| key.clone())));
+        let incomplete = Pointers { tags: 1, tag_history: 1, manifests: 1, layer_links: 1 };
+        assert_eq!((restoration.incomplete, restoration.gone.layer_links), (incomplete, 1));
+        assert_eq!(restoration.lost, [Lost { image: "app:half".into(), missing: vec![gone.to_string()] }]);
+    }
+
+    /// What no image needs and no image lacks comes back with its run.
+    #[test]
+    fn link_that_nothing_needs_comes_back_with_its_run() {
+        let mut world = World::default();
+        let layer = world.blob("layer");
+        let key = layout::layer_link(&name("app"), &layer);
+        world.took("run", &[(key.clone(), &layer)]);
+        assert_eq!(keys(&world.restore(&Wanted::Runs(vec!["run".into()]))), set([key]));
+    }
 }

@@ -117,8 +117,8 @@ pub fn own_directory(key: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     const RUN: &str = "20261121T191005Z-0a1b2c";

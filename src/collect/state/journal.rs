@@ -189,8 +189,8 @@ pub struct Journal {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::scene::{self, Storage};
     use crate::layout;

@@ -76,8 +76,8 @@ fn is_missing(removed: &Removed, repository: &Repository, needs: impl Fn(&Digest
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::entry::Entry;
     use crate::collect::graph::{Expectation, Fetched};

@@ -209,8 +209,8 @@ fn wait_of<'a>(journals: impl Iterator<Item = &'a Journal>) -> Option<Duration> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::state::journal::Done;
     use crate::collect::state::pending::Waiting;

@@ -604,12 +604,31 @@ mod tests {
         for digest in [&old, &new] {
             world.there(layout::revision_link(&app, digest), digest);
         }
-        world.took("20260102T000000Z-0", &[(layout::tag_current(&app, &v1), &new)]);
-        world.took("20260101T000000Z-f", &[(layout::tag_current(&app, &v1), &old)]);
-        let tagged =
-            |wanted: &Wanted| world.restore(wanted).writes().map(|write| write.content.clone()).collect::<Vec<_>>();
-        assert_eq!(tagged(&Wanted::All), std::slice::from_ref(&new));
-        assert_eq!(tagged(&Wanted::Runs(vec!["20260101T000000Z-f".into()])), std::slice::from_ref(&old));
+        let runs = [("20260102T000000Z-0", &new), ("20260101T000000Z-f", &old)];
+        for runs in [runs, [runs[1], runs[0]]] {
+            world.journals.clear();
+            for (run, digest) in runs {
+                world.took(run, &[(layout::tag_current(&app, &v1), digest)]);
+            }
+            let tagged =
+                |wanted: &Wanted| world.restore(wanted).writes().map(|write| write.content.clone()).collect::<Vec<_>>();
+            assert_eq!(tagged(&Wanted::All), std::slice::from_ref(&new));
+            assert_eq!(tagged(&Wanted::Runs(vec!["20260101T000000Z-f".into()])), std::slice::from_ref(&old));
+        }
+    }
+
+    /// The image is whole without it; half a signature is none.
+    #[test]
+    fn signature_whose_layer_is_gone_stays_away_from_its_image() {
+        let mut taken = taken();
+        let app = name("app");
+        let gone = Digest::of(b"gone");
+        let sbom = taken.world.image(&[&gone], Some(&taken.image));
+        let pointers = [(layout::revision_link(&app, &sbom), &sbom), (layout::layer_link(&app, &gone), &gone)];
+        taken.world.took("later", &pointers);
+        let restoration = taken.world.restore(&image_of("app:v1"));
+        assert_eq!(keys(&restoration), set(taken.keys.iter().map(|(key, _)| key.clone())));
+        assert_eq!((restoration.incomplete.manifests, restoration.gone.layer_links), (1, 1));
     }
 
     #[test]
@@ -712,8 +731,11 @@ mod tests {
     #[test]
     fn image_whose_link_is_there_and_whose_content_is_gone_is_lost() {
         let mut taken = taken();
-        taken.world.there(taken.keys[3].0.clone(), &taken.layers[0]);
-        taken.world.lose(&taken.layers[0]);
+        // No journal knows of it: only the listing does.
+        let (link, layer) = (taken.keys[3].0.clone(), taken.layers[0].clone());
+        taken.world.journals[0].removed.retain(|removed| removed.key != link);
+        taken.world.there(link, &layer);
+        taken.world.lose(&layer);
         let restoration = taken.world.restore(&image_of("app:v1"));
         let lost = [Lost { image: "app:v1".into(), missing: vec![taken.layers[0].to_string()] }];
         assert_eq!((keys(&restoration), restoration.lost), (BTreeSet::new(), lost.to_vec()));

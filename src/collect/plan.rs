@@ -472,4 +472,10 @@ mod tests {
         storage.seen(&data).modified = scene::NOW;
         assert_eq!(storage.kept(&weekly).len(), 2);
     }
+
+    #[test]
+    fn every_stage_has_its_word() {
+        let words = ["tag", "tag_history", "revision", "layer_link", "upload", "blob"];
+        assert_eq!(Stage::ALL.map(Stage::name), words);
+    }
 }

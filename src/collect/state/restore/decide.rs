@@ -800,4 +800,81 @@ mod tests {
         world.took("run", &[(key.clone(), &layer)]);
         assert_eq!(keys(&world.restore(&Wanted::Runs(vec!["run".into()]))), set([key]));
     }
+
+    #[test]
+    fn lost_image_is_told_by_its_tag_only_while_that_names_nothing_else() {
+        let mut taken = taken();
+        taken.world.lose(&taken.layers[0]);
+        let lost = |world: &World| world.restore(&image_of("app:v1")).lost[0].image.clone();
+        taken.world.there(taken.keys[0].0.clone(), &taken.image);
+        assert_eq!(lost(&taken.world), "app:v1");
+        let newer = taken.world.image(&[], None);
+        taken.world.there(layout::revision_link(&name("app"), &newer), &newer);
+        taken.world.there(taken.keys[0].0.clone(), &newer);
+        assert_eq!(lost(&taken.world), format!("app@{}", taken.image));
+    }
+
+    #[test]
+    fn what_another_repository_has_is_not_there_in_this_one() {
+        let mut taken = taken();
+        let before = name("a");
+        for (key, content) in taken.keys.clone() {
+            taken.world.there(key.replace("/app/", &format!("/{before}/")), &content);
+        }
+        taken.world.took("run", &[(layout::layer_link(&before, &Digest::of(b"other")), &Digest::of(b"other"))]);
+        for wanted in [Wanted::All, image_of("app:v1")] {
+            let restoration = taken.world.restore(&wanted);
+            assert_eq!(keys(&restoration), set(taken.keys.iter().map(|(key, _)| key.clone())));
+            assert_eq!(restoration.there, Pointers::default());
+        }
+    }
+
+    #[test]
+    fn what_a_tag_has_named_comes_back_where_its_revision_does() {
+        let mut world = World::default();
+        let (app, other, v1) = (name("app"), name("other"), tag("v1"));
+        let layer = world.blob("layer");
+        let (old, now) = (world.image(&[&layer], None), world.image(&[], None));
+        for repository in [&app, &other] {
+            world.there(layout::tag_current(repository, &v1), &now);
+            world.there(layout::revision_link(repository, &now), &now);
+        }
+        let links = |repository| {
+            [(layout::tag_history(repository, &v1, &old), &old), (layout::layer_link(repository, &layer), &layer)]
+        };
+        let revision = (layout::revision_link(&app, &old), &old);
+        world.took("run", &[&links(&app)[..], &links(&other), &[revision.clone()]].concat());
+        let whole = [links(&app).map(|(key, _)| key).to_vec(), vec![revision.0]].concat();
+        assert_eq!(keys(&world.restore(&image_of("app:v1"))), set(whole.clone()));
+        // There the manifest could not be served, whatever layers it had.
+        let history = links(&other)[0].0.clone();
+        let expected = set(whole.into_iter().chain([history]));
+        assert_eq!(keys(&world.restore(&Wanted::Digests(vec![old.clone()]))), expected);
+    }
+
+    #[test]
+    fn digest_that_was_asked_for_comes_back_with_what_it_stands_for() {
+        let mut world = World::default();
+        let app = name("app");
+        let layer = world.blob("layer");
+        let alias = Digest::from_parts("sha512", &"ab".repeat(64)).unwrap();
+        let pointers = [(layout::layer_link(&app, &alias), &layer), (layout::layer_link(&app, &layer), &layer)];
+        world.took("run", &pointers);
+        let wanted = Wanted::Digests(vec![alias]);
+        assert_eq!(keys(&world.restore(&wanted)), set(pointers.map(|(key, _)| key)));
+        world.lose(&layer);
+        let restoration = world.restore(&wanted);
+        assert_eq!((restoration.planned().total(), restoration.lost.len()), (0, 1));
+    }
+
+    #[test]
+    fn image_that_is_there_is_known_though_no_journal_knows_it() {
+        let mut taken = taken();
+        let app = name("app");
+        let other = taken.world.image(&[], None);
+        taken.world.there(layout::tag_current(&app, &tag("now")), &other);
+        taken.world.there(layout::revision_link(&app, &other), &other);
+        let restoration = taken.world.restore(&image_of("app:now"));
+        assert_eq!((restoration.unmatched, restoration.groups), (Vec::new(), Vec::new()));
+    }
 }

@@ -407,6 +407,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_about_something_that_stays_waits_for_nothing() {
+        let mut graph = Graph::default();
+        let subject = add(&mut graph, &[], None);
+        let child = add(&mut graph, &[&subject], None);
+        let about = add(&mut graph, &[&child], Some(&subject));
+        let ids = [&about, &child].map(|digest| graph.intern(digest));
+        let level = levels(ids.into_iter(), &graph);
+        assert_eq!(ids.map(|id| level[&id]), [0, 1]);
+        assert_eq!(level.len(), 2, "what stays has no level");
+    }
+
+    #[test]
     fn only_revisions_have_levels() {
         let mut storage = Storage::default();
         let child = storage.index("a", &[]);

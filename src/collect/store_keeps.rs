@@ -320,4 +320,17 @@ mod tests {
         assert_eq!(words.len(), all.len());
         assert!(words.iter().all(|words| words.contains("version") || words.contains("delete")));
     }
+
+    #[test]
+    fn what_is_not_known_is_not_called_free() {
+        let row = |keeps: StoreKeeps| {
+            let row = keeps.row(now());
+            (row.known, row.how, row.why)
+        };
+        assert_eq!(row(StoreKeeps::NOTHING), (true, None, None));
+        assert_eq!(row(denied()), (false, None, Some("no permission".into())));
+        let end = Period::NotKnown { why: "nobody told".into() };
+        let held = StoreKeeps::held(How::SoftDelete, end);
+        assert_eq!(row(held), (true, Some(How::SoftDelete), Some("nobody told".into())));
+    }
 }

@@ -11,6 +11,8 @@ use std::fmt;
 pub enum ErrorKind {
     /// The command line is wrong.
     Usage,
+    /// What was named is not there.
+    NotFound,
     /// The registry's configuration, or the place it names, is wrong.
     Configuration,
     /// The store says that these credentials may not do this.
@@ -21,6 +23,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The storage changed, or contradicts itself, in a way that makes going on unsafe.
     Untrustworthy,
+    /// What was named is not in the registry.
+    NotThere,
     /// A local file could not be read or written.
     Io,
     /// The run was told to stop.
@@ -48,6 +52,8 @@ pub enum Code {
     PlanForeign,
     /// Another run holds the lease, or has taken it.
     Lease,
+    /// Something that stays needs what was named for removal.
+    Needed,
 }
 
 impl Code {
@@ -62,6 +68,7 @@ impl Code {
             Self::PlanFromFuture => "plan-from-future",
             Self::PlanForeign => "plan-foreign",
             Self::Lease => "lease",
+            Self::Needed => "needed",
         }
     }
 }

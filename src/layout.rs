@@ -192,6 +192,31 @@ pub fn repository(name: &RepositoryName) -> String {
     format!("{REPOSITORIES}{name}/")
 }
 
+/// The prefix of a repository's manifests and tags. Ends with a slash; nested repositories are not covered.
+#[must_use]
+pub fn manifests(name: &RepositoryName) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/")
+}
+
+/// The prefixes of what else a repository holds: its layer links, and its uploads.
+#[must_use]
+pub fn layers_and_uploads(name: &RepositoryName) -> [String; 2] {
+    ["_layers", "_uploads"].map(|own| format!("{REPOSITORIES}{name}/{own}/"))
+}
+
+/// The repository that a key belongs to, by its looks; `None` where it is below none.
+#[must_use]
+pub fn repository_of(key: &str) -> Option<&str> {
+    let (place, _) = split_at_own_directory(key.strip_prefix(REPOSITORIES)?)?;
+    (!place.is_empty()).then_some(place)
+}
+
+/// Whether a key is that of a layer link.
+#[must_use]
+pub fn is_layer_link(key: &str) -> bool {
+    matches!(StorageKey::parse(key), StorageKey::LayerLink { .. })
+}
+
 /// The key of a layer link.
 #[must_use]
 pub fn layer_link(name: &RepositoryName, digest: &Digest) -> String {
@@ -208,6 +233,18 @@ pub fn revision_link(name: &RepositoryName, digest: &Digest) -> String {
 #[must_use]
 pub fn signature_link(name: &RepositoryName, revision: &Digest, signature: &Digest) -> String {
     format!("{REPOSITORIES}{name}/_manifests/revisions/{}/signatures/{}/link", path(revision), path(signature))
+}
+
+/// The directory of a tag. Does not end with a slash.
+#[must_use]
+pub fn tag(name: &RepositoryName, tag: &Tag) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/tags/{tag}")
+}
+
+/// The prefix of all tags of a repository, with their history. Ends with a slash.
+#[must_use]
+pub fn tags(name: &RepositoryName) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/tags/")
 }
 
 /// The key of what a tag names now.

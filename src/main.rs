@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
-use regsweep::cli::{apply, garbage_collect, pending, plan, restore, show};
+use regsweep::cli::{apply, garbage_collect, ls, pending, plan, remove, restore, show};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -12,9 +12,11 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     ExitCode::from(match &cli.command {
         Command::GarbageCollect(args) => garbage_collect::run(args, &cli.common),
+        Command::Rm(args) => remove::run(args, &cli.common),
         Command::Plan(args) => plan::run(args, &cli.common),
         Command::Show(args) => show::run(args, &cli.common),
         Command::Apply(args) => apply::run(args, &cli.common),
+        Command::Ls(args) => ls::run(args, &cli.common),
         Command::Restore(args) => restore::run(args, &cli.common),
         Command::Pending(args) => pending::run(args, &cli.common),
     })

@@ -8,6 +8,7 @@ mod content;
 mod evict;
 mod lease;
 pub mod left;
+pub mod list;
 mod marking;
 mod order;
 mod recheck;
@@ -17,12 +18,14 @@ mod scan;
 mod settle;
 mod stages;
 mod survey;
+mod tidy;
 mod work;
 
 pub use lease::Tenure;
 pub use order::{Order, Stop};
 pub use work::{Bounds, Done, Stopped};
 
+use crate::collect::named::Unmatched;
 use crate::collect::options::Mode;
 use crate::collect::outcome::Outcomes;
 use crate::collect::plan::Plan;
@@ -51,6 +54,8 @@ pub struct Survey {
     pub scan: Scan,
     /// What would go.
     pub plan: Plan,
+    /// What was named and nothing is.
+    pub unmatched: Vec<Unmatched>,
     /// What speaks against it.
     pub refusals: Vec<Refusal>,
     /// What the store does with what is deleted.
@@ -240,6 +245,7 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
 /// From here on something may be gone: what goes wrong is told, and the rest is still done as far as it is safe.
 async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     stages::pointers(work).await;
+    tidy::remove_left_empty(work).await;
     let gone = work.order.now(work.opened.reader());
     if let Err(error) = content::content(work, removed).await {
         work.done.errors.push(error);

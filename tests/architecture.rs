@@ -132,8 +132,8 @@ fn the_registrys_cache_is_changed_in_one_place() {
 fn writes_happen_in_one_place() {
     let storage = ["src/storage/write.rs", "src/storage/write/"];
     only_in(&["put_opts(", "PutMode", ".put(&path", "put_multipart"], &storage);
-    // A plan is saved on the machine of whoever runs regsweep; content aside is moved by what may delete it.
-    let files = ["src/storage/write/", "src/storage/sweep/", "src/cli/plan_file.rs"];
+    // Plans and reports are saved on the machine of whoever runs regsweep; content aside is moved by what may delete it.
+    let files = ["src/storage/write/", "src/storage/sweep/", "src/cli/plan_file.rs", "src/cli/file.rs"];
     only_in(&["persist(", "persist_noclobber(", "hard_link(", "fs::write(", "create_dir(", "File::create("], &files);
 }
 

@@ -39,6 +39,8 @@ mod plans;
 mod referrers;
 #[path = "promises/refusals.rs"]
 mod refusals;
+#[path = "promises/remove.rs"]
+mod remove;
 #[path = "promises/scope.rs"]
 mod scope;
 #[path = "promises/strangers.rs"]

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use regsweep::collect::blobs::{BlobJudge, Owners};
+use regsweep::collect::dismissed::Dismissed;
 use regsweep::collect::entry::Entry;
 use regsweep::collect::graph::{Fetched, Graph, manifests_to_read};
 use regsweep::collect::listing::{Builder, Proof};
@@ -155,6 +156,8 @@ fn options(delete_untagged: bool) -> Options {
         keep_from: Vec::new(),
         max_delete_percent: None,
         allow: Vec::new(),
+        images: Vec::new(),
+        collects: true,
     }
 }
 
@@ -181,9 +184,9 @@ fn plan_in_order<'a>(tree: &'a Tree, keys: impl Iterator<Item = &'a String> + Cl
         };
         graph.learn(&digest, expectation, &fetched);
     }
-    let roots = roots(&inventory, &graph, options, NOW);
+    let roots = roots(&inventory, &graph, options, &Dismissed::default(), NOW);
     let marks = mark(&inventory, &mut graph, &roots);
-    let pointers = plan_pointers(&inventory, &graph, &marks, options, NOW);
+    let pointers = plan_pointers(&inventory, &graph, &marks, options, &Dismissed::default(), NOW);
     let owners = Owners::of(&pointers, &graph);
     let record = Pending::default();
     let mut judge = BlobJudge::new(&graph, &marks, options, &owners, &record, NOW);

@@ -91,6 +91,7 @@ pub fn run(args: &Apply, common: &Common) -> u8 {
             dry_run: args.dry_run,
             output: None,
             asks,
+            must_match: false,
             detailed_exitcode: false,
         })
     })

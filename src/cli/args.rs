@@ -1,8 +1,12 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
 use crate::storage::location::Secret;
+mod ls;
+mod removing;
 mod undo;
 
+pub use ls::{List, Sort};
+pub use removing::Remove;
 pub use undo::{Restore, Waiting, What};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -35,6 +39,11 @@ pub enum Command {
     /// `regsweep garbage-collect --offline config.yml`.
     #[command(visible_alias = "gc")]
     GarbageCollect(GarbageCollect),
+    /// Removes what is named: tags, manifests, repositories
+    ///
+    /// A manifest goes with its last tag, and with it the children of an index and what is about it (signatures, SBOMs),
+    /// as far as nothing else needs them. Content stays until `garbage-collect`, or goes with --gc.
+    Rm(Remove),
     /// Shows, or with -o saves, what garbage-collect would remove
     Plan(Plan),
     /// Checks a saved plan and prints what it would do, without touching the storage
@@ -43,6 +52,10 @@ pub enum Command {
     ///
     /// The options that decide are the plan's. What is no longer as the plan saw it, and what is needed now, stays.
     Apply(Apply),
+    /// Lists what is there: all repositories, the tags of one, the tree of one image
+    ///
+    /// It reads only, and of one repository only that. The registry is named with -R, or by the environment.
+    Ls(List),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something
@@ -125,6 +138,9 @@ pub struct GarbageCollect {
     /// What bounds the run.
     #[command(flatten)]
     pub bounds: Bounds,
+    /// What of the registry.
+    #[command(flatten)]
+    pub scope: Scope,
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
@@ -139,6 +155,9 @@ pub struct Plan {
     /// End with 5 if there is something to delete
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// What of the registry.
+    #[command(flatten)]
+    pub scope: Scope,
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
@@ -176,12 +195,20 @@ pub struct Apply {
     pub bounds: Bounds,
 }
 
-/// Options that change what goes.
+/// What of the registry a collection is about.
 #[derive(Debug, Args)]
-pub struct Deciding {
+pub struct Scope {
     /// Remove manifests that no tag needs
     #[arg(short = 'm', long)]
     pub delete_untagged: bool,
+    /// Only these repositories lose something: a glob, or re: and a regular expression; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub repository: Vec<crate::collect::pattern::Pattern>,
+}
+
+/// Options that change what goes.
+#[derive(Debug, Args)]
+pub struct Deciding {
     /// The registry is stopped or read-only, and stays so until regsweep ends
     #[arg(long)]
     pub offline: bool,
@@ -214,9 +241,6 @@ pub struct Deciding {
     /// Keep these digests and images, one a line, whatever the storage says; `-` reads stdin
     #[arg(long, value_name = "FILE|-")]
     pub keep_from: Vec<PathBuf>,
-    /// Only these repositories lose something: a glob, or re: and a regular expression; repeatable
-    #[arg(long, value_name = "PATTERN")]
-    pub repository: Vec<crate::collect::pattern::Pattern>,
     /// What the registry remembers blobs in, where its configuration does not say: none, inmemory, or
     /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss:// with TLS)
     #[arg(long, value_name = "CACHE", value_parser = secret)]
@@ -298,7 +322,7 @@ mod tests {
         ] {
             let cli = Cli::try_parse_from(format!("regsweep {line}").split(' '));
             let Ok(Cli { command: Command::GarbageCollect(gc), common }) = cli else { unreachable!("{line}: {cli:?}") };
-            assert!(gc.dry_run && gc.deciding.delete_untagged && common.quiet, "{line}");
+            assert!(gc.dry_run && gc.scope.delete_untagged && common.quiet, "{line}");
             assert_eq!(gc.operand.as_deref(), Some("config.yml"));
         }
     }

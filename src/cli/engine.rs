@@ -3,6 +3,7 @@
 use super::apply::Applied;
 use super::args::{Colour, Common, Format};
 use super::{advice, ask, exit, json, machine, plan_file, progress, settings, signals, telling, verbose, words};
+use crate::collect::named::Unmatched;
 use crate::collect::options::Options;
 use crate::collect::report::Report;
 use crate::collect::sealed::Named;
@@ -41,6 +42,8 @@ pub struct Job {
     pub output: Option<PathBuf>,
     /// Whether somebody is asked before anything goes.
     pub asks: bool,
+    /// Whether it is an error that something was named and is not there.
+    pub must_match: bool,
     /// Whether something to delete is told by the exit code.
     pub detailed_exitcode: bool,
 }
@@ -175,6 +178,9 @@ async fn look_and_act(
     let display = progress::Display::choose(common.no_progress || common.quiet);
     let observer = progress::Progress::new(display, common.verbose);
     let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
+    if job.must_match && !survey.unmatched.is_empty() {
+        return Err(not_there(&survey.unmatched));
+    }
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
     telling::describe(&mut report, job, order, &survey);
     let keeps = survey.store_keeps.clone();
@@ -204,6 +210,20 @@ async fn look_and_act(
     report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
     report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
     Ok(report)
+}
+
+/// So many names are told that name nothing.
+const UNMATCHED_TOLD: usize = 5;
+
+fn not_there(unmatched: &[Unmatched]) -> Error {
+    let told = unmatched.iter().take(UNMATCHED_TOLD).map(|one| format!("{}: {}", one.image, one.why));
+    let mut told: Vec<String> = told.collect();
+    if let Some(more) = unmatched.len().checked_sub(UNMATCHED_TOLD + 1) {
+        told.push(format!("and {} more", more + 1));
+    }
+    Error::new(ErrorKind::NotFound, "find what is to be removed")
+        .because(format!("{}; nothing was deleted", told.join("; ")))
+        .next("see what there is (`regsweep ls`), or add --ignore-missing if that is as it should be")
 }
 
 /// Asks, deletes, and accounts.

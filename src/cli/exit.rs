@@ -26,10 +26,12 @@ pub fn of_error(kind: ErrorKind) -> u8 {
         ErrorKind::Usage | ErrorKind::Configuration => USAGE,
         ErrorKind::Interrupted => INTERRUPTED,
         ErrorKind::Refused => REFUSED,
-        ErrorKind::Permission
+        ErrorKind::NotFound
+        | ErrorKind::Permission
         | ErrorKind::Credentials
         | ErrorKind::Unreachable
         | ErrorKind::Untrustworthy
+        | ErrorKind::NotThere
         | ErrorKind::Io
         | ErrorKind::Bug => FAILED,
     }

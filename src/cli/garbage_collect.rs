@@ -10,7 +10,8 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
     engine::run("garbage-collect", common, || {
         let asks = !args.yes && !args.dry_run && args.deciding.output.is_none() && ask::is_possible();
         let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
-        let options = settings::options(&args.deciding, &registry.descriptor_cache, asks)?;
+        let options =
+            settings::within(&args.scope, settings::options(&args.deciding, &registry.descriptor_cache, asks)?);
         Ok(Job {
             command: "garbage-collect",
             keeps_state: settings::keeps_state(&args.bounds, &options)?,
@@ -22,6 +23,7 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
             dry_run: args.dry_run,
             output: args.deciding.output.clone(),
             asks,
+            must_match: false,
             detailed_exitcode: false,
         })
     })

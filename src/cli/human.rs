@@ -176,8 +176,13 @@ fn kept(text: &mut String, report: &Report) {
     let pending = &report.pending;
     if pending.blobs.count > 0 {
         let when = minute(pending.first_due.as_deref()).unwrap_or_default();
+        let undo = if report.dry_run || report.deleted.is_zero() {
+            "`regsweep restore` brings images back".to_owned()
+        } else {
+            format!("`regsweep restore --run {}` undoes this one", report.run)
+        };
         lines.push(format!(
-            "{} ({}) that nothing needs any more wait, in case a push that began before still needs them: the first can go after {when}, with the next run; until then `regsweep restore` brings images back",
+            "{} ({}) that nothing needs any more wait, in case a push that began before still needs them: the first can go after {when}, with the next run; until then {undo}",
             number(pending.blobs.count, "blob"),
             size(pending.blobs.bytes)
         ));

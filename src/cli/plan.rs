@@ -12,7 +12,10 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
         let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
         Ok(Job {
             command: "plan",
-            options: settings::options(&args.deciding, &registry.descriptor_cache, false)?,
+            options: settings::within(
+                &args.scope,
+                settings::options(&args.deciding, &registry.descriptor_cache, false)?,
+            ),
             registry,
             bounds: Bounds::default(),
             keeps_state: false,
@@ -21,6 +24,7 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
             dry_run: true,
             output: args.deciding.output.clone(),
             asks: false,
+            must_match: false,
             detailed_exitcode: args.detailed_exitcode,
         })
     })

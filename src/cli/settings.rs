@@ -1,6 +1,6 @@
 //! What was typed, resolved: environment and files are read here, once.
 
-use super::args::{self, AsideWhen, Common, Deciding};
+use super::args::{self, AsideWhen, Common, Deciding, Scope};
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
 use crate::collect::sealed::Named;
@@ -93,7 +93,7 @@ pub fn options(deciding: &Deciding, cache: &DescriptorCache, asked: bool) -> Res
     }
     Ok(Options {
         mode,
-        delete_untagged: deciding.delete_untagged,
+        delete_untagged: false,
         min_age: deciding.min_age.unwrap_or(mode.default_min_age()),
         defer: deciding.defer.unwrap_or(mode.default_defer(remembers(cache))),
         settle: deciding.settle.unwrap_or(mode.default_settle()),
@@ -104,11 +104,19 @@ pub fn options(deciding: &Deciding, cache: &DescriptorCache, asked: bool) -> Res
         },
         max_scan_age: deciding.max_scan_age,
         uploads_older_than: deciding.uploads_older_than.0,
-        repositories: deciding.repository.clone(),
+        repositories: Vec::new(),
         keep_from,
         max_delete_percent: deciding.max_delete_percent.or(if asked { None } else { Some(UNASKED_PERCENT) }),
         allow: deciding.allow.clone(),
+        images: Vec::new(),
+        collects: true,
     })
+}
+
+/// The same, of a part of the registry.
+#[must_use]
+pub fn within(scope: &Scope, options: Options) -> Options {
+    Options { delete_untagged: scope.delete_untagged, repositories: scope.repository.clone(), ..options }
 }
 
 /// Whether the registry may go on claiming what is gone, and cannot be told.

@@ -102,5 +102,7 @@ fn keeping() -> Options {
         keep_from: Vec::new(),
         max_delete_percent: None,
         allow: Vec::new(),
+        images: Vec::new(),
+        collects: true,
     }
 }

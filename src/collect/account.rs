@@ -34,7 +34,8 @@ impl Report {
         report.kept.broken_tags.bytes = scan.blobs.broken_tags.bytes;
         report.kept.broken_tags.count = scan.problems.count(ProblemCode::BrokenTag);
         for (at, repository) in scan.inventory.repositories.iter().enumerate() {
-            report.kept.damaged_repositories += u64::from(roots::is_damaged(repository, &scan.graph));
+            report.kept.damaged_repositories +=
+                u64::from(roots::is_damaged(at, repository, &scan.graph, &scan.dismissed));
             let needed = repository.revisions.iter().filter(|link| {
                 names(link).any(|digest| {
                     let reason = scan.marks.in_repository(at, scan.graph.id(digest));

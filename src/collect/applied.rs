@@ -6,13 +6,14 @@
 
 use super::blobs::{BlobSurvey, Tally};
 use super::decide::DeleteReason;
+use super::dismissed::Dismissed;
 use super::entry::Evidence;
 use super::graph::Graph;
 use super::inventory::Inventory;
-use super::mark::{Marks, mark};
+use super::mark::{Marks, mark_without};
 use super::options::Options;
 use super::plan::{Deletion, Plan, Stage, plan_pointers};
-use super::roots::{Reason, Root};
+use super::roots::{Reason, Root, roots};
 use super::sealed::Line;
 use crate::layout::{self, StorageKey};
 use crate::model::Timestamp;
@@ -120,8 +121,8 @@ impl Limited {
 #[must_use]
 pub fn limit_pointers(
     limit: &Limit,
-    (inventory, graph): (&Inventory, &mut Graph),
-    mut roots: Vec<Root>,
+    (inventory, graph, dismissed): (&Inventory, &mut Graph, &mut Dismissed),
+    mut known: Vec<Root>,
     deletions: Vec<Deletion>,
     options: &Options,
     now: Timestamp,
@@ -136,11 +137,18 @@ pub fn limit_pointers(
                 staying.push(Root { repository, digest: digest.clone(), reason: Reason::PointerStays });
             }
         }
+        if let (Stage::Tag, Some((at, _)), StorageKey::TagCurrent { tag, .. }) =
+            (deletion.stage, &deletion.repository, StorageKey::parse(&deletion.key))
+        {
+            dismissed.spare_tag(*at, tag);
+        }
     }
     drop(deletions);
-    roots.extend(staying.iter().cloned());
-    let marks = mark(inventory, graph, &roots);
-    let mut deletions = plan_pointers(inventory, graph, &marks, options, now);
+    known.extend(staying.iter().cloned());
+    // A tag that stays is a root by itself again.
+    known.extend(roots(inventory, graph, options, dismissed, now));
+    let marks = mark_without(inventory, graph, &known, dismissed);
+    let mut deletions = plan_pointers(inventory, graph, &marks, options, dismissed, now);
     let partly: HashSet<String> = deletions.iter().filter(|it| !limit.allows(it)).filter_map(upload_of).collect();
     // Half an upload that was taken up again is worth nothing to whoever took it up.
     deletions.retain(|it| limit.allows(it) && upload_of(it).is_none_or(|upload| !partly.contains(&upload)));

@@ -218,6 +218,12 @@ impl<'a> BlobJudge<'a> {
             }
             Decision::Keep(reason) => self.keep(reason, entry),
             Decision::Delete(reason) => match self.waits_since(&digest, entry) {
+                // It begins to wait, or goes on: when a collection comes, its time may be over.
+                Wait::Over if !self.options.collects => {
+                    let recorded = self.record.get(&digest).map(|recorded| recorded.since.min(self.now));
+                    let since = recorded.filter(|_| self.owners.get(&digest).is_none());
+                    self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
+                }
                 Wait::Over => {
                     let deletion = deletion(entry, digest, reason);
                     if self.limit.is_none_or(|limit| limit.allows(&deletion)) {
@@ -287,6 +293,7 @@ fn deletion(entry: &Entry<'_>, digest: Digest, reason: DeleteReason) -> Deletion
         repository: None,
         evidence: entry.evidence(),
         reason,
+        rule: None,
         level: 0,
     }
 }

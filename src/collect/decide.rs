@@ -21,16 +21,22 @@ pub enum DeleteReason {
     StaleUpload,
     /// Content that nothing needs and no pointer names.
     UnreferencedBlob,
+    /// The user named it, or what it belongs to.
+    Named,
+    /// A rule of retention lets it go, or what it belongs to.
+    Retention,
 }
 
 impl DeleteReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::StaleTagHistory,
         Self::UntaggedManifest,
         Self::UnneededLayerLink,
         Self::StaleUpload,
         Self::UnreferencedBlob,
+        Self::Named,
+        Self::Retention,
     ];
 
     /// Whether something of this stage can go for this reason.
@@ -42,6 +48,7 @@ impl DeleteReason {
             Self::UnneededLayerLink => stage == Stage::LayerLink,
             Self::StaleUpload => stage == Stage::Upload,
             Self::UnreferencedBlob => stage == Stage::Blob,
+            Self::Named | Self::Retention => stage.is_pointer(),
         }
     }
 
@@ -54,6 +61,8 @@ impl DeleteReason {
             Self::UnneededLayerLink => "unneeded_layer_link",
             Self::StaleUpload => "stale_upload",
             Self::UnreferencedBlob => "unreferenced_blob",
+            Self::Named => "named",
+            Self::Retention => "retention",
         }
     }
 }

@@ -51,8 +51,20 @@ impl Entry<'_> {
 /// Whether `etag` is the MD5 of the text of `digest`.
 #[must_use]
 pub fn is_etag_of_link(etag: &str, digest: &Digest) -> bool {
-    let etag = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"');
-    etag.len() == 32 && etag.eq_ignore_ascii_case(&hex(&md5::Md5::digest(digest.to_string())))
+    let etag = bare_etag(etag);
+    etag.len() == 32 && etag.eq_ignore_ascii_case(&etag_of_link(digest))
+}
+
+/// What the `ETag` of a link to `digest` is, where `ETag`s are the MD5 of the content.
+#[must_use]
+pub fn etag_of_link(digest: &Digest) -> String {
+    hex(&md5::Md5::digest(digest.to_string()))
+}
+
+/// An `ETag` without what stands around it.
+#[must_use]
+pub fn bare_etag(etag: &str) -> &str {
+    etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
 }
 
 #[cfg(test)]

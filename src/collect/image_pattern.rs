@@ -27,6 +27,44 @@ impl ImagePattern {
         self.repository.matches(repository)
     }
 
+    /// Its repositories.
+    #[must_use]
+    pub fn repository(&self) -> &Pattern {
+        &self.repository
+    }
+
+    /// The pattern of its tags, if it means tags.
+    #[must_use]
+    pub fn tag(&self) -> Option<&Pattern> {
+        match &self.what {
+            What::Tag(pattern) => Some(pattern),
+            What::Everything | What::Digest(_) => None,
+        }
+    }
+
+    /// Whether it means everything there is, whatever the registry: all of every repository, or of every one at some
+    /// depth.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        let all = match &self.what {
+            What::Everything => true,
+            What::Tag(pattern) => pattern.matches_all(&["zq7", "0.x-qz", "Wj_4"]),
+            What::Digest(_) => false,
+        };
+        all && [["zq7", "0xqz", "wj-4"], ["zq7/qz", "0xqz/7.q", "wj-4/zz"], ["zq7/qz/j", "0xqz/7.q/0", "wj-4/zz/x"]]
+            .iter()
+            .any(|names| self.repository.matches_all(names))
+    }
+
+    /// The digest it means, if it means one.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.what {
+            What::Digest(digest) => Some(digest),
+            What::Everything | What::Tag(_) => None,
+        }
+    }
+
     /// Whether it means all of its repositories.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -116,6 +154,17 @@ mod tests {
         let pattern = image(&format!("team/**@{digest}"));
         assert!(pattern.is_of("team/a/b") && pattern.names_digest(&digest) && !pattern.names_digest(&other));
         assert!(!pattern.names_tag("v1"));
+    }
+
+    #[test]
+    fn what_means_everything_is_told_from_what_means_much() {
+        for text in ["*", "**", "re:.*", "re:.", "re:^.+$", "re:", "*/*", "**/*", "**:*", "*:**", "re:.*:re:.*", "?*"] {
+            assert!(image(text).is_everything(), "{text}");
+        }
+        let digest = Digest::of(b"x");
+        for text in ["a*", "ci/**", "**/tmp", "re:tmp", "**:v*", "*:latest", "app:*", &format!("**@{digest}")] {
+            assert!(!image(text).is_everything(), "{text}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum Content {
 }
 
 /// A link with a digest in its key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// The digest in its key.
     pub digest: Digest,
@@ -64,7 +64,7 @@ impl Target {
 }
 
 /// What a tag names now.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Current {
     /// What it names.
     pub target: Target,
@@ -73,7 +73,7 @@ pub struct Current {
 }
 
 /// A tag's directory. It is a tag only if there is a current link.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TagEntry {
     /// What it names now.
     pub current: Option<Current>,
@@ -150,6 +150,12 @@ impl Repository {
             suspects: Vec::new(),
             damaged: false,
         }
+    }
+
+    /// Whether it links a manifest. Its links are sorted by digest once a listing has ended.
+    #[must_use]
+    pub fn links_manifest(&self, digest: &Digest) -> bool {
+        self.revisions.binary_search_by(|link| link.digest.cmp(digest)).is_ok()
     }
 
     /// Tags that name something now.

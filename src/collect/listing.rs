@@ -1,6 +1,6 @@
 //! From a listing to an inventory: entry by entry, in any order.
 
-use super::entry::{Entry, is_etag_of_link};
+use super::entry::{Entry, bare_etag, etag_of_link, is_etag_of_link};
 use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
 use super::problem::ProblemCode;
 use crate::layout::{self, SHA256_LINK_SIZE, StorageKey};
@@ -157,9 +157,10 @@ impl Builder {
             assume(&mut repository.revisions, reads_revisions);
             assume(&mut repository.layers, etags_prove);
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
+            let mut revisions = ByEtag { revisions: &repository.revisions, found: None };
             for entry in repository.tags.values_mut() {
                 entry.history.sort_by(|a, b| a.digest.cmp(&b.digest));
-                resolve(entry, &repository.revisions, etags_prove);
+                resolve(entry, &mut revisions, etags_prove);
             }
             for upload in repository.uploads.values_mut() {
                 upload.files.sort_by(|a, b| a.0.cmp(&b.0));
@@ -181,12 +182,27 @@ fn assume(links: &mut [Link], reads: bool) {
     }
 }
 
+/// The manifests of a repository by the `ETag` of a link to them: worked out once, and only where a tag's history does
+/// not have what it names. A hundred thousand tags without history must not be compared with as many manifests each.
+struct ByEtag<'a> {
+    revisions: &'a [Link],
+    found: Option<HashMap<String, &'a Digest>>,
+}
+
+impl<'a> ByEtag<'a> {
+    fn find(&mut self, etag: &str) -> Option<&'a Digest> {
+        let by_etag = |link: &'a Link| (etag_of_link(&link.digest), &link.digest);
+        let found = self.found.get_or_insert_with(|| self.revisions.iter().map(by_etag).collect());
+        found.get(&bare_etag(etag).to_ascii_lowercase()).copied()
+    }
+}
+
 /// Finds what a tag names by its `ETag`, among what it has named first.
-fn resolve(entry: &mut TagEntry, revisions: &[Link], etags_prove: bool) {
+fn resolve(entry: &mut TagEntry, revisions: &mut ByEtag<'_>, etags_prove: bool) {
     let Some(current) = &mut entry.current else { return };
     let Some(etag) = current.evidence.etag.as_deref().filter(|_| etags_prove) else { return };
-    let mut candidates = entry.history.iter().chain(revisions).map(|link| &link.digest);
-    if let Some(digest) = candidates.find(|digest| is_etag_of_link(etag, digest)) {
+    let named = entry.history.iter().map(|link| &link.digest).find(|digest| is_etag_of_link(etag, digest));
+    if let Some(digest) = named.or_else(|| revisions.find(etag)) {
         current.target = Target::Digest(digest.clone());
     }
 }
@@ -282,6 +298,36 @@ mod tests {
         tally.add(u64::MAX);
         tally.add(2);
         assert_eq!(tally, Tally { count: 2, bytes: u64::MAX });
+    }
+
+    #[test]
+    fn tag_without_history_is_found_among_the_manifests() {
+        let tag = |number: u32| Tag::new(&format!("v{number}")).unwrap();
+        let mut entries = Vec::new();
+        for number in 0..3 {
+            entries.push(link(layout::revision_link(&name(), &digest(number)), &digest(number)));
+            let (key, size, etag) = link(layout::tag_current(&name(), &tag(number)), &digest(number));
+            entries.push((key, size, etag.map(|etag| format!("\"{}\"", etag.to_uppercase()))));
+        }
+        entries.push(link(layout::tag_history(&name(), &tag(1), &digest(7)), &digest(7)));
+        let found = inventory(S3, &entries);
+        for number in 0..3 {
+            let current = found.repositories[0].tags[&tag(number)].current.as_ref().unwrap();
+            assert_eq!(current.target, Target::Digest(digest(number)));
+        }
+    }
+
+    /// Compared one with the other, these would take minutes.
+    #[test]
+    fn many_tags_without_history_are_found() {
+        const TAGS: u32 = 20_000;
+        let mut entries = Vec::new();
+        for number in 0..TAGS {
+            let tag = Tag::new(&format!("v{number}")).unwrap();
+            entries.push(link(layout::revision_link(&name(), &digest(number)), &digest(number)));
+            entries.push(link(layout::tag_current(&name(), &tag), &digest(number)));
+        }
+        assert_eq!(to_read(&inventory(S3, &entries)), 0);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //!
 //! The result is a least fixed point, so it depends neither on the order of repositories nor on that of the listing.
 
+use super::dismissed::Dismissed;
 use super::graph::{Graph, Id, Node};
 use super::inventory::{Inventory, Repository};
-use super::roots::{Reason, Root, names};
+use super::roots::{Reason, Root, every_name, names};
 use crate::model::Digest;
 use std::collections::{HashMap, HashSet};
 
@@ -40,11 +41,17 @@ impl Marks {
 /// mere blob for one repository and a manifest with children for another, and is followed in both.
 #[must_use]
 pub fn mark(inventory: &Inventory, graph: &mut Graph, roots: &[Root]) -> Marks {
+    mark_without(inventory, graph, roots, &Dismissed::default())
+}
+
+/// The same, where something is dismissed: what was meant itself is not kept by what it is about.
+#[must_use]
+pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &[Root], dismissed: &Dismissed) -> Marks {
     // A root may be something that no manifest names: the link of a blob that was just pushed.
     for root in roots {
         graph.intern(&root.digest);
     }
-    let mut marker = Marker::new(inventory, graph);
+    let mut marker = Marker::new(inventory, graph, dismissed);
     for reason in Reason::ALL {
         marker.reason = reason;
         for root in roots.iter().filter(|root| root.reason == reason) {
@@ -58,7 +65,9 @@ pub fn mark(inventory: &Inventory, graph: &mut Graph, roots: &[Root]) -> Marks {
 }
 
 struct Marker<'a> {
+    inventory: &'a Inventory,
     graph: &'a Graph,
+    dismissed: &'a Dismissed,
     marks: Marks,
     /// What is about a digest, in each repository.
     referrers: HashMap<(usize, Id), Vec<Id>>,
@@ -72,13 +81,15 @@ struct Marker<'a> {
 }
 
 impl<'a> Marker<'a> {
-    fn new(inventory: &'a Inventory, graph: &'a Graph) -> Self {
+    fn new(inventory: &'a Inventory, graph: &'a Graph, dismissed: &'a Dismissed) -> Self {
         let marks = Marks {
             by_repository: vec![HashMap::new(); inventory.repositories.len()],
             overall: vec![None; graph.len()],
         };
         let mut marker = Self {
+            inventory,
             graph,
+            dismissed,
             marks,
             referrers: HashMap::new(),
             carriers: HashMap::new(),
@@ -96,7 +107,9 @@ impl<'a> Marker<'a> {
         for link in &repository.revisions {
             for id in names(link).filter_map(|digest| self.graph.id(digest)) {
                 push_once(self.carriers.entry(id).or_default(), at);
-                if let Node::Manifest { subject: Some(subject), .. } = self.graph.node(id) {
+                if let Node::Manifest { subject: Some(subject), .. } = self.graph.node(id)
+                    && !self.dismissed.is_meant(at, link)
+                {
                     self.referrers.entry((at, *subject)).or_default().push(id);
                     for alias in self.graph.aliases(*subject) {
                         self.referrers.entry((at, *alias)).or_default().push(id);
@@ -163,6 +176,7 @@ impl<'a> Marker<'a> {
             }
             self.marks.by_repository[at].insert(id, self.reason);
             self.mark_overall(id);
+            self.need_all_beside(at, id);
             let expanded = match self.graph.node(id) {
                 Node::Manifest { references, .. } => &references[..],
                 Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
@@ -178,6 +192,17 @@ impl<'a> Marker<'a> {
             self.work.extend(names.map(|subject| (at, subject)));
             self.need_of_others(at, id);
         }
+    }
+
+    /// A manifest that cannot tell what it needs may need anything that its repository can serve. One that was dismissed
+    /// does not make its repository damaged by being there, only by being needed after all.
+    fn need_all_beside(&mut self, at: usize, id: Id) {
+        let is_linked = || self.carriers.get(&id).is_some_and(|carriers| carriers.binary_search(&at).is_ok());
+        if self.dismissed.is_empty() || !matches!(self.graph.node(id), Node::Unreadable(_)) || !is_linked() {
+            return;
+        }
+        let all = every_name(&self.inventory.repositories[at]).filter_map(|digest| self.graph.id(digest));
+        self.work.extend(all.map(|id| (at, id)));
     }
 
     /// A repository may need what only other repositories link: an index whose child is a manifest elsewhere, a reference

@@ -1,5 +1,6 @@
 //! What the user decided: everything that can change a decision, and nothing else.
 
+use super::image_pattern::ImagePattern;
 use super::keep_from::KeepFrom;
 use super::pattern::Pattern;
 use super::refusal::Allowed;
@@ -113,6 +114,9 @@ impl Aside {
     }
 }
 
+/// So long at least what was removed by name, and nothing else, can be brought back.
+const SHORTEST_UNDO: Duration = Duration::from_hours(24);
+
 /// Everything that decides.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -140,6 +144,10 @@ pub struct Options {
     pub max_delete_percent: Option<u8>,
     /// The refusals that the user takes upon himself.
     pub allow: Vec<Allowed>,
+    /// `rm`: what the user names, to go although pointers name it.
+    pub images: Vec<ImagePattern>,
+    /// Whether what nothing needs goes as well. Without it only what is dismissed goes, and content begins to wait.
+    pub collects: bool,
 }
 
 impl Options {
@@ -147,6 +155,13 @@ impl Options {
     #[must_use]
     pub fn wait(&self) -> Duration {
         if self.defer.is_zero() { Duration::ZERO } else { self.defer.max(self.settle) }
+    }
+
+    /// How long what a run took away can be brought back. A tag whose manifest stays waits for nothing: where content is
+    /// left alone, it is brought back for a day all the same.
+    #[must_use]
+    pub fn undo(&self) -> Duration {
+        if self.collects { self.wait() } else { self.wait().max(SHORTEST_UNDO) }
     }
 
     /// Whether a repository may lose something.

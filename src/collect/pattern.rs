@@ -23,6 +23,27 @@ enum Matcher {
 pub struct NotAPattern(pub(super) String);
 
 impl Pattern {
+    /// The name itself, where the pattern is one: a glob without anything to fill in.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        match &self.matcher {
+            Matcher::Glob(_) if !self.text.contains(['*', '?', '[', ']', '{', '}', '\\']) => Some(&self.text),
+            Matcher::Glob(_) | Matcher::Regex(_) => None,
+        }
+    }
+
+    /// The directory that all that a glob matches is in, without a slash at its end; `None` where that may be anywhere.
+    #[must_use]
+    pub fn directory(&self) -> Option<&str> {
+        match &self.matcher {
+            Matcher::Glob(_) => {
+                let literal = self.text.split(['*', '?', '[', ']', '{', '}', '\\']).next().unwrap_or_default();
+                literal.rsplit_once('/').map(|(directory, _)| directory).filter(|directory| !directory.is_empty())
+            }
+            Matcher::Regex(_) => None,
+        }
+    }
+
     /// Whether the pattern matches.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -30,6 +51,20 @@ impl Pattern {
             Matcher::Glob(glob) => glob.is_match(name),
             Matcher::Regex(regex) => regex.is_match(name),
         }
+    }
+}
+
+impl Pattern {
+    /// The pattern as it was typed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches all of these.
+    #[must_use]
+    pub(super) fn matches_all(&self, names: &[&str]) -> bool {
+        names.iter().all(|name| self.matches(name))
     }
 }
 
@@ -79,6 +114,21 @@ mod tests {
         assert!(matches("re:^team-[a-z]+/tmp", "team-x/tmp/y"));
         assert!(matches("re:tmp", "a/tmpfiles"));
         assert!(!matches("re:^tmp$", "a/tmp"));
+    }
+
+    #[test]
+    fn names_and_directories_are_seen_in_globs_only() {
+        let parts = |text: &str| {
+            let pattern: Pattern = text.parse().unwrap();
+            (pattern.literal().map(str::to_owned), pattern.directory().map(str::to_owned))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(parts("app"), (some("app"), None));
+        assert_eq!(parts("team/app"), (some("team/app"), some("team")));
+        assert_eq!(parts("team/x/ap?"), (None, some("team/x")));
+        assert_eq!(parts("team*/x"), (None, None));
+        assert_eq!(parts("{a,b}/x"), (None, None));
+        assert_eq!(parts("re:^team/app$"), (None, None));
     }
 
     #[test]

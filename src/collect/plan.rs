@@ -1,16 +1,18 @@
 //! The plan: what goes, in which order, why, and on what evidence. A value; nothing here can delete.
 
-use super::decide::{self, Decision, DeleteReason};
+use super::decide::{self, Decision, DeleteReason, KeepReason};
+use super::dismissed::{Dismissed, Why};
 use super::entry::Evidence;
-use super::graph::{Graph, Id, Node};
-use super::inventory::{Inventory, Repository};
+use super::graph::Graph;
+use super::inventory::{Inventory, Repository, TagEntry};
+use super::levels::set_levels;
 use super::mark::Marks;
 use super::options::Options;
 use super::roots::{Reason, names};
 use crate::layout;
-use crate::model::{Digest, RepositoryName, Timestamp};
+use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The stages of a run, in order: pointers go before what they point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -74,6 +76,8 @@ pub struct Deletion {
     pub evidence: Evidence,
     /// Why it goes.
     pub reason: DeleteReason,
+    /// The rule that let it go, in words.
+    pub rule: Option<Arc<str>>,
     /// Parents before children: a deletion begins when all of lower levels of its stage have ended.
     pub level: u32,
 }
@@ -120,11 +124,12 @@ pub fn plan_pointers(
     graph: &Graph,
     marks: &Marks,
     options: &Options,
+    dismissed: &Dismissed,
     now: Timestamp,
 ) -> Vec<Deletion> {
-    let mut planner = Planner { graph, marks, options, now, deletions: Vec::new() };
+    let mut planner = Planner { graph, marks, options, dismissed, now, deletions: Vec::new() };
     for (at, repository) in inventory.repositories.iter().enumerate() {
-        planner.history(at, repository);
+        planner.tags(at, repository);
         planner.links(at, repository);
         planner.uploads(at, repository);
     }
@@ -137,8 +142,18 @@ struct Planner<'a> {
     graph: &'a Graph,
     marks: &'a Marks,
     options: &'a Options,
+    dismissed: &'a Dismissed,
     now: Timestamp,
     deletions: Vec<Deletion>,
+}
+
+/// One pointer, and what it names.
+struct Pointer<'a> {
+    stage: Stage,
+    key: String,
+    digest: Option<&'a Digest>,
+    alias: Option<&'a Digest>,
+    evidence: &'a Evidence,
 }
 
 impl Planner<'_> {
@@ -146,15 +161,52 @@ impl Planner<'_> {
         self.marks.in_repository(at, self.graph.id(digest))
     }
 
-    fn history(&mut self, at: usize, repository: &Repository) {
+    fn tags(&mut self, at: usize, repository: &Repository) {
         for (tag, entry) in &repository.tags {
-            let current = entry.current.as_ref().and_then(|current| current.target.digest());
-            for link in &entry.history {
-                let decision =
-                    decide::history(self.needed(at, &link.digest), current == Some(&link.digest), &link.evidence);
-                let key = || layout::tag_history(&repository.name, tag, &link.digest);
-                self.plan(Stage::TagHistory, decision, (at, repository), key, &link.digest, None, &link.evidence);
+            match self.dismissed.tag(at, tag, entry) {
+                Some(why) => self.dismissed_tag(at, repository, (tag, entry), &why.clone()),
+                None => self.history(at, repository, (tag, entry)),
             }
+        }
+    }
+
+    /// A tag goes with all of its history, whatever that names: a tag of which anything is left would still be listed.
+    fn dismissed_tag(&mut self, at: usize, repository: &Repository, (tag, entry): (&Tag, &TagEntry), why: &Why) {
+        let name = &repository.name;
+        let current = entry.current.iter().map(|current| Pointer {
+            stage: Stage::Tag,
+            key: layout::tag_current(name, tag),
+            digest: current.target.digest(),
+            alias: None,
+            evidence: &current.evidence,
+        });
+        let history = entry.history.iter().map(|link| Pointer {
+            stage: Stage::TagHistory,
+            key: layout::tag_history(name, tag, &link.digest),
+            digest: Some(&link.digest),
+            alias: None,
+            evidence: &link.evidence,
+        });
+        for pointer in current.chain(history) {
+            let decision = decide::link(None, pointer.evidence, why.reason);
+            self.plan(decision, Some(why), (at, repository), pointer);
+        }
+    }
+
+    fn history(&mut self, at: usize, repository: &Repository, (tag, entry): (&Tag, &TagEntry)) {
+        let current = entry.current.as_ref().and_then(|current| current.target.digest());
+        for link in &entry.history {
+            let decision =
+                decide::history(self.needed(at, &link.digest), current == Some(&link.digest), &link.evidence);
+            let pointer = Pointer {
+                stage: Stage::TagHistory,
+                key: layout::tag_history(&repository.name, tag, &link.digest),
+                digest: Some(&link.digest),
+                alias: None,
+                evidence: &link.evidence,
+            };
+            let why = self.dismissed.manifest(at, &link.digest);
+            self.plan(decision, why, (at, repository), pointer);
         }
     }
 
@@ -162,46 +214,67 @@ impl Planner<'_> {
         for link in &repository.revisions {
             let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
             let decision = decide::link(needed, &link.evidence, DeleteReason::UntaggedManifest);
-            let key = || layout::revision_link(&repository.name, &link.digest);
-            self.plan(Stage::Revision, decision, (at, repository), key, &link.digest, link.alias(), &link.evidence);
+            let pointer = Pointer {
+                stage: Stage::Revision,
+                key: layout::revision_link(&repository.name, &link.digest),
+                digest: Some(&link.digest),
+                alias: link.alias(),
+                evidence: &link.evidence,
+            };
+            self.plan(decision, self.dismissed.revision(at, link), (at, repository), pointer);
         }
         for link in &repository.signatures {
             let decision =
                 decide::link(self.needed(at, &link.revision), &link.evidence, DeleteReason::UntaggedManifest);
-            let key = || layout::signature_link(&repository.name, &link.revision, &link.signature);
-            self.plan(Stage::Revision, decision, (at, repository), key, &link.signature, None, &link.evidence);
+            let pointer = Pointer {
+                stage: Stage::Revision,
+                key: layout::signature_link(&repository.name, &link.revision, &link.signature),
+                digest: Some(&link.signature),
+                alias: None,
+                evidence: &link.evidence,
+            };
+            let why = self.dismissed.manifest(at, &link.revision);
+            self.plan(decision, why, (at, repository), pointer);
         }
         for link in &repository.layers {
             let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
             let decision = decide::link(needed, &link.evidence, DeleteReason::UnneededLayerLink);
-            let key = || layout::layer_link(&repository.name, &link.digest);
-            self.plan(Stage::LayerLink, decision, (at, repository), key, &link.digest, link.alias(), &link.evidence);
+            let pointer = Pointer {
+                stage: Stage::LayerLink,
+                key: layout::layer_link(&repository.name, &link.digest),
+                digest: Some(&link.digest),
+                alias: link.alias(),
+                evidence: &link.evidence,
+            };
+            self.plan(decision, self.dismissed.layer(at, link), (at, repository), pointer);
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one place that makes a deletion of any link")]
+    /// `why`: if it was dismissed. What was not is left alone where nothing else is collected.
     fn plan(
         &mut self,
-        stage: Stage,
         decision: Decision,
+        why: Option<&Why>,
         (at, repository): (usize, &Repository),
-        key: impl FnOnce() -> String,
-        digest: &Digest,
-        alias: Option<&Digest>,
-        evidence: &Evidence,
+        pointer: Pointer<'_>,
     ) {
-        if let Decision::Delete(reason) = decision {
-            self.deletions.push(Deletion {
-                stage,
-                key: key(),
-                digest: Some(digest.clone()),
-                alias: alias.cloned(),
-                repository: Some((at, repository.name.clone())),
-                evidence: evidence.clone(),
-                reason,
-                level: 0,
-            });
-        }
+        let reason = match (decision, why) {
+            (Decision::Keep(_), _) => return,
+            (Decision::Delete(_), Some(why)) => why.reason,
+            (Decision::Delete(_), None) if !self.options.collects => return,
+            (Decision::Delete(reason), None) => reason,
+        };
+        self.deletions.push(Deletion {
+            stage: pointer.stage,
+            key: pointer.key,
+            digest: pointer.digest.cloned(),
+            alias: pointer.alias.cloned(),
+            repository: Some((at, repository.name.clone())),
+            evidence: pointer.evidence.clone(),
+            reason,
+            rule: why.and_then(|why| why.rule.clone()),
+            level: 0,
+        });
     }
 
     fn uploads(&mut self, at: usize, repository: &Repository) {
@@ -209,7 +282,10 @@ impl Planner<'_> {
         for upload in repository.uploads.values() {
             let outside = upload.files.iter().any(|(_, evidence)| evidence.outside);
             let limit = self.options.uploads_older_than;
-            let decision = decide::upload(upload.newest(), limit, self.now, in_scope, outside);
+            let mut decision = decide::upload(upload.newest(), limit, self.now, in_scope, outside);
+            if !self.options.collects && !self.dismissed.is_whole(at) {
+                decision = Decision::Keep(KeepReason::SwitchedOff);
+            }
             if let Decision::Delete(reason) = decision {
                 self.deletions.extend(upload.files.iter().map(|(key, evidence)| Deletion {
                     stage: Stage::Upload,
@@ -219,6 +295,7 @@ impl Planner<'_> {
                     repository: Some((at, repository.name.clone())),
                     evidence: evidence.clone(),
                     reason,
+                    rule: None,
                     level: 0,
                 }));
             }
@@ -226,76 +303,18 @@ impl Planner<'_> {
     }
 }
 
-/// Gives every revision that goes its level: below everything that names it and goes as well, and below the subject it
-/// is about. So if a delete fails, what is left is never a parent without its children, or an image without its
-/// signatures.
-fn set_levels(deletions: &mut [Deletion], graph: &Graph) {
-    let revisions = deletions.iter().filter(|deletion| deletion.stage == Stage::Revision);
-    let going = revisions.flat_map(|deletion| [&deletion.digest, &deletion.alias]).flatten();
-    let level = levels(going.filter_map(|digest| graph.id(digest)), graph);
-    for deletion in deletions.iter_mut().filter(|deletion| deletion.stage == Stage::Revision) {
-        let ids = [&deletion.digest, &deletion.alias].into_iter().flatten().filter_map(|digest| graph.id(digest));
-        deletion.level = ids.map(|id| level.get(&id).copied().unwrap_or(0)).max().unwrap_or(0);
-    }
-}
-
-/// The level of each of these: below everything among them that names it, and below the subject it is about.
-pub(super) fn levels(of: impl Iterator<Item = Id>, graph: &Graph) -> HashMap<Id, u32> {
-    let mut level: HashMap<Id, u32> = of.map(|id| (id, 0)).collect();
-    let mut edges: HashMap<Id, Vec<Id>> = HashMap::new();
-    let mut above: HashMap<Id, u32> = HashMap::new();
-    for id in level.keys() {
-        for (parent, child) in names_of(graph, *id) {
-            if parent != child && level.contains_key(&parent) && level.contains_key(&child) {
-                edges.entry(parent).or_default().push(child);
-                *above.entry(child).or_default() += 1;
-            }
-        }
-    }
-    let mut free: Vec<Id> = level.keys().filter(|id| !above.contains_key(id)).copied().collect();
-    while let Some(id) = free.pop() {
-        let next = level.get(&id).copied().unwrap_or(0) + 1;
-        for child in edges.remove(&id).unwrap_or_default() {
-            if let Some(current) = level.get_mut(&child) {
-                *current = next.max(*current);
-            }
-            if let Some(left) = above.get_mut(&child) {
-                *left -= 1;
-                if *left == 0 {
-                    free.push(child);
-                }
-            }
-        }
-    }
-    // What is named in a circle (only hostile bytes can claim that) never becomes free, and goes last.
-    let last = u32::try_from(level.len()).unwrap_or(u32::MAX);
-    for id in above.into_iter().filter(|(_, left)| *left > 0).map(|(id, _)| id) {
-        level.insert(id, last);
-    }
-    level
-}
-
-fn names_of(graph: &Graph, id: Id) -> Vec<(Id, Id)> {
-    let aliases = graph.aliases(id).iter().map(|alias| (id, *alias));
-    match graph.node(id) {
-        Node::Manifest { references, subject } => {
-            let down = references.iter().map(|child| (id, *child));
-            let up = subject.iter().map(|subject| (*subject, id));
-            down.chain(up).chain(aliases).collect()
-        }
-        Node::Plain | Node::Unreadable(_) | Node::Missing => aliases.collect(),
-    }
-}
-
 /// Whether a planned deletion may still go, once more is known to be needed than when it was planned.
 #[must_use]
-pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks) -> bool {
+pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks, dismissed: &Dismissed) -> bool {
     let digests = [&deletion.digest, &deletion.alias];
     let mut ids = digests.into_iter().flatten().map(|digest| graph.id(digest));
     match (deletion.stage, &deletion.repository) {
         (Stage::Upload, _) => true,
         (Stage::Blob, _) | (_, None) => ids.all(|id| marks.anywhere(id).is_none()),
-        (Stage::Tag | Stage::TagHistory | Stage::Revision | Stage::LayerLink, Some((at, _))) => {
+        // What a tag names may be needed for another reason; that the tag goes was decided.
+        (Stage::Tag, Some((at, _))) => dismissed.is_of_tag(*at, &deletion.key),
+        (Stage::TagHistory, Some((at, _))) if dismissed.is_of_tag(*at, &deletion.key) => true,
+        (Stage::TagHistory | Stage::Revision | Stage::LayerLink, Some((at, _))) => {
             ids.all(|id| marks.in_repository(*at, id).is_none())
         }
     }
@@ -304,6 +323,7 @@ pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks) -> bool {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::levels::levels;
     use super::super::scene::{self, Storage};
     use super::*;
     use crate::collect::graph::{Expectation, Fetched};
@@ -318,6 +338,7 @@ mod tests {
             repository: Some((0, name)),
             evidence: Evidence { size: 71, modified: Timestamp::from_days(1), etag: None, outside: false },
             reason: DeleteReason::UntaggedManifest,
+            rule: None,
             level: 0,
         }
     }
@@ -443,10 +464,16 @@ mod tests {
         storage.upload("a", &["data"]);
         storage.layer("b", "layer");
         let (before, plan) = storage.scan(&scene::options());
-        assert!(plan.deletions().iter().all(|deletion| still_goes(deletion, &before.graph, &before.marks)));
+        assert!(plan.deletions().iter().all(|deletion| still_goes(
+            deletion,
+            &before.graph,
+            &before.marks,
+            &before.dismissed
+        )));
         storage.tag("a", "v2", &image);
         let (scan, _) = storage.scan(&scene::options());
-        let goes = plan.deletions().iter().filter(|deletion| still_goes(deletion, &scan.graph, &scan.marks));
+        let goes =
+            plan.deletions().iter().filter(|deletion| still_goes(deletion, &scan.graph, &scan.marks, &scan.dismissed));
         let own =
             [layout::layer_link(&scene::name("b"), &layer), layout::upload(&scene::name("a"), scene::UPLOAD) + "data"];
         assert_eq!(goes.map(|deletion| deletion.key.clone()).collect::<Vec<_>>(), own);

@@ -273,6 +273,8 @@ mod tests {
             keep_from: Vec::new(),
             max_delete_percent: Some(75),
             allow: allow.iter().map(|text| text.parse().unwrap()).collect(),
+            images: Vec::new(),
+            collects: true,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::applied::Left;
 use super::blobs::{BlobSurvey, Owners, Tally};
+use super::dismissed::Dismissed;
 use super::graph::Graph;
 use super::inventory::Inventory;
 use super::mark::Marks;
@@ -303,6 +304,8 @@ pub struct Scan {
     /// Pointers that may go and stay all the same: they are not in the plan that is applied. What they need stays as well,
     /// whenever marks are made anew.
     pub staying: Vec<Root>,
+    /// What goes by decision although a pointer names it, as it looked when that was decided.
+    pub dismissed: Dismissed,
     /// Manifests whose links earlier runs, and this one, have taken away and that may still be brought back.
     pub taken: Vec<Taken>,
     /// What of the applied plan may not go now, and what may go and is not in it.

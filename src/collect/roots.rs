@@ -1,12 +1,13 @@
 //! What keeps things alive by itself, and why: the roots of each repository.
 
+use super::dismissed::Dismissed;
 use super::graph::{Graph, Node};
-use super::inventory::{Inventory, Link, Repository, Target};
+use super::inventory::{Inventory, Link, Repository, TagEntry, Target};
 use super::keep_from::KeepFrom;
 use super::options::Options;
 use super::problem::{ProblemCode, Problems};
 use crate::layout;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Tag, Timestamp};
 use std::time::Duration;
 
 /// Why something is kept. The order is that of marking: what is needed for an earlier reason is not counted for a later.
@@ -42,12 +43,25 @@ pub struct Root {
 ///
 /// The registry serves a blob only through a layer link and a manifest only through a revision link. Keeping both sets,
 /// with their closure, keeps all that can be served, whatever the damaged manifest would have said.
+///
+/// What was dismissed may be unreadable: it goes, and damages nothing.
 #[must_use]
-pub fn is_damaged(repository: &Repository, graph: &Graph) -> bool {
+pub fn is_damaged(at: usize, repository: &Repository, graph: &Graph, dismissed: &Dismissed) -> bool {
     let unreadable = |digest: &Digest| matches!(graph.node_of(digest), Node::Unreadable(_));
-    let revisions = repository.revisions.iter().flat_map(names);
-    let tagged = repository.current_tags().filter_map(|(_, current)| current.target.digest());
-    repository.damaged || revisions.chain(tagged).any(unreadable)
+    let stays = |link: &&Link| dismissed.revision(at, link).is_none();
+    let revisions = repository.revisions.iter().filter(stays).flat_map(names);
+    let stays = |(tag, entry): &(&Tag, &TagEntry)| dismissed.tag(at, tag, entry).is_none();
+    let current = repository.tags.iter().filter(stays).filter_map(|(_, entry)| entry.current.as_ref());
+    let tagged = current.filter_map(|current| current.target.digest());
+    repository.damaged && !dismissed.is_whole(at) || revisions.chain(tagged).any(unreadable)
+}
+
+/// Everything that any pointer in a repository names.
+pub fn every_name(repository: &Repository) -> impl Iterator<Item = &Digest> {
+    let links = repository.revisions.iter().chain(&repository.layers).flat_map(names);
+    let signatures = repository.signatures.iter().flat_map(|link| [&link.revision, &link.signature]);
+    let history = repository.tags.values().flat_map(|entry| &entry.history).map(|link| &link.digest);
+    links.chain(signatures).chain(history).chain(&repository.suspects)
 }
 
 /// The digests that a link names: the one in its key, and the one in its content.
@@ -55,10 +69,16 @@ pub fn names(link: &Link) -> impl Iterator<Item = &Digest> {
     [Some(&link.digest), link.alias()].into_iter().flatten()
 }
 
-/// All roots of a registry.
+/// All roots of a registry, but for what is dismissed.
 #[must_use]
-pub fn roots(inventory: &Inventory, graph: &Graph, options: &Options, now: Timestamp) -> Vec<Root> {
-    let mut collector = Collector { graph, options, now, roots: Vec::new() };
+pub fn roots(
+    inventory: &Inventory,
+    graph: &Graph,
+    options: &Options,
+    dismissed: &Dismissed,
+    now: Timestamp,
+) -> Vec<Root> {
+    let mut collector = Collector { graph, options, dismissed, now, roots: Vec::new() };
     for (at, repository) in inventory.repositories.iter().enumerate() {
         collector.add_repository(at, repository);
     }
@@ -71,6 +91,7 @@ pub fn roots(inventory: &Inventory, graph: &Graph, options: &Options, now: Times
 struct Collector<'a> {
     graph: &'a Graph,
     options: &'a Options,
+    dismissed: &'a Dismissed,
     now: Timestamp,
     roots: Vec<Root>,
 }
@@ -82,31 +103,29 @@ impl Collector<'_> {
     }
 
     fn add_repository(&mut self, at: usize, repository: &Repository) {
-        if is_damaged(repository, self.graph) {
-            self.add_all(at, repository, Reason::Needed);
+        if is_damaged(at, repository, self.graph, self.dismissed) {
+            self.add(at, Reason::Needed, every_name(repository));
         }
+        // A link of unknown shape stays, and what it names.
+        self.add(at, Reason::Needed, &repository.suspects);
         if !self.options.delete_untagged {
-            self.add(at, Reason::Needed, repository.revisions.iter().flat_map(names));
+            let stays = |link: &&Link| self.dismissed.revision(at, link).is_none();
+            self.add(at, Reason::Needed, repository.revisions.iter().filter(stays).flat_map(names));
         }
         self.add_tags(at, repository);
         self.add_young(at, repository);
         self.add_outside(at, repository);
         if !self.options.is_in_scope(repository.name.as_str()) {
-            self.add_all(at, repository, Reason::PointerStays);
+            self.add(at, Reason::PointerStays, every_name(repository));
         }
     }
 
-    /// Everything that any pointer in the repository names.
-    fn add_all(&mut self, at: usize, repository: &Repository, reason: Reason) {
-        self.add(at, reason, repository.revisions.iter().chain(&repository.layers).flat_map(names));
-        self.add(at, reason, repository.signatures.iter().flat_map(|link| [&link.revision, &link.signature]));
-        self.add(at, reason, repository.tags.values().flat_map(|entry| &entry.history).map(|link| &link.digest));
-        self.add(at, reason, &repository.suspects);
-    }
-
     fn add_tags(&mut self, at: usize, repository: &Repository) {
-        for entry in repository.tags.values() {
+        for (tag, entry) in &repository.tags {
             let Some(current) = &entry.current else { continue };
+            if self.dismissed.tag(at, tag, entry).is_some() {
+                continue;
+            }
             match &current.target {
                 Target::Digest(digest) if is_linked(repository, digest) => self.add(at, Reason::Needed, [digest]),
                 // The registry answers 404 for it, but its content is there and can be made whole.
@@ -121,7 +140,7 @@ impl Collector<'_> {
                     self.add(at, Reason::Needed, repository.revisions.iter().flat_map(names));
                 }
                 // Nothing may be decided on a link that was not read.
-                Target::Unread => self.add_all(at, repository, Reason::Needed),
+                Target::Unread => self.add(at, Reason::Needed, every_name(repository)),
             }
         }
     }
@@ -129,16 +148,22 @@ impl Collector<'_> {
     fn add_young(&mut self, at: usize, repository: &Repository) {
         let (min_age, now) = (self.options.min_age, self.now);
         let is_young = |link: &&Link| link.evidence.modified.is_younger_than(min_age, now);
-        let young: Vec<&Digest> =
-            repository.revisions.iter().chain(&repository.layers).filter(is_young).flat_map(names).collect();
+        // What was dismissed goes whatever its age.
+        let revisions = repository.revisions.iter().filter(|link| self.dismissed.revision(at, link).is_none());
+        let layers = repository.layers.iter().filter(|link| self.dismissed.layer(at, link).is_none());
+        let young: Vec<&Digest> = revisions.chain(layers).filter(is_young).flat_map(names).collect();
         self.add(at, Reason::Young, young);
-        for entry in repository.tags.values() {
+        for (tag, entry) in &repository.tags {
+            if self.dismissed.tag(at, tag, entry).is_some() {
+                continue;
+            }
             // What a tag named until a moment ago lost its tag a moment ago.
             let tag_is_young = is_young_tag(entry.current.as_ref().map(|c| c.evidence.modified), min_age, now);
             let history = entry
                 .history
                 .iter()
-                .filter(|link| is_young(link) || tag_is_young && is_linked(repository, &link.digest));
+                .filter(|link| is_young(link) || tag_is_young && is_linked(repository, &link.digest))
+                .filter(|link| self.dismissed.manifest(at, &link.digest).is_none());
             let history: Vec<&Digest> = history.map(|link| &link.digest).collect();
             self.add(at, Reason::Young, history);
         }

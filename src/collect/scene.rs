@@ -8,7 +8,8 @@ use super::entry::{Entry, Evidence};
 use super::graph::{Fetched, Graph, manifests_to_read};
 use super::inventory::Inventory;
 use super::listing::{Builder, Proof};
-use super::mark::mark;
+use super::mark::mark_without;
+use super::named::named;
 use super::options::{Aside, Mode, Options};
 use super::plan::{Deletion, Plan, plan_pointers};
 use super::report::Scan;
@@ -55,6 +56,8 @@ pub(super) fn options() -> Options {
         keep_from: Vec::new(),
         max_delete_percent: None,
         allow: Vec::new(),
+        images: Vec::new(),
+        collects: true,
     }
 }
 
@@ -90,6 +93,7 @@ pub(super) fn line(deletion: &Deletion) -> Line {
         repository: deletion.repository.as_ref().map(|(_, name)| name.clone()),
         evidence: deletion.evidence.clone(),
         reason: deletion.reason,
+        rule: deletion.rule.as_deref().map(Into::into),
     }
 }
 
@@ -199,12 +203,16 @@ impl Storage {
             };
             graph.learn(&digest, expectation, &fetched);
         }
-        let roots = roots(&inventory, &graph, options, NOW);
-        let marks = mark(&inventory, &mut graph, &roots);
+        let (mut dismissed, _) = named(&options.images, &inventory, &options.keep_from);
+        dismissed.complete(&inventory, &mut graph, options, NOW);
+        let roots = roots(&inventory, &graph, options, &dismissed, NOW);
+        let marks = mark_without(&inventory, &mut graph, &roots, &dismissed);
         let before = marked_manifests(&inventory, &graph, &marks);
-        let pointers = plan_pointers(&inventory, &graph, &marks, options, NOW);
+        let pointers = plan_pointers(&inventory, &graph, &marks, options, &dismissed, NOW);
         let limited = match limit {
-            Some(limit) => limit_pointers(limit, (&inventory, &mut graph), roots, pointers, options, NOW),
+            Some(limit) => {
+                limit_pointers(limit, (&inventory, &mut graph, &mut dismissed), roots, pointers, options, NOW)
+            }
             None => Limited::all(marks, pointers),
         };
         let Limited { marks, deletions, staying, not_in_plan } = limited;
@@ -219,7 +227,21 @@ impl Storage {
         let mut problems = std::mem::take(&mut inventory.problems);
         problems.extend(super::roots::problems(&inventory, &graph, options));
         let (now, young_until, taken) = (NOW, None, Vec::new());
-        (Scan { inventory, graph, marks, blobs, owners, problems, now, young_until, staying, taken, left }, plan)
+        let scan = Scan {
+            inventory,
+            graph,
+            marks,
+            blobs,
+            owners,
+            problems,
+            now,
+            young_until,
+            staying,
+            dismissed,
+            taken,
+            left,
+        };
+        (scan, plan)
     }
 
     /// What does not go.

@@ -109,7 +109,7 @@ struct Descriptor(Reference);
 
 /// How Go's `encoding/json` compares field names: without regard to case, and with two letters outside ASCII that fold
 /// into it. A manifest that says `Layers` is read by the registry, so it must not be taken as one without layers.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     name.chars()
         .map(|character| match character {
             '\u{17f}' => 's',

@@ -39,6 +39,12 @@ impl MediaType<'_> {
             _ => Kind::Unknown,
         }
     }
+
+    /// Whether it is the configuration of an image, and not of a chart, a signature or the like.
+    #[must_use]
+    pub fn is_image_config(self) -> bool {
+        matches!(self.0, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
+    }
 }
 
 #[cfg(test)]

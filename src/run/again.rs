@@ -83,9 +83,9 @@ pub(super) async fn manifests_and_marks(
     observer: &dyn Observer,
 ) -> Result<()> {
     scan::new_manifests(storage, &mut scan.graph, &scan.inventory, order, observer).await?;
-    let mut all = roots(&scan.inventory, &scan.graph, &order.options, scan.now);
+    let mut all = roots(&scan.inventory, &scan.graph, &order.options, &scan.dismissed, scan.now);
     all.extend(staying.iter().cloned());
-    let known = (&scan.inventory, &mut scan.graph);
+    let known = (&scan.inventory, &mut scan.graph, &scan.dismissed);
     scan.marks = marking::marks(storage, known, &mut all, &scan.taken, order, observer).await?;
     Ok(())
 }
@@ -134,7 +134,7 @@ pub(super) async fn trim(
     outcomes: &mut Outcomes,
     order: &Order,
 ) -> Result<()> {
-    let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &order.options, scan.now);
+    let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &order.options, &scan.dismissed, scan.now);
     let planned: HashMap<&str, &Evidence> =
         planned.iter().map(|deletion| (deletion.key.as_str(), &deletion.evidence)).collect();
     let open = plan.deletions().iter().enumerate();

@@ -1,9 +1,10 @@
 //! Marking, with what regsweep itself has taken away in mind: the one way to marks, whenever they are made with I/O at hand.
 
 use super::{Order, scan};
+use crate::collect::dismissed::Dismissed;
 use crate::collect::graph::Graph;
 use crate::collect::inventory::Inventory;
-use crate::collect::mark::{Marks, mark};
+use crate::collect::mark::{Marks, mark_without};
 use crate::collect::roots::Root;
 use crate::collect::state::taken::{Taken, needed_again, to_read};
 use crate::error::Result;
@@ -16,7 +17,7 @@ use std::collections::HashSet;
 /// Roots that come to light on the way are added.
 pub(super) async fn marks(
     storage: &dyn Storage,
-    (inventory, graph): (&Inventory, &mut Graph),
+    (inventory, graph, dismissed): (&Inventory, &mut Graph, &Dismissed),
     roots: &mut Vec<Root>,
     taken: &[Taken],
     order: &Order,
@@ -25,7 +26,7 @@ pub(super) async fn marks(
     // Some are no manifests, or are not there: looking at them once is enough.
     let mut tried: HashSet<Digest> = HashSet::new();
     loop {
-        let marks = mark(inventory, graph, roots);
+        let marks = mark_without(inventory, graph, roots, dismissed);
         let mut unread = to_read(taken, inventory, graph, &marks);
         unread.retain(|digest| tried.insert(digest.clone()));
         let again = needed_again(taken, inventory, graph, &marks);

@@ -28,7 +28,7 @@ pub(super) async fn journal(work: &Work<'_>, removed: &[Removed]) -> Result<()> 
 pub(super) fn removed(work: &Work<'_>) -> Vec<Removed> {
     let all = work.done.outcomes.with(work.plan);
     let going = all.filter(|(_, outcome)| **outcome == Outcome::NotAttempted);
-    going.filter_map(|(deletion, _)| Removed::of(deletion, &work.scan.graph)).collect()
+    going.filter_map(|(deletion, _)| Removed::of(deletion, &work.scan.graph, &work.scan.marks)).collect()
 }
 
 /// Writes down what waits, and since when. `gone` is when the last pointer of this run went.
@@ -80,7 +80,7 @@ pub(super) async fn pending(work: &mut Work<'_>, gone: Option<Timestamp>) -> Res
 /// If that cannot be written: then the next run mends once more.
 pub(super) async fn end(work: &Work<'_>, removed: &[Removed], gone: Timestamp) -> Result<()> {
     let pending = work.recorded.as_ref().unwrap_or(&work.left.pending);
-    let wait = work.order.options.wait();
+    let wait = work.order.options.undo();
     let writer = Writer::new(work.opened);
     let done = |command: &str, gone: Timestamp| Done {
         schema: "regsweep.done/1".into(),

@@ -1,11 +1,12 @@
 //! Pointers go before what they point to, and nothing goes while a pointer to it stays.
 
 use super::work::Work;
-use crate::collect::mark::mark;
+use crate::collect::mark::mark_without;
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::{Plan, Stage, still_goes};
 use crate::collect::roots::{Reason, Root, roots};
 use crate::event::{Event, Phase};
+use crate::layout::StorageKey;
 
 /// Deletes pointers and uploads, stage by stage, parents before children.
 pub(super) async fn pointers(work: &mut Work<'_>) {
@@ -39,7 +40,7 @@ pub(super) fn going(work: &Work<'_>, stage: Stage, level: u32) -> Vec<usize> {
             && deletion.level == level
             && **outcome == Outcome::NotAttempted
             && !work.aside.contains(number)
-            && still_goes(deletion, &work.scan.graph, &work.scan.marks)
+            && still_goes(deletion, &work.scan.graph, &work.scan.marks, &work.scan.dismissed)
     });
     going.map(|(number, _)| number).collect()
 }
@@ -79,18 +80,34 @@ fn levels(plan: &Plan, stage: Stage) -> Vec<u32> {
 /// would lose its layers. What follows is judged anew.
 fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: u32) {
     let before = work.staying.len();
+    let mut spared = Vec::new();
     for (deletion, outcome) in work.done.outcomes.with(work.plan) {
         if deletion.stage != stage || deletion.level != level || !outcome.may_still_be_there() {
             continue;
         }
         let repository = deletion.repository.as_ref().map(|(at, _)| *at);
+        if let (Stage::Tag, Some(at), StorageKey::TagCurrent { tag, .. }) =
+            (stage, repository, StorageKey::parse(&deletion.key))
+        {
+            spared.push((at, tag.to_owned()));
+        }
         for digest in [&deletion.digest, &deletion.alias].into_iter().flatten() {
             work.staying.push(Root { repository, digest: digest.clone(), reason: Reason::PointerStays });
         }
     }
-    if work.staying.len() > before {
-        let mut all = roots(&work.scan.inventory, &work.scan.graph, &work.order.options, work.scan.now);
-        all.extend(work.staying.iter().cloned());
-        work.scan.marks = mark(&work.scan.inventory, &mut work.scan.graph, &all);
+    // A tag that stays keeps what it names, and its history is judged as that of any other.
+    for (at, tag) in &spared {
+        work.scan.dismissed.spare_tag(*at, tag);
     }
+    if work.staying.len() > before || !spared.is_empty() {
+        mark_anew(work);
+    }
+}
+
+/// Marks from the inventory as it is known, and from all that stays.
+pub(super) fn mark_anew(work: &mut Work<'_>) {
+    let scan = &mut *work.scan;
+    let mut all = roots(&scan.inventory, &scan.graph, &work.order.options, &scan.dismissed, scan.now);
+    all.extend(work.staying.iter().cloned());
+    scan.marks = mark_without(&scan.inventory, &mut scan.graph, &all, &scan.dismissed);
 }

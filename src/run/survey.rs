@@ -4,6 +4,9 @@ use super::left::Left;
 use super::{Order, Survey, marking, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
+use crate::collect::dismissed::Dismissed;
+use crate::collect::named::named;
+use crate::collect::needs;
 use crate::collect::plan::{Plan, plan_pointers};
 use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, refusals};
@@ -47,12 +50,24 @@ pub(super) async fn look_and_decide(
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));
     let taken: Vec<Taken> = left.journals.iter().flat_map(|left| Taken::among(&left.journal.removed)).collect();
-    let mut roots = roots::roots(&inventory, &graph, options, now);
-    let marks = marking::marks(storage, (&inventory, &mut graph), &mut roots, &taken, order, observer).await?;
+    let nothing = Dismissed::default();
+    let mut roots = roots::roots(&inventory, &graph, options, &nothing, now);
+    let as_found = (&inventory, &mut graph, &nothing);
+    let mut marks = marking::marks(storage, as_found, &mut roots, &taken, order, observer).await?;
     findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
-    let pointers = plan_pointers(&inventory, &graph, &marks, options, now);
+    let (mut dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from);
+    if !dismissed.is_empty() {
+        dismissed.complete(&inventory, &mut graph, options, now);
+        roots = roots::roots(&inventory, &graph, options, &dismissed, now);
+        let without = (&inventory, &mut graph, &dismissed);
+        marks = marking::marks(storage, without, &mut roots, &taken, order, observer).await?;
+        if order.limit.is_none() {
+            needs::none_is_needed((&inventory, &graph, &marks), options, &dismissed)?;
+        }
+    }
+    let pointers = plan_pointers(&inventory, &graph, &marks, options, &dismissed, now);
     let Limited { marks, deletions: pointers, staying, not_in_plan } = match &order.limit {
-        Some(limit) => limit_pointers(limit, (&inventory, &mut graph), roots, pointers, options, now),
+        Some(limit) => limit_pointers(limit, (&inventory, &mut graph, &mut dismissed), roots, pointers, options, now),
         None => Limited::all(marks, pointers),
     };
     let owners = Owners::of(&pointers, &graph);
@@ -74,12 +89,24 @@ pub(super) async fn look_and_decide(
         problems.add(ProblemCode::OutsideRoot, None, None, message);
     }
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
-    let scan =
-        Scan { inventory, graph, marks, blobs, owners, problems, now, young_until, staying, taken, left: not_now };
+    let scan = Scan {
+        inventory,
+        graph,
+        marks,
+        blobs,
+        owners,
+        problems,
+        now,
+        young_until,
+        staying,
+        dismissed,
+        taken,
+        left: not_now,
+    };
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
-    Ok(Survey { scan, plan, refusals, store_keeps, scanning, marking, listed, listing })
+    Ok(Survey { scan, plan, unmatched, refusals, store_keeps, scanning, marking, listed, listing })
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.

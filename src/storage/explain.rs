@@ -23,7 +23,7 @@ pub fn listing(error: &object_store::Error, prefix: &str) -> Error {
 pub fn request(error: &object_store::Error, doing: &str, key: &str) -> Error {
     let text = chain(error);
     let code = code(&text);
-    let (kind, why, next) = classify(error, code.as_deref(), &text);
+    let (kind, why, next) = classify(error, doing, code.as_deref(), &text);
     let found = Error::new(kind, format!("{doing} the storage")).on(key).because(why);
     let found = match next {
         Some(next) => found.next(next),
@@ -35,7 +35,12 @@ pub fn request(error: &object_store::Error, doing: &str, key: &str) -> Error {
     }
 }
 
-fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (ErrorKind, String, Option<&'static str>) {
+fn classify(
+    error: &object_store::Error,
+    doing: &str,
+    code: Option<&str>,
+    text: &str,
+) -> (ErrorKind, String, Option<&'static str>) {
     let said = code.map_or_else(String::new, |code| format!(" ({code})"));
     match code {
         Some("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => {
@@ -64,12 +69,8 @@ fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (Err
     }
     match error {
         object_store::Error::PermissionDenied { .. } => {
-            let next = "the credential needs to list the bucket and to read its objects; without --dry-run also to delete them";
-            (
-                ErrorKind::Permission,
-                format!("the store refuses this{}", if said.is_empty() { " (403)" } else { &said }),
-                Some(next),
-            )
+            let said = if said.is_empty() { " (403)" } else { &said };
+            (ErrorKind::Permission, format!("the store refuses this{said}"), Some(right(doing)))
         }
         object_store::Error::Unauthenticated { .. } => (
             ErrorKind::Credentials,
@@ -90,6 +91,23 @@ fn classify(error: &object_store::Error, code: Option<&str>, text: &str) -> (Err
             }
             let next = "check the endpoint, the network, and whether a proxy or a CA file (--ca-file) is needed";
             (ErrorKind::Unreachable, format!("the store could not be asked{said}"), Some(next))
+        }
+    }
+}
+
+/// What to grant so that this is not refused.
+fn right(doing: &str) -> &'static str {
+    match doing {
+        "list" => {
+            "grant the right to list the bucket (s3:ListBucket, storage.objects.list, Storage Blob Data Reader); it is \
+             the bucket's, not its objects'"
+        }
+        "read" | "look for" => {
+            "grant the right to read the registry's objects (s3:GetObject, storage.objects.get, Storage Blob Data Reader)"
+        }
+        _ => {
+            "grant the right to write and delete the registry's objects (s3:PutObject and s3:DeleteObject, Storage \
+             Object User, Storage Blob Data Contributor)"
         }
     }
 }
@@ -151,6 +169,7 @@ pub fn code(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn generic(text: &str) -> object_store::Error {
@@ -162,6 +181,19 @@ mod tests {
         let error = request(&generic("get https://a.blob/c/k?sv=1&sig=SECRET%3D failed"), "read", "k");
         let shown = format!("{error} {:?}", error.source().map(ToString::to_string));
         assert!(!shown.contains("SECRET"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_refused_names_the_right_that_is_missing() {
+        let refused = |doing| {
+            let error = object_store::Error::PermissionDenied { path: "k".into(), source: "no".into() };
+            request(&error, doing, "k").hint().unwrap().to_owned()
+        };
+        assert!(refused("list").contains("s3:ListBucket"));
+        assert!(refused("read").contains("s3:GetObject"));
+        assert!(refused("look for").contains("s3:GetObject"));
+        assert!(refused("write").contains("s3:PutObject"));
+        assert!(refused("put back").contains("s3:PutObject"));
     }
 
     #[test]

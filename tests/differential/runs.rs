@@ -51,6 +51,8 @@ impl Way {
             keep_from: Vec::new(),
             max_delete_percent: None,
             allow: Vec::new(),
+            images: Vec::new(),
+            collects: true,
         };
         let started = Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap());
         Order {

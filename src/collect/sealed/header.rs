@@ -12,7 +12,7 @@ pub const SCHEMA: &str = "regsweep.plan/1";
 /// How long a plan is good for, where `apply` is told nothing else.
 pub const GOOD_FOR: Duration = Duration::from_hours(24);
 /// The commands whose plans can be carried out: what a fresh scan must decide depends on the command.
-const COMMANDS: [&str; 2] = ["garbage-collect", "plan"];
+const COMMANDS: [&str; 3] = ["garbage-collect", "plan", "rm"];
 
 /// How the registry was named on the command line, so that `apply` finds it again. Credentials have no place here: they
 /// come from the configuration or the cloud's usual chain, each time anew.

@@ -22,6 +22,8 @@ pub struct Line {
     pub evidence: Evidence,
     /// Why it was to go.
     pub reason: DeleteReason,
+    /// The rule that let it go, in words.
+    pub rule: Option<String>,
 }
 
 /// As it stands in the file. What a newer version adds would be evidence or a condition: it is not passed over.
@@ -39,6 +41,8 @@ struct Written<S> {
     #[serde(deserialize_with = "Option::deserialize")]
     etag: Option<S>,
     reason: S,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<S>,
 }
 
 /// A deletion's JSON, on one line.
@@ -52,6 +56,7 @@ pub(super) fn to_json(deletion: &Deletion) -> String {
         last_modified: deletion.evidence.modified.to_rfc3339(),
         etag: deletion.evidence.etag.as_deref(),
         reason: deletion.reason.name(),
+        rule: deletion.rule.as_deref(),
     };
     // Plain structures of strings and numbers: there is nothing in them that JSON could not say.
     serde_json::to_string(&written).unwrap_or_default()
@@ -64,7 +69,7 @@ impl Line {
     /// With what is wrong, for people.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let written: Written<String> = serde_json::from_str(text).map_err(|error| format!("no deletion: {error}"))?;
-        let Written { stage, key, digest, repository, size, last_modified, etag, reason } = written;
+        let Written { stage, key, digest, repository, size, last_modified, etag, reason, rule } = written;
         let stage = Stage::ALL.into_iter().find(|known| known.name() == stage);
         let stage = stage.ok_or("its stage is unknown")?;
         let reason = DeleteReason::ALL.into_iter().find(|known| known.name() == reason);
@@ -84,7 +89,7 @@ impl Line {
         let repository = repository.as_deref().and_then(RepositoryName::new);
         let modified = Timestamp::parse_rfc3339(&last_modified).ok_or("its time is none")?;
         let evidence = Evidence { size, modified, etag: etag.map(Into::into), outside: false };
-        Ok(Self { stage, key: key.into(), digest, repository, evidence, reason })
+        Ok(Self { stage, key: key.into(), digest, repository, evidence, reason, rule })
     }
 }
 
@@ -117,7 +122,7 @@ pub(in crate::collect) mod tests {
         let file = "startedat|data|hashstates/sha256/[0-9]{1,3}|[a-zA-Zé\"\\\\]{1,4}";
         let names = ("[a-z]{1,3}(/[a-z]{1,3})?", "[A-Za-z0-9_]{1,4}", 0..4_u8, id, file);
         let evidence = (0..1_u64 << 50, any::<i64>(), proptest::option::of("\\PC{0,40}"));
-        (0..7_usize, names, evidence).prop_map(|(kind, (name, tag, content, id, file), (size, nanos, etag))| {
+        (0..9_usize, names, evidence).prop_map(|(kind, (name, tag, content, id, file), (size, nanos, etag))| {
             let (name, tag) = (RepositoryName::new(&name).unwrap(), Tag::new(&tag).unwrap());
             let digest = Digest::of(&[content]);
             let (stage, key, reason) = match kind {
@@ -128,6 +133,8 @@ pub(in crate::collect) mod tests {
                     (Stage::Revision, key, DeleteReason::UntaggedManifest)
                 }
                 4 => (Stage::LayerLink, layout::layer_link(&name, &digest), DeleteReason::UnneededLayerLink),
+                7 => (Stage::Tag, layout::tag_current(&name, &tag), DeleteReason::Named),
+                8 => (Stage::Tag, layout::tag_current(&name, &tag), DeleteReason::Retention),
                 5 => (Stage::Upload, layout::upload(&name, &id) + &file, DeleteReason::StaleUpload),
                 _ => (Stage::Blob, layout::blob_data(&digest), DeleteReason::UnreferencedBlob),
             };
@@ -144,6 +151,7 @@ pub(in crate::collect) mod tests {
                     outside: false,
                 },
                 reason,
+                rule: (kind == 8).then(|| "rule ci: older than 30d".into()),
                 level: u32::from(kind == 2),
             }
         })
@@ -157,6 +165,7 @@ pub(in crate::collect) mod tests {
             repository: deletion.repository.as_ref().map(|(_, name)| name.clone()),
             evidence: deletion.evidence.clone(),
             reason: deletion.reason,
+            rule: deletion.rule.as_deref().map(Into::into),
         }
     }
 
@@ -174,11 +183,20 @@ pub(in crate::collect) mod tests {
                 let mut mixed = one.clone();
                 mixed[name] = other[name].clone();
                 // A signature link stands beside others of the same signature: then its key may be another's.
-                let alike = name == "key"
+                let mut alike = name == "key"
                     && ["stage", "digest", "repository", "reason"].iter().all(|name| one[*name] == other[*name]);
+                // Any pointer may be dismissed.
+                let dismissed = ["named", "retention"].iter().any(|reason| other["reason"] == *reason);
+                alike |= name == "reason" && dismissed && one["stage"] != "blob" && one["stage"] != "upload";
+                // A tag may have named anything.
+                alike |= one["stage"] == "tag" && match name {
+                    "digest" => true,
+                    "key" => other["stage"] == "tag" && one["repository"] == other["repository"],
+                    _ => false,
+                };
                 prop_assert_eq!(Line::parse(&mixed.to_string()).is_ok(), mixed == one || alike, "{}: {}", name, mixed);
             }
-            for name in one.as_object().unwrap().keys() {
+            for name in one.as_object().unwrap().keys().filter(|name| *name != "rule") {
                 let mut less = one.clone();
                 less.as_object_mut().unwrap().remove(name);
                 prop_assert!(Line::parse(&less.to_string()).is_err(), "{}", less);

@@ -3,6 +3,7 @@
 //! Nothing is passed over when they are read. An option that this version does not know was made to keep or to delete
 //! something; without it, more might go than the plan was made for.
 
+use crate::collect::image_pattern::ImagePattern;
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
 use crate::collect::pattern::Pattern;
@@ -86,6 +87,20 @@ pub(super) struct Written {
     #[serde(deserialize_with = "percent")]
     max_delete_percent: Option<u8>,
     allow: Vec<Text<Allowed>>,
+    // Plans of `gc` were made before there was anything else: there they may be missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    images: Vec<Text<ImagePattern>>,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    collects: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
@@ -116,6 +131,8 @@ impl From<&Options> for Written {
             keep_from,
             max_delete_percent,
             allow,
+            images,
+            collects,
         } = options;
         Self {
             delete_untagged: *delete_untagged,
@@ -129,6 +146,8 @@ impl From<&Options> for Written {
             keep_from: texts(keep_from),
             max_delete_percent: *max_delete_percent,
             allow: texts(allow),
+            images: texts(images),
+            collects: *collects,
         }
     }
 }
@@ -152,6 +171,8 @@ impl Written {
             keep_from: values(self.keep_from),
             max_delete_percent: self.max_delete_percent,
             allow: values(self.allow),
+            images: values(self.images),
+            collects: self.collects,
         }
     }
 }
@@ -201,23 +222,29 @@ pub(in crate::collect) mod tests {
             .prop_map(|text| text.parse().unwrap())
     }
 
+    fn image() -> impl Strategy<Value = ImagePattern> {
+        "[a-z]{1,4}(/\\*)?|(re:\\^)?[a-z]{1,4}:(v\\*|re:[a-z]{1,3}\\$)|[a-z*]{1,4}@sha256:[0-9a-f]{64}"
+            .prop_map(|text| text.parse().unwrap())
+    }
+
     fn pattern() -> impl Strategy<Value = Pattern> {
         "(re:)?[a-z/*.\"\\\\ é]{1,9}".prop_filter_map("no pattern", |text| text.parse().ok())
     }
 
     /// Any options.
     pub(in crate::collect) fn options() -> impl Strategy<Value = Options> {
-        let words = (any::<[bool; 2]>(), prop_oneof![Just(Aside::Auto), Just(Aside::Always), Just(Aside::Never)]);
+        let words = (any::<[bool; 3]>(), prop_oneof![Just(Aside::Auto), Just(Aside::Always), Just(Aside::Never)]);
         let spans = (span(), span(), span(), span(), proptest::option::of(span()));
         let lists = (
             proptest::collection::vec(pattern(), 0..4),
             proptest::collection::vec(keep_from(), 0..4),
             proptest::collection::vec(allowed(), 0..4),
+            proptest::collection::vec(image(), 0..4),
         );
         (words, spans, lists, proptest::option::of(0..=100_u8)).prop_map(|(words, spans, lists, max_delete_percent)| {
-            let ([live, delete_untagged], aside) = words;
+            let ([live, delete_untagged, collects], aside) = words;
             let (min_age, defer, settle, max_scan_age, uploads_older_than) = spans;
-            let (repositories, keep_from, allow) = lists;
+            let (repositories, keep_from, allow, images) = lists;
             Options {
                 mode: if live { Mode::Live } else { Mode::Offline },
                 delete_untagged,
@@ -231,6 +258,8 @@ pub(in crate::collect) mod tests {
                 keep_from,
                 max_delete_percent,
                 allow,
+                images,
+                collects,
             }
         })
     }
@@ -238,7 +267,9 @@ pub(in crate::collect) mod tests {
     /// Patterns are equal if their texts are: everything else of the options can be compared by what it prints.
     pub(in crate::collect) fn printed(options: &Options) -> String {
         let texts: Vec<_> = options.repositories.iter().map(ToString::to_string).collect();
-        format!("{:?} {texts:?}", Options { repositories: Vec::new(), ..options.clone() })
+        let images: Vec<_> = options.images.iter().map(ToString::to_string).collect();
+        let rest = Options { repositories: Vec::new(), images: Vec::new(), ..options.clone() };
+        format!("{rest:?} {texts:?} {images:?}")
     }
 
     fn read(value: serde_json::Value) -> Result<Options, String> {
@@ -261,7 +292,9 @@ pub(in crate::collect) mod tests {
         #[test]
         fn option_that_is_left_out_or_unknown_is_an_error(options in options()) {
             let whole = serde_json::to_value(Written::from(&options)).unwrap();
-            for name in whole.as_object().unwrap().keys() {
+            // Plans of an earlier version have neither.
+            let optional = ["images", "collects"];
+            for name in whole.as_object().unwrap().keys().filter(|name| !optional.contains(&name.as_str())) {
                 let mut less = whole.clone();
                 less.as_object_mut().unwrap().remove(name);
                 let error = read(less).unwrap_err();

@@ -105,6 +105,7 @@ mod tests {
             repository: None,
             evidence: Evidence { size: 1, modified: WRITTEN, etag: Some("x".repeat(etag).into()), outside: false },
             reason: DeleteReason::UnreferencedBlob,
+            rule: None,
             level: 0,
         }])
     }

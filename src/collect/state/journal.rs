@@ -1,6 +1,7 @@
 //! Pointers that a run takes away, written down before they go, so that they can be written back.
 
 use crate::collect::graph::{Graph, Node};
+use crate::collect::mark::Marks;
 use crate::collect::plan::{Deletion, Stage};
 use crate::layout::StorageKey;
 use crate::model::{Digest, Timestamp};
@@ -31,13 +32,19 @@ struct Line<'a> {
 impl Removed {
     /// What must be written down of a deletion; nothing for content and uploads, which are not pointers.
     #[must_use]
-    pub fn of(deletion: &Deletion, graph: &Graph) -> Option<Self> {
+    pub fn of(deletion: &Deletion, graph: &Graph, marks: &Marks) -> Option<Self> {
         if !deletion.stage.is_pointer() {
             return None;
         }
         let content = deletion.alias.as_ref().or(deletion.digest.as_ref())?;
+        let at = deletion.repository.as_ref().map(|(at, _)| *at);
         let subject = match (deletion.stage, graph.node_of(content)) {
-            (Stage::Revision, Node::Manifest { subject: Some(subject), .. }) => Some(graph.digest(*subject).clone()),
+            // What was dismissed although its subject stays is not to come back because of that subject.
+            (Stage::Revision, Node::Manifest { subject: Some(subject), .. })
+                if at.is_none_or(|at| marks.in_repository(at, Some(*subject)).is_none()) =>
+            {
+                Some(graph.digest(*subject).clone())
+            }
             _ => None,
         };
         Some(Self { key: deletion.key.clone(), content: content.clone(), subject })
@@ -256,7 +263,7 @@ mod tests {
         storage.upload("a", &["data"]);
         let (scan, plan) = storage.scan(&scene::options());
         let written: Vec<Removed> =
-            plan.deletions().iter().filter_map(|deletion| Removed::of(deletion, &scan.graph)).collect();
+            plan.deletions().iter().filter_map(|deletion| Removed::of(deletion, &scan.graph, &scan.marks)).collect();
         let removed = |key, content: &Digest, subject: Option<&Digest>| Removed {
             key,
             content: content.clone(),

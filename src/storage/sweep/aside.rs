@@ -110,7 +110,12 @@ pub async fn put_back(opened: &Opened, run: &str, digest: &Digest) -> Result<boo
             if cloud.exists(&to).await? {
                 return Ok(false);
             }
-            copy(cloud, &from, &to).await.map_err(|error| failed(explain::shortened(&explain::chain(&error))))?;
+            let copied = copy(cloud, &from, &to).await;
+            copied.map_err(|error| {
+                let why = explain::request(&error, "put back into", &to);
+                let then = why.hint().map_or_else(String::new, |hint| format!("{hint}, then "));
+                why.next(format!("it is safe in {from}: {then}run again"))
+            })?;
             Ok(true)
         }
     }

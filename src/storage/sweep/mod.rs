@@ -6,10 +6,12 @@
 pub mod answer;
 mod aside;
 mod batch;
+mod empty;
 mod files;
 mod own;
 mod sweeper;
 
 pub use aside::{Moved, put_back};
+pub use empty::remove_empty;
 pub use own::forget;
 pub use sweeper::{Approved, Sweeper};

@@ -7,9 +7,10 @@ use super::wanted::{Line, Wanted};
 use crate::collect::graph::Node;
 use crate::collect::images::images_with;
 use crate::collect::inventory::{Link, Repository, TagEntry};
+use crate::collect::levels::levels;
 use crate::collect::mark::Marks;
 use crate::collect::options::Options;
-use crate::collect::plan::{Stage, levels};
+use crate::collect::plan::Stage;
 use crate::collect::state::mend::to_mend;
 use crate::layout::{self, StorageKey};
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
@@ -342,6 +343,8 @@ mod tests {
                 keep_from: Vec::new(),
                 max_delete_percent: None,
                 allow: Vec::new(),
+                images: Vec::new(),
+                collects: true,
             };
             let (lines, _) = lines(&self.journals);
             let names = repositories(&lines, wanted);

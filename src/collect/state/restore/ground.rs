@@ -1,6 +1,7 @@
 //! What a restore stands on: the repositories as they are, and as they would be with all that the journals know.
 
 use super::wanted::{Line, Wanted};
+use crate::collect::dismissed::Dismissed;
 use crate::collect::entry::Evidence;
 use crate::collect::graph::{Expectation, Fetched, Graph, manifests_to_read};
 use crate::collect::image_pattern::ImagePattern;
@@ -142,7 +143,7 @@ impl<'a> Ground<'a> {
     ) -> Marks {
         if matches!(self.wanted, Wanted::Needed) {
             let taken: Vec<Taken> = Taken::among(self.lines.iter().map(|line| line.removed)).collect();
-            let mut roots = roots::roots(&self.now, &self.graph, options, now);
+            let mut roots = roots::roots(&self.now, &self.graph, options, &Dismissed::default(), now);
             loop {
                 let marks = mark(&self.now, &mut self.graph, &roots);
                 let again = needed_again(&taken, &self.now, &self.graph, &marks);

@@ -61,6 +61,12 @@ pub(super) fn options() -> Options {
     }
 }
 
+/// Options of one who removes images by name, and nothing else.
+pub(super) fn removing(images: &[&str]) -> Options {
+    let images = images.iter().map(|text| text.parse().unwrap()).collect();
+    Options { images, delete_untagged: false, collects: false, ..options() }
+}
+
 pub(super) fn name(text: &str) -> RepositoryName {
     RepositoryName::new(text).unwrap()
 }

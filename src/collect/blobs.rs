@@ -455,4 +455,18 @@ mod tests {
         storage.objects.remove(&layout::revision_link(&name("a"), &index));
         assert_eq!(storage.scan(&options()).0.owners.get(&content), Some(Owner::One(1)));
     }
+
+    #[test]
+    fn content_only_waits_where_nothing_is_collected() {
+        let mut storage = Storage::default();
+        let digest = storage.blob("blob");
+        let removing = super::super::scene::removing(&["b"]);
+        assert_eq!(waits(&storage, &removing, None), (0, vec![None]));
+        let days = |days: i64| vec![Some(Timestamp::from_days(1000 - days))];
+        assert_eq!(waits(&storage, &removing, Some(6)), (0, days(6)), "it goes on");
+        assert_eq!(waits(&storage, &removing, Some(-1)), (0, days(0)), "a record of a clock that ran ahead");
+        // A pointer to it goes only now.
+        storage.put(layout::layer_link(&name("b"), &digest));
+        assert_eq!(waits(&storage, &removing, Some(6)), (0, vec![None]));
+    }
 }

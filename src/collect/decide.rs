@@ -225,4 +225,13 @@ mod tests {
         let now = upload(Some(NOW), Some(Duration::ZERO), NOW, true, false);
         assert_eq!(now, Decision::Delete(DeleteReason::StaleUpload));
     }
+
+    #[test]
+    fn what_was_decided_by_name_or_rule_is_a_pointer() {
+        for (reason, word) in [(DeleteReason::Named, "named"), (DeleteReason::Retention, "retention")] {
+            let stages = Stage::ALL.into_iter().filter(|stage| reason.is_of(*stage)).collect::<Vec<_>>();
+            assert_eq!(stages, [Stage::Tag, Stage::TagHistory, Stage::Revision, Stage::LayerLink]);
+            assert_eq!(reason.name(), word);
+        }
+    }
 }

@@ -485,4 +485,33 @@ mod tests {
         assert!(scan.dismissed.is_of_tag(0, &links_of_tag("v2", &one)[0]));
         assert!(!scan.dismissed.is_empty() && Dismissed::default().is_empty());
     }
+
+    #[test]
+    fn what_a_rule_lets_go_goes_only_if_nothing_else_needs_it() {
+        let (mut storage, one, _) = two();
+        let untagged = storage.index("a", &[]);
+        let child = storage.index("a", &[&of("x")]);
+        let index = storage.index("a", &[&child]);
+        storage.tag("a", "v3", &index);
+        let inventory = storage.inventory(&options());
+        let (mut dismissed, why) = (Dismissed::default(), Why::rule("keep = 1"));
+        for digest in [&untagged, &child] {
+            dismissed.add_untagged(&inventory, 0, digest, &why);
+        }
+        dismissed.add_untagged(&inventory, 9, &untagged, &why);
+        dismissed.add_tag(&inventory, 0, &tag("v1"), &why);
+        let repository = &inventory.repositories[0];
+        let links = repository.revisions.iter().filter(|link| [&untagged, &child, &one].contains(&&link.digest));
+        for link in links {
+            assert_eq!(dismissed.revision(0, link), Some(&why));
+            assert!(!dismissed.is_meant(0, link), "what it is about may keep it");
+        }
+        assert_eq!((dismissed.must_go().count(), &why.reason), (0, &DeleteReason::Retention));
+        let mut graph = storage.scan(&options()).0.graph;
+        let careful = Options { delete_untagged: false, ..options() };
+        let roots = roots(&inventory, &graph, &careful, &dismissed, NOW);
+        let marks = mark_without(&inventory, &mut graph, &roots, &dismissed);
+        let is_needed = |digest: &Digest| marks.in_repository(0, graph.id(digest)).is_some();
+        assert_eq!([&untagged, &one, &child, &index].map(is_needed), [false, false, true, true]);
+    }
 }

@@ -34,3 +34,6 @@ pub mod roots;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;
+
+#[cfg(test)]
+mod scene;

@@ -1,6 +1,6 @@
 //! `--keep-from`: digests and images that are roots whatever the storage says.
 
-use crate::error::shortened;
+use crate::error::quoted;
 use crate::model::{Algorithm, Digest, RepositoryName, Tag};
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub enum KeepFrom {
 
 /// A line that is no digest and no image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {:?} is neither a digest nor an image (REPOSITORY:TAG, REPOSITORY@DIGEST)", shortened(text))]
+#[error("line {line}: {} is neither a digest nor an image (REPOSITORY:TAG, REPOSITORY@DIGEST)", quoted(text))]
 pub struct NotAnImage {
     /// Counted from one.
     pub line: usize,
@@ -131,8 +131,10 @@ mod tests {
     /// A file that was taken for a list may have one line of any length.
     #[test]
     fn reason_is_short_whatever_the_line_is() {
-        let error = KeepFrom::parse_list(&"x ".repeat(1 << 20)).unwrap_err();
-        assert!(error.to_string().len() < 500);
+        for line in ["x ", "x\u{11}\u{10ffff}"] {
+            let error = KeepFrom::parse_list(&line.repeat(1 << 20)).unwrap_err();
+            assert!(error.to_string().len() < 500);
+        }
     }
 
     #[test]

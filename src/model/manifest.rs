@@ -6,7 +6,7 @@
 
 use super::digest::Digest;
 use super::media_type::{Kind, MediaType};
-use crate::error::shortened;
+use crate::error::{quoted, shortened};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
@@ -91,7 +91,7 @@ impl Fields {
             let what = self.media_type.filter(|media_type| !media_type.is_empty());
             let version = self.schema_version.map_or_else(|| "none".into(), |version| version.to_string());
             return Err(Unreadable(match what {
-                Some(media_type) => format!("manifest of unknown media type {:?}", shortened(&media_type)),
+                Some(media_type) => format!("manifest of unknown media type {}", quoted(&media_type)),
                 None => format!("manifest of unknown kind (no media type, schema version {version})"),
             }));
         }
@@ -348,6 +348,7 @@ mod tests {
         let word = "x".repeat(1 << 20);
         for json in [
             format!(r#"{{"mediaType":"{word}"}}"#),
+            format!(r#"{{"mediaType":"{}"}}"#, "\u{10ffff}".repeat(1 << 20)),
             format!(r#"{{"schemaVersion":2,"layers":[{{"digest":"{word}"}}]}}"#),
             format!(r#"{{"schemaVersion":"{word}"}}"#),
         ] {

@@ -449,7 +449,7 @@ mod tests {
         assert_eq!((limit.is_empty(), limit.len()), (false, plan.deletions().len()));
         assert!(plan.deletions().iter().all(|deletion| limit.allows(deletion)));
         for (at, deletion) in plan.deletions().iter().enumerate() {
-            let is_it = |at: usize| limit.entries[at].key == deletion.key.as_str().into();
+            let is_it = |at: usize| *limit.entries[at].key == *deletion.key;
             assert!(limit.find(deletion.stage, &deletion.key).is_some_and(is_it), "{at}");
         }
         assert_eq!(limit.find(Stage::Blob, "elsewhere"), None);

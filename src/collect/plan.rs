@@ -132,11 +132,11 @@ pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks, dismissed: 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::super::levels::levels;
+    use super::super::levels::{levels, set_levels};
+    use super::super::options::Options;
     use super::super::scene::{self, Storage};
     use super::*;
     use crate::collect::graph::{Expectation, Fetched};
-    use crate::collect::levels::set_levels;
     use crate::layout;
     use crate::model::Timestamp;
 

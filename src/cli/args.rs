@@ -2,12 +2,14 @@
 
 use crate::storage::location::Secret;
 mod ls;
+mod plan;
 pub mod policy;
 pub mod prune;
 mod removing;
 mod undo;
 
 pub use ls::{List, Sort};
+pub use plan::Plan;
 pub use prune::Prune;
 pub use removing::Remove;
 pub use undo::{Restore, Waiting, What};
@@ -148,29 +150,6 @@ pub struct GarbageCollect {
     /// What bounds the run.
     #[command(flatten)]
     pub bounds: Bounds,
-    /// What of the registry.
-    #[command(flatten)]
-    pub scope: Scope,
-    /// What decides.
-    #[command(flatten)]
-    pub deciding: Deciding,
-}
-
-/// Options of `plan`.
-#[derive(Debug, Args)]
-pub struct Plan {
-    /// The registry: its config.yml, a storage URL, or a directory
-    #[arg(value_name = "REGISTRY")]
-    pub operand: Option<String>,
-    /// Show what prune would remove by the rules in this file
-    #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
-    /// Measure ages at this time: RFC 3339, a date (00:00 UTC), or from now on (+30d)
-    #[arg(long, value_name = "TIME", requires = "policy")]
-    pub at: Option<prune::At>,
-    /// End with 5 if there is something to delete
-    #[arg(long)]
-    pub detailed_exitcode: bool,
     /// What of the registry.
     #[command(flatten)]
     pub scope: Scope,

@@ -15,6 +15,7 @@ pub mod images;
 pub mod inventory;
 pub mod keep_from;
 pub mod learn;
+mod levels;
 pub mod list;
 pub mod listing;
 pub mod mark;
@@ -25,6 +26,7 @@ pub mod options;
 pub mod outcome;
 pub mod pattern;
 pub mod plan;
+pub mod pointers;
 pub mod problem;
 pub mod refusal;
 pub mod report;
@@ -33,3 +35,6 @@ pub mod roots;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;
+
+#[cfg(test)]
+mod scene;

@@ -92,3 +92,65 @@ fn words(image: &ImagePattern, repositories: u64, inventory: &Inventory) -> Stri
         many => format!("there is nothing of that name in any of {many} repositories"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{Storage, name, of, options, removing, tag};
+    use super::*;
+    use crate::layout;
+
+    fn unmatched(storage: &Storage, images: &[&str]) -> Vec<(String, String)> {
+        let (_, unmatched) = named(&removing(images).images, &storage.inventory(&options()), &[]);
+        unmatched.into_iter().map(|it| (it.image, it.why)).collect()
+    }
+
+    fn registry() -> (Storage, Digest) {
+        let mut storage = Storage::default();
+        let image = storage.index("team/app", &[]);
+        storage.tag("team/app", "v1", &image);
+        storage.tag("team/app", "v2", &of("elsewhere"));
+        storage.put(layout::tag_history(&name("team/app"), &tag("v1"), &of("before")));
+        storage.index("team/api", &[]);
+        (storage, image)
+    }
+
+    #[test]
+    fn what_is_there_in_any_way_is_found() {
+        let (storage, image) = registry();
+        for text in [image.to_string(), of("elsewhere").to_string(), of("before").to_string()] {
+            assert_eq!(unmatched(&storage, &[&format!("team/app@{text}")]), [], "{text}");
+        }
+        assert_eq!(unmatched(&storage, &["team/app:v*", "team/app", "team/*"]), []);
+    }
+
+    #[test]
+    fn what_names_nothing_is_told_with_what_was_perhaps_meant() {
+        let (storage, image) = registry();
+        let told = |text: &str, why: &str| (text.to_owned(), why.to_owned());
+        let here = "there is nothing of that name in team/app";
+        assert_eq!(unmatched(&storage, &["team/app:v3"]), [told("team/app:v3", &format!("{here}; is it v1, v2?"))]);
+        assert_eq!(unmatched(&storage, &["team/app:other"]), [told("team/app:other", here)]);
+        let name = "no repository is called so; is it team/app, team/api?";
+        assert_eq!(unmatched(&storage, &["taem/app", "team/app:v1"]), [told("taem/app", name)]);
+        assert_eq!(unmatched(&storage, &["nowhere"]), [told("nowhere", "no repository is called so")]);
+        let many = "there is nothing of that name in any of 2 repositories";
+        assert_eq!(unmatched(&storage, &["team/*:v3"]), [told("team/*:v3", many)]);
+        let digest = format!("team/api@{}", of("nothing"));
+        assert_eq!(unmatched(&storage, &[&digest]), [told(&digest, "there is nothing of that name in team/api")]);
+        assert_ne!(image, of("nothing"));
+    }
+
+    #[test]
+    fn tag_that_is_to_be_kept_stays_though_it_is_named() {
+        let (storage, _) = registry();
+        let inventory = storage.inventory(&options());
+        let kept = |texts: &[&str]| {
+            let keep: Vec<KeepFrom> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+            let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep);
+            assert_eq!((keep.len(), unmatched.len()), (texts.len(), 0));
+            dismissed.is_empty()
+        };
+        assert!(kept(&["team/app:v1"]) && kept(&["host:5000/team/app:v1", "team/app:v2"]));
+        assert!(!kept(&["team/app:v2"]) && !kept(&["team/api:v1"]) && !kept(&[]));
+    }
+}

@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub use super::counts::Counts;
+pub use super::retained::{RetentionRow, RuleRow, TagRow};
 
 /// What is there.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -98,43 +99,6 @@ impl RepositoryRow {
         let bytes = |row: &Self| row.planned.blobs.bytes.saturating_add(row.planned.uploads.bytes);
         bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
     }
-}
-
-/// What retention rules let go.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct RetentionRow {
-    /// When ages were measured, RFC 3339.
-    pub at: String,
-    /// What a person should know before saying yes: a tag `latest`, or the last tag of a repository, goes.
-    pub cautions: Vec<String>,
-    /// Rules that matched nothing.
-    pub warnings: Vec<String>,
-    /// The rules, in their order, and how much each lets go.
-    pub rules: Vec<RuleRow>,
-    /// The tags that go.
-    pub tags: Vec<TagRow>,
-}
-
-/// How much a rule lets go.
-#[derive(Debug, Clone, Serialize)]
-pub struct RuleRow {
-    /// The rule.
-    pub rule: String,
-    /// Tags.
-    pub tags: u64,
-    /// Manifests, also those that go with a tag.
-    pub manifests: u64,
-}
-
-/// A tag that goes.
-#[derive(Debug, Clone, Serialize)]
-pub struct TagRow {
-    /// Its repository.
-    pub repository: String,
-    /// The tag.
-    pub tag: String,
-    /// The rule and the condition, in words.
-    pub why: String,
 }
 
 /// The plan that is applied.
@@ -349,4 +313,21 @@ pub struct Scan {
     pub taken: Vec<Taken>,
     /// What of the applied plan may not go now, and what may go and is not in it.
     pub left: Left,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_ordered_by_bytes_and_then_by_name() {
+        let row = |name: &str, blobs, uploads| {
+            let tally = |bytes| Tally { count: 1, bytes };
+            let planned = Counts { blobs: tally(blobs), uploads: tally(uploads), ..Counts::default() };
+            RepositoryRow { name: name.into(), planned, deleted: Counts::default() }
+        };
+        let mut rows = [row("d", 1, 1), row("c", 2, 1), row("b", 1, 2), row("a", u64::MAX, 1)];
+        rows.sort_by(RepositoryRow::largest_first);
+        assert_eq!(rows.map(|row| row.name), ["a", "b", "c", "d"]);
+    }
 }

@@ -3,9 +3,46 @@
 use super::decide::DeleteReason;
 use super::inventory::Inventory;
 use super::plan::{Plan, Stage};
-use super::report::{RetentionRow, RuleRow, TagRow};
 use crate::layout::StorageKey;
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What retention rules let go.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RetentionRow {
+    /// When ages were measured, RFC 3339.
+    pub at: String,
+    /// What a person should know before saying yes: a tag `latest`, or the last tag of a repository, goes.
+    pub cautions: Vec<String>,
+    /// Rules that matched nothing.
+    pub warnings: Vec<String>,
+    /// The rules, in their order, and how much each lets go.
+    pub rules: Vec<RuleRow>,
+    /// The tags that go.
+    pub tags: Vec<TagRow>,
+}
+
+/// How much a rule lets go.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleRow {
+    /// The rule.
+    pub rule: String,
+    /// Tags.
+    pub tags: u64,
+    /// Manifests, also those that go with a tag.
+    pub manifests: u64,
+}
+
+/// A tag that goes.
+#[derive(Debug, Clone, Serialize)]
+pub struct TagRow {
+    /// Its repository.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// The rule and the condition, in words.
+    pub why: String,
+}
 
 /// Reads it off the plan: what was spared for another reason is not told. `rules` are the names of all rules in their order.
 #[must_use]

@@ -192,4 +192,24 @@ mod tests {
             Duration::from_nanos(i64::MAX.cast_unsigned())
         );
     }
+
+    #[test]
+    fn spans_are_told_in_either_direction() {
+        let (early, late) = (Timestamp::from_days(10), Timestamp::from_days(12));
+        assert_eq!((early.until(late), late.until(early)), (2 * DAY, Duration::ZERO));
+        assert_eq!((early.age(late), late.age(early)), (2 * DAY, Duration::ZERO));
+        assert_eq!((early.distance(late), late.distance(early)), (2 * DAY, 2 * DAY));
+        assert_eq!(early.plus(2 * DAY), late);
+        assert_eq!(early.as_nanos(), 864_000_000_000_000);
+        assert_eq!(Timestamp::from_parts(i64::MIN, 0), Timestamp::from_nanos(i64::MIN));
+        assert_eq!(Timestamp::from_parts(-1, 1), Timestamp::from_nanos(-999_999_999));
+    }
+
+    #[test]
+    fn names_and_people_have_their_own_forms() {
+        let time = Timestamp::parse_rfc3339("2026-11-21T19:10:05.25Z").unwrap();
+        assert_eq!(time.to_compact(), "20261121T191005Z");
+        assert_eq!(time.to_string(), time.to_rfc3339());
+        assert_eq!(Timestamp::parse_http("yesterday"), None);
+    }
 }

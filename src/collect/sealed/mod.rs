@@ -9,7 +9,9 @@ pub mod line;
 pub mod options;
 pub mod place;
 pub mod read;
+mod rules;
 pub mod summary;
+mod text;
 pub mod write;
 
 pub use header::{GOOD_FOR, Header, Named};

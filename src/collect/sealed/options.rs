@@ -3,74 +3,15 @@
 //! Nothing is passed over when they are read. An option that this version does not know was made to keep or to delete
 //! something; without it, more might go than the plan was made for.
 
+use super::rules::WrittenRules;
+use super::text::{Span, SpanOrOff, Text, texts};
 use crate::collect::image_pattern::ImagePattern;
 use crate::collect::keep_from::KeepFrom;
-use crate::collect::options::{Aside, Mode, Options, Rules};
+use crate::collect::options::{Aside, Mode, Options};
 use crate::collect::pattern::Pattern;
 use crate::collect::refusal::Allowed;
-use crate::model::Timestamp;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
-
-/// A value that is written as its text.
-#[derive(Debug)]
-struct Text<T>(T);
-
-impl<T: fmt::Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-/// A duration as the command line takes it.
-#[derive(Debug)]
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
-    }
-}
-
-impl FromStr for Span {
-    type Err = humantime::DurationError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        humantime::parse_duration(text).map(Self)
-    }
-}
-
-/// A duration, or `off`.
-#[derive(Debug)]
-struct SpanOrOff(Option<Duration>);
-
-impl fmt::Display for SpanOrOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(span) => Span(span).fmt(f),
-            None => f.write_str("off"),
-        }
-    }
-}
-
-impl FromStr for SpanOrOff {
-    type Err = humantime::DurationError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "off" { Ok(Self(None)) } else { text.parse().map(|Span(span)| Self(Some(span))) }
-    }
-}
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The options as they stand in the header, but for the mode, which stands beside them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,38 +39,6 @@ pub(super) struct Written {
     rules: Option<WrittenRules>,
 }
 
-/// The rules as they stand in the header.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenRules {
-    text: String,
-    images: BTreeMap<String, Vec<Text<KeepFrom>>>,
-    #[serde(deserialize_with = "time")]
-    at: Option<Text<Timestamp>>,
-}
-
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text<Timestamp>>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    let time = Timestamp::parse_rfc3339(&text);
-    time.map(|time| Some(Text(time))).ok_or_else(|| D::Error::custom(format!("`at` is {text:?}, which is no time")))
-}
-
-impl From<&Rules> for WrittenRules {
-    fn from(rules: &Rules) -> Self {
-        let Rules { text, images, at } = rules;
-        let images = images.iter().map(|(file, images)| (file.clone(), texts(images)));
-        Self { text: text.to_string(), images: images.collect(), at: at.map(Text) }
-    }
-}
-
-impl WrittenRules {
-    fn into_rules(self) -> Rules {
-        let values = |images: Vec<Text<KeepFrom>>| images.into_iter().map(|Text(image)| image).collect();
-        let images = self.images.into_iter().map(|(file, images)| (file, values(images)));
-        Rules { text: self.text.into(), images: images.collect(), at: self.at.map(|Text(at)| at) }
-    }
-}
-
 fn yes() -> bool {
     true
 }
@@ -145,10 +54,6 @@ fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::
         return Err(D::Error::custom("`max_delete_percent` is more than 100"));
     }
     Ok(percent)
-}
-
-fn texts<T: Clone>(values: &[T]) -> Vec<Text<T>> {
-    values.iter().cloned().map(Text).collect()
 }
 
 impl From<&Options> for Written {
@@ -229,8 +134,11 @@ pub fn shown(options: &Options) -> serde_json::Value {
 pub(in crate::collect) mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::collect::options::Rules;
+    use crate::model::Timestamp;
     use proptest::prelude::*;
     use proptest::strategy::ValueTree;
+    use std::time::Duration;
 
     fn span() -> impl Strategy<Value = Duration> {
         prop_oneof![

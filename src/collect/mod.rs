@@ -31,3 +31,4 @@ pub mod roots;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;
+pub mod tag_change;

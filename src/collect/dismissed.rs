@@ -77,13 +77,19 @@ impl Dismissed {
         }
         if let Some(digest) = entry.current.as_ref().and_then(|current| current.target.digest()) {
             let digest = digest.clone();
-            self.add(repository, at, &digest, why);
-            // A rule that drops a tag says nothing of what the tagged manifest is about.
-            if why.reason == DeleteReason::Named {
-                self.here(at).meant.insert(digest);
-            }
+            self.add_tagged(inventory, at, &digest, why);
         }
         self.here(at).tags.entry(tag.clone()).or_insert_with(|| (entry.clone(), why.clone()));
+    }
+
+    /// The manifest of a tag that goes, or is gone: it goes as well if nothing else needs it.
+    pub fn add_tagged(&mut self, inventory: &Inventory, at: usize, digest: &Digest, why: &Why) {
+        let Some(repository) = inventory.repositories.get(at) else { return };
+        self.add(repository, at, digest, why);
+        // A rule that drops a tag says nothing of what the tagged manifest is about.
+        if why.reason == DeleteReason::Named {
+            self.here(at).meant.insert(digest.clone());
+        }
     }
 
     /// A manifest, with every tag that names it. Its revision link may be missing.

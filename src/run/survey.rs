@@ -14,6 +14,7 @@ use crate::collect::problem::ProblemCode;
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
+use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
 use crate::collect::{blobs::Owners, mark};
 use crate::error::Result;
@@ -47,7 +48,9 @@ pub(super) async fn look_and_decide(
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
     let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
-    let (mut dismissed, mut unmatched) = named(&options.images, &inventory, &options.keep_from);
+    let unfinished = left.journals.iter().filter(|left| left.journal.done.is_none());
+    let killed: Vec<&Journal> = unfinished.map(|left| &left.journal).collect();
+    let (mut dismissed, mut unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
     let mut just_pushed = Vec::new();
     if options.mode == Mode::Live
         && let Some(until) = dismissed.can_be_told_from(looked)
@@ -58,7 +61,7 @@ pub(super) async fn look_and_decide(
         looked = order.now(storage);
         inventory = scan::repositories(storage, observer).await?;
         inventory = scan::links(storage, inventory, order, now, observer).await?;
-        (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from);
+        (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
         just_pushed = dismissed.spare_just_pushed(looked);
     }
     let mut graph = scan::manifests(storage, &inventory, order, observer).await?;

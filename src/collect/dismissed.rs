@@ -11,6 +11,7 @@ use super::inventory::{Inventory, Link, Repository, TagEntry};
 use super::mark::{Marks, mark_without};
 use super::options::Options;
 use super::roots::{names, roots};
+use super::tag_change::can_be_told_from;
 use crate::layout::StorageKey;
 use crate::model::{Digest, Tag, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -76,13 +77,19 @@ impl Dismissed {
         }
         if let Some(digest) = entry.current.as_ref().and_then(|current| current.target.digest()) {
             let digest = digest.clone();
-            self.add(repository, at, &digest, why);
-            // A rule that drops a tag says nothing of what the tagged manifest is about.
-            if why.reason == DeleteReason::Named {
-                self.here(at).meant.insert(digest);
-            }
+            self.add_tagged(inventory, at, &digest, why);
         }
         self.here(at).tags.entry(tag.clone()).or_insert_with(|| (entry.clone(), why.clone()));
+    }
+
+    /// The manifest of a tag that goes, or is gone: it goes as well if nothing else needs it.
+    pub fn add_tagged(&mut self, inventory: &Inventory, at: usize, digest: &Digest, why: &Why) {
+        let Some(repository) = inventory.repositories.get(at) else { return };
+        self.add(repository, at, digest, why);
+        // A rule that drops a tag says nothing of what the tagged manifest is about.
+        if why.reason == DeleteReason::Named {
+            self.here(at).meant.insert(digest.clone());
+        }
     }
 
     /// A manifest, with every tag that names it. Its revision link may be missing.
@@ -269,6 +276,28 @@ impl Dismissed {
         if let Some(here) = self.repositories.get_mut(&at) {
             here.tags.retain(|known, _| known.as_str() != tag);
         }
+    }
+
+    /// From when on later writes to all of these tags would be told from what was seen at `looked`.
+    #[must_use]
+    pub fn can_be_told_from(&self, looked: Timestamp) -> Option<Timestamp> {
+        let entries = self.repositories.values().flat_map(|here| here.tags.values());
+        entries.filter_map(|(seen, _)| can_be_told_from(seen, looked)).max()
+    }
+
+    /// Tags to which a later write would not be told from what was seen: they stay.
+    pub fn spare_just_pushed(&mut self, looked: Timestamp) -> Vec<(usize, Tag)> {
+        let mut spared = Vec::new();
+        for (at, here) in &mut self.repositories {
+            here.tags.retain(|tag, (seen, _)| {
+                let is_told = can_be_told_from(seen, looked).is_none();
+                if !is_told {
+                    spared.push((*at, tag.clone()));
+                }
+                is_told
+            });
+        }
+        spared
     }
 
     /// Whether the key is that of a dismissed tag, or of an entry in its history.

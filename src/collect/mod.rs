@@ -34,6 +34,7 @@ pub mod roots;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;
+pub mod tag_change;
 
 #[cfg(test)]
 mod scene;

@@ -543,4 +543,19 @@ mod tests {
         let is_needed = |digest: &Digest| marks.in_repository(0, graph.id(digest)).is_some();
         assert_eq!([&untagged, &one, &child, &index].map(is_needed), [false, false, true, true]);
     }
+
+    /// Who names a signature's tag means the signature; a rule that drops the tag says nothing of it.
+    #[test]
+    fn what_is_about_an_image_that_stays_goes_only_if_it_was_meant() {
+        let (mut storage, one, _) = two();
+        let sbom = storage.about("a", &[], Some(&one));
+        storage.tag("a", "sbom", &sbom);
+        let expected = set([links_of_tag("sbom", &sbom).to_vec(), vec![revision(&sbom)]]);
+        assert_eq!(gone(&storage, &removing(&["a:sbom"])), expected);
+        let inventory = storage.inventory(&options());
+        let mut dismissed = Dismissed::default();
+        dismissed.add_tag(&inventory, 0, &tag("sbom"), &Why::rule("keep = 1"));
+        let link = inventory.repositories[0].revisions.iter().find(|link| link.digest == sbom);
+        assert!(link.is_some_and(|link| !dismissed.is_meant(0, link)));
+    }
 }

@@ -216,4 +216,11 @@ mod tests {
         let scoped = Options { repositories: vec!["b".parse().unwrap(), "c/*".parse().unwrap()], ..options() };
         assert_eq!(["a", "b", "c/d", "b/c"].map(|name| scoped.is_in_scope(name)), [false, true, true, false]);
     }
+
+    #[test]
+    fn what_was_removed_by_name_can_be_brought_back_for_a_day_at_least() {
+        let undo = |defer, collects| Options { defer, collects, ..options() }.undo();
+        assert_eq!((undo(Duration::ZERO, true), undo(HOUR, true)), (Duration::ZERO, HOUR));
+        assert_eq!((undo(Duration::ZERO, false), undo(48 * HOUR, false)), (24 * HOUR, 48 * HOUR));
+    }
 }

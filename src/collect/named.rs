@@ -156,7 +156,7 @@ mod tests {
     use crate::layout;
 
     fn unmatched(storage: &Storage, images: &[&str]) -> Vec<(String, String)> {
-        let (_, unmatched) = named(&removing(images).images, &storage.inventory(&options()), &[]);
+        let (_, unmatched) = named(&removing(images).images, &storage.inventory(&options()), &[], &[]);
         unmatched.into_iter().map(|it| (it.image, it.why)).collect()
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let inventory = storage.inventory(&options());
         let kept = |texts: &[&str]| {
             let keep: Vec<KeepFrom> = texts.iter().filter_map(|text| text.parse().ok()).collect();
-            let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep);
+            let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep, &[]);
             assert_eq!((keep.len(), unmatched.len()), (texts.len(), 0));
             dismissed.is_empty()
         };

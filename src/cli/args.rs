@@ -2,6 +2,8 @@
 
 use crate::storage::location::Secret;
 mod ls;
+pub mod policy;
+pub mod prune;
 mod removing;
 mod undo;
 
@@ -63,6 +65,9 @@ pub enum Command {
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
     Pending(Waiting),
+    /// Retention rules without a registry: check, test, explain, import
+    #[command(subcommand)]
+    Policy(policy::Policy),
 }
 
 /// Options of every command.

@@ -81,4 +81,17 @@ mod tests {
         assert!(!is_etag_of_link("", &digest));
         assert!(!is_etag_of_link(right, &Digest::of(b"x")));
     }
+
+    #[test]
+    fn evidence_is_all_that_a_listing_said() {
+        let modified = Timestamp::from_days(3);
+        let digest = Digest::of(b"");
+        let entry =
+            Entry { key: "key", size: 7, modified, etag: Some("56988e62da0324c7e2efd77b7f10be46"), outside: true };
+        let etag = entry.etag.map(Into::into);
+        assert_eq!(entry.evidence(), Evidence { size: 7, modified, etag, outside: true });
+        assert!(entry.is_proven_link_to(&digest) && !entry.is_proven_link_to(&Digest::of(b"x")));
+        assert!(!Entry { etag: None, ..entry }.is_proven_link_to(&digest));
+        assert!(is_etag_of_link("W/\"56988e62da0324c7e2efd77b7f10be46\"", &digest));
+    }
 }

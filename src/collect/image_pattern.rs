@@ -173,4 +173,21 @@ mod tests {
             assert!(text.parse::<ImagePattern>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn pattern_reads_back_as_it_was_written_and_says_what_is_missing() {
+        for text in ["app", "team/*:v*", "re:^a$:re:b"] {
+            assert_eq!(image(text).to_string(), text);
+        }
+        assert_eq!("app:".parse::<ImagePattern>().unwrap_err().to_string(), "write REPOSITORY:TAG");
+        let broken = "re:(:".parse::<ImagePattern>().unwrap_err().to_string();
+        assert!(broken.contains("unclosed group"), "{broken}");
+        assert!("".parse::<ImagePattern>().unwrap_err().to_string().contains("empty"));
+    }
+
+    #[test]
+    fn expression_may_end_at_its_first_letter() {
+        assert!(means("re:a:b", "a", "b") && !means("re:a:b", "b", "b") && !means("re:a:b", "a", "c"));
+        assert!(!image("re:a:b").is_whole());
+    }
 }

@@ -26,6 +26,7 @@ pub mod options;
 pub mod outcome;
 pub mod pattern;
 pub mod plan;
+pub mod pointers;
 pub mod problem;
 pub mod refusal;
 pub mod report;
@@ -33,3 +34,7 @@ pub mod roots;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;
+pub mod tag_change;
+
+#[cfg(test)]
+mod scene;

@@ -5,7 +5,12 @@ use super::image_pattern::ImagePattern;
 use super::inventory::{Inventory, Repository};
 use super::keep_from::KeepFrom;
 use super::near::near;
+use super::plan::Stage;
+use super::roots::is_linked;
+use super::state::journal::{Journal, Removed};
+use crate::layout::StorageKey;
 use crate::model::{Digest, Tag};
+use std::collections::BTreeSet;
 
 /// What the user named and nothing is: the text, and what there is instead, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +23,15 @@ pub struct Unmatched {
 
 /// Finds what was named. What names nothing is told: a typo must not look like a job that is done.
 ///
-/// A tag that `--keep-from` names as well stays.
+/// A tag that `--keep-from` names as well stays. `killed`: what runs that were killed were about to remove; the same
+/// command does the rest, although half of what it names is gone.
 #[must_use]
-pub fn named(images: &[ImagePattern], inventory: &Inventory, keep_from: &[KeepFrom]) -> (Dismissed, Vec<Unmatched>) {
+pub fn named(
+    images: &[ImagePattern],
+    inventory: &Inventory,
+    keep_from: &[KeepFrom],
+    killed: &[&Journal],
+) -> (Dismissed, Vec<Unmatched>) {
     let (mut dismissed, mut unmatched) = (Dismissed::default(), Vec::new());
     let why = Why::named();
     for image in images {
@@ -46,12 +57,57 @@ pub fn named(images: &[ImagePattern], inventory: &Inventory, keep_from: &[KeepFr
                 found = true;
             }
         }
+        for journal in killed {
+            found |= go_on(image, journal, inventory, &mut dismissed);
+        }
         if !found {
             let why = words(image, repositories, inventory);
             unmatched.push(Unmatched { image: image.to_string(), why });
         }
     }
     (dismissed, unmatched)
+}
+
+/// What a run that was killed has left of an image. Tells whether that run was about this image.
+///
+/// Without its tag, or its index, nothing in the listing says that a manifest was to go.
+fn go_on(image: &ImagePattern, journal: &Journal, inventory: &Inventory, dismissed: &mut Dismissed) -> bool {
+    let find = |name: &str| inventory.repositories.binary_search_by(|found| found.name.as_str().cmp(name)).ok();
+    let is_gone = |removed: &&Removed| match StorageKey::parse(&removed.key) {
+        StorageKey::TagCurrent { repository, tag } if image.is_of(repository) => {
+            let entry = find(repository).and_then(|at| inventory.repositories[at].tags.get(tag));
+            let is_meant = image.names_tag(tag) || image.names_digest(&removed.content);
+            is_meant && entry.is_none_or(|entry| entry.current.is_none())
+        }
+        StorageKey::RevisionLink { repository, digest } if image.is_of(repository) => {
+            let is_linked = find(repository).is_some_and(|at| is_linked(&inventory.repositories[at], &digest));
+            image.names_digest(&digest) && !is_linked
+        }
+        _ => false,
+    };
+    let why = Why::named();
+    let mut repositories = BTreeSet::new();
+    for removed in journal.removed.iter().filter(is_gone) {
+        let name = repository_of(&removed.key);
+        repositories.insert(name);
+        if let Some(at) = find(name) {
+            dismissed.add_tagged(inventory, at, &removed.content, &why);
+        }
+    }
+    for removed in journal.removed.iter().filter(|removed| removed.stage() == Some(Stage::Revision)) {
+        let name = repository_of(&removed.key);
+        if let Some(at) = find(name).filter(|_| repositories.contains(name)) {
+            dismissed.add_untagged(inventory, at, &removed.content, &why);
+        }
+    }
+    !repositories.is_empty()
+}
+
+fn repository_of(key: &str) -> &str {
+    match StorageKey::parse(key) {
+        StorageKey::TagCurrent { repository, .. } | StorageKey::RevisionLink { repository, .. } => repository,
+        _ => "",
+    }
 }
 
 fn is_kept(keep_from: &[KeepFrom], repository: &Repository, tag: &Tag) -> bool {
@@ -90,5 +146,67 @@ fn words(image: &ImagePattern, repositories: u64, inventory: &Inventory) -> Stri
             format!("there is nothing of that name in {name}{}", perhaps(&alike))
         }
         many => format!("there is nothing of that name in any of {many} repositories"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{Storage, name, of, options, removing, tag};
+    use super::*;
+    use crate::layout;
+
+    fn unmatched(storage: &Storage, images: &[&str]) -> Vec<(String, String)> {
+        let (_, unmatched) = named(&removing(images).images, &storage.inventory(&options()), &[], &[]);
+        unmatched.into_iter().map(|it| (it.image, it.why)).collect()
+    }
+
+    fn registry() -> (Storage, Digest) {
+        let mut storage = Storage::default();
+        let image = storage.index("team/app", &[]);
+        storage.tag("team/app", "v1", &image);
+        storage.tag("team/app", "v2", &of("elsewhere"));
+        storage.put(layout::tag_history(&name("team/app"), &tag("v1"), &of("before")));
+        storage.index("team/api", &[]);
+        (storage, image)
+    }
+
+    #[test]
+    fn what_is_there_in_any_way_is_found() {
+        let (storage, image) = registry();
+        for text in [image.to_string(), of("elsewhere").to_string(), of("before").to_string()] {
+            assert_eq!(unmatched(&storage, &[&format!("team/app@{text}")]), [], "{text}");
+        }
+        assert_eq!(unmatched(&storage, &["team/app:v*", "team/app", "team/*"]), []);
+    }
+
+    #[test]
+    fn what_names_nothing_is_told_with_what_was_perhaps_meant() {
+        let (storage, image) = registry();
+        let told = |text: &str, why: &str| (text.to_owned(), why.to_owned());
+        let here = "there is nothing of that name in team/app";
+        assert_eq!(unmatched(&storage, &["team/app:v3"]), [told("team/app:v3", &format!("{here}; is it v1, v2?"))]);
+        assert_eq!(unmatched(&storage, &["team/app:other"]), [told("team/app:other", here)]);
+        let name = "no repository is called so; is it team/app, team/api?";
+        assert_eq!(unmatched(&storage, &["taem/app", "team/app:v1"]), [told("taem/app", name)]);
+        assert_eq!(unmatched(&storage, &["nowhere"]), [told("nowhere", "no repository is called so")]);
+        let many = "there is nothing of that name in any of 2 repositories";
+        assert_eq!(unmatched(&storage, &["team/*:v3"]), [told("team/*:v3", many)]);
+        let digest = format!("team/api@{}", of("nothing"));
+        assert_eq!(unmatched(&storage, &[&digest]), [told(&digest, "there is nothing of that name in team/api")]);
+        assert_ne!(image, of("nothing"));
+    }
+
+    #[test]
+    fn tag_that_is_to_be_kept_stays_though_it_is_named() {
+        let (storage, _) = registry();
+        let inventory = storage.inventory(&options());
+        let kept = |texts: &[&str]| {
+            let keep: Vec<KeepFrom> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+            let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep, &[]);
+            assert_eq!((keep.len(), unmatched.len()), (texts.len(), 0));
+            dismissed.is_empty()
+        };
+        assert!(kept(&["team/app:v1"]) && kept(&["host:5000/team/app:v1", "team/app:v2"]));
+        assert!(!kept(&["team/app:v2"]) && !kept(&["team/api:v1"]) && !kept(&[]));
     }
 }

@@ -137,4 +137,11 @@ mod tests {
         assert!("a[".parse::<Pattern>().is_err());
         assert!("".parse::<Pattern>().is_err());
     }
+
+    #[test]
+    fn pattern_reads_back_as_it_was_written() {
+        for text in ["ci/*", "re:^a$"] {
+            assert_eq!(text.parse::<Pattern>().unwrap().to_string(), text);
+        }
+    }
 }

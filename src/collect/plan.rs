@@ -1,16 +1,11 @@
 //! The plan: what goes, in which order, why, and on what evidence. A value; nothing here can delete.
 
-use super::decide::{self, Decision, DeleteReason, KeepReason};
-use super::dismissed::{Dismissed, Why};
+use super::decide::DeleteReason;
+use super::dismissed::Dismissed;
 use super::entry::Evidence;
 use super::graph::Graph;
-use super::inventory::{Inventory, Repository, TagEntry};
-use super::levels::set_levels;
 use super::mark::Marks;
-use super::options::Options;
-use super::roots::{Reason, names};
-use crate::layout;
-use crate::model::{Digest, RepositoryName, Tag, Timestamp};
+use crate::model::{Digest, RepositoryName};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -117,192 +112,6 @@ impl Plan {
     }
 }
 
-/// Decides about every pointer and every upload.
-#[must_use]
-pub fn plan_pointers(
-    inventory: &Inventory,
-    graph: &Graph,
-    marks: &Marks,
-    options: &Options,
-    dismissed: &Dismissed,
-    now: Timestamp,
-) -> Vec<Deletion> {
-    let mut planner = Planner { graph, marks, options, dismissed, now, deletions: Vec::new() };
-    for (at, repository) in inventory.repositories.iter().enumerate() {
-        planner.tags(at, repository);
-        planner.links(at, repository);
-        planner.uploads(at, repository);
-    }
-    let mut deletions = planner.deletions;
-    set_levels(&mut deletions, graph);
-    deletions
-}
-
-struct Planner<'a> {
-    graph: &'a Graph,
-    marks: &'a Marks,
-    options: &'a Options,
-    dismissed: &'a Dismissed,
-    now: Timestamp,
-    deletions: Vec<Deletion>,
-}
-
-/// One pointer, and what it names.
-struct Pointer<'a> {
-    stage: Stage,
-    key: String,
-    digest: Option<&'a Digest>,
-    alias: Option<&'a Digest>,
-    evidence: &'a Evidence,
-}
-
-impl Planner<'_> {
-    fn needed(&self, at: usize, digest: &Digest) -> Option<Reason> {
-        self.marks.in_repository(at, self.graph.id(digest))
-    }
-
-    fn tags(&mut self, at: usize, repository: &Repository) {
-        for (tag, entry) in &repository.tags {
-            match self.dismissed.tag(at, tag, entry) {
-                Some(why) => self.dismissed_tag(at, repository, (tag, entry), &why.clone()),
-                None => self.history(at, repository, (tag, entry)),
-            }
-        }
-    }
-
-    /// A tag goes with all of its history, whatever that names: a tag of which anything is left would still be listed.
-    fn dismissed_tag(&mut self, at: usize, repository: &Repository, (tag, entry): (&Tag, &TagEntry), why: &Why) {
-        let name = &repository.name;
-        let current = entry.current.iter().map(|current| Pointer {
-            stage: Stage::Tag,
-            key: layout::tag_current(name, tag),
-            digest: current.target.digest(),
-            alias: None,
-            evidence: &current.evidence,
-        });
-        let history = entry.history.iter().map(|link| Pointer {
-            stage: Stage::TagHistory,
-            key: layout::tag_history(name, tag, &link.digest),
-            digest: Some(&link.digest),
-            alias: None,
-            evidence: &link.evidence,
-        });
-        for pointer in current.chain(history) {
-            let decision = decide::link(None, pointer.evidence, why.reason);
-            self.plan(decision, Some(why), (at, repository), pointer);
-        }
-    }
-
-    fn history(&mut self, at: usize, repository: &Repository, (tag, entry): (&Tag, &TagEntry)) {
-        let current = entry.current.as_ref().and_then(|current| current.target.digest());
-        for link in &entry.history {
-            let decision =
-                decide::history(self.needed(at, &link.digest), current == Some(&link.digest), &link.evidence);
-            let pointer = Pointer {
-                stage: Stage::TagHistory,
-                key: layout::tag_history(&repository.name, tag, &link.digest),
-                digest: Some(&link.digest),
-                alias: None,
-                evidence: &link.evidence,
-            };
-            let why = self.dismissed.manifest(at, &link.digest);
-            self.plan(decision, why, (at, repository), pointer);
-        }
-    }
-
-    fn links(&mut self, at: usize, repository: &Repository) {
-        for link in &repository.revisions {
-            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
-            let decision = decide::link(needed, &link.evidence, DeleteReason::UntaggedManifest);
-            let pointer = Pointer {
-                stage: Stage::Revision,
-                key: layout::revision_link(&repository.name, &link.digest),
-                digest: Some(&link.digest),
-                alias: link.alias(),
-                evidence: &link.evidence,
-            };
-            self.plan(decision, self.dismissed.revision(at, link), (at, repository), pointer);
-        }
-        for link in &repository.signatures {
-            let decision =
-                decide::link(self.needed(at, &link.revision), &link.evidence, DeleteReason::UntaggedManifest);
-            let pointer = Pointer {
-                stage: Stage::Revision,
-                key: layout::signature_link(&repository.name, &link.revision, &link.signature),
-                digest: Some(&link.signature),
-                alias: None,
-                evidence: &link.evidence,
-            };
-            let why = self.dismissed.manifest(at, &link.revision);
-            self.plan(decision, why, (at, repository), pointer);
-        }
-        for link in &repository.layers {
-            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
-            let decision = decide::link(needed, &link.evidence, DeleteReason::UnneededLayerLink);
-            let pointer = Pointer {
-                stage: Stage::LayerLink,
-                key: layout::layer_link(&repository.name, &link.digest),
-                digest: Some(&link.digest),
-                alias: link.alias(),
-                evidence: &link.evidence,
-            };
-            self.plan(decision, self.dismissed.layer(at, link), (at, repository), pointer);
-        }
-    }
-
-    /// `why`: if it was dismissed. What was not is left alone where nothing else is collected.
-    fn plan(
-        &mut self,
-        decision: Decision,
-        why: Option<&Why>,
-        (at, repository): (usize, &Repository),
-        pointer: Pointer<'_>,
-    ) {
-        let reason = match (decision, why) {
-            (Decision::Keep(_), _) => return,
-            (Decision::Delete(_), Some(why)) => why.reason,
-            (Decision::Delete(_), None) if !self.options.collects => return,
-            (Decision::Delete(reason), None) => reason,
-        };
-        self.deletions.push(Deletion {
-            stage: pointer.stage,
-            key: pointer.key,
-            digest: pointer.digest.cloned(),
-            alias: pointer.alias.cloned(),
-            repository: Some((at, repository.name.clone())),
-            evidence: pointer.evidence.clone(),
-            reason,
-            rule: why.and_then(|why| why.rule.clone()),
-            level: 0,
-        });
-    }
-
-    fn uploads(&mut self, at: usize, repository: &Repository) {
-        let in_scope = self.options.is_in_scope(repository.name.as_str());
-        for upload in repository.uploads.values() {
-            let outside = upload.files.iter().any(|(_, evidence)| evidence.outside);
-            let limit = self.options.uploads_older_than;
-            let mut decision = decide::upload(upload.newest(), limit, self.now, in_scope, outside);
-            if !self.options.collects && !self.dismissed.is_whole(at) {
-                decision = Decision::Keep(KeepReason::SwitchedOff);
-            }
-            if let Decision::Delete(reason) = decision {
-                self.deletions.extend(upload.files.iter().map(|(key, evidence)| Deletion {
-                    stage: Stage::Upload,
-                    key: key.clone(),
-                    digest: None,
-                    alias: None,
-                    repository: Some((at, repository.name.clone())),
-                    evidence: evidence.clone(),
-                    reason,
-                    rule: None,
-                    level: 0,
-                }));
-            }
-        }
-    }
-}
-
 /// Whether a planned deletion may still go, once more is known to be needed than when it was planned.
 #[must_use]
 pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks, dismissed: &Dismissed) -> bool {
@@ -323,8 +132,13 @@ pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks, dismissed: 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::levels::{levels, set_levels};
+    use super::super::options::Options;
+    use super::super::scene::{self, Storage};
     use super::*;
     use crate::collect::graph::{Expectation, Fetched};
+    use crate::layout;
+    use crate::model::Timestamp;
 
     fn going(digest: &Digest) -> Deletion {
         let name = RepositoryName::new("a").unwrap();
@@ -381,5 +195,138 @@ mod tests {
     fn what_is_planned_twice_goes_once() {
         let digest = Digest::of(b"x");
         assert_eq!(Plan::new(vec![going(&digest), going(&digest)]).deletions().len(), 1);
+    }
+
+    #[test]
+    fn bytes_are_those_of_all_that_goes() {
+        let of_size = |content: &[u8], size| {
+            let going = going(&Digest::of(content));
+            Deletion { evidence: Evidence { size, ..going.evidence.clone() }, ..going }
+        };
+        assert_eq!(Plan::new(vec![of_size(b"a", 3), of_size(b"b", 4)]).bytes(), 7);
+        assert_eq!(Plan::new(vec![of_size(b"a", u64::MAX), of_size(b"b", 4)]).bytes(), u64::MAX);
+        assert!(Plan::default().is_empty() && !Plan::new(vec![of_size(b"a", 3)]).is_empty());
+    }
+
+    #[test]
+    fn what_is_named_in_a_circle_goes_last() {
+        let mut graph = Graph::default();
+        let [child, inner] = ["child", "inner"].map(scene::of);
+        let (one, two) = (scene::sha512("one"), scene::sha512("two"));
+        // Links of other names can claim what no bytes can: each stands for the other.
+        let mut storage = Storage::default();
+        storage.link(layout::layer_link(&scene::name("a"), &one), &two.to_string());
+        storage.link(layout::layer_link(&scene::name("a"), &two), &one.to_string());
+        graph.learn_links(&storage.inventory(&scene::options()));
+        let outer = add(&mut graph, &[&child, &inner], None);
+        let digests = [&one, &two, &outer, &child, &inner];
+        let ids = digests.map(|digest| graph.intern(digest));
+        let level = levels(ids.into_iter(), &graph);
+        assert_eq!(ids.map(|id| level[&id]), [5, 5, 0, 1, 1]);
+    }
+
+    #[test]
+    fn child_of_many_goes_after_the_last_of_them() {
+        let mut graph = Graph::default();
+        let child = add(&mut graph, &[], None);
+        let one = add(&mut graph, &[&child], None);
+        let two = add(&mut graph, &[&child, &one], None);
+        let three = add(&mut graph, &[&two, &child], None);
+        let unplanned = add(&mut graph, &[&three], None);
+        let ids = [&three, &two, &one, &child].map(|digest| graph.intern(digest));
+        let level = levels(ids.into_iter(), &graph);
+        assert_eq!(ids.map(|id| level[&id]), [0, 1, 2, 3], "what stays has no level");
+        assert!(!level.contains_key(&graph.intern(&unplanned)));
+    }
+
+    #[test]
+    fn what_is_about_something_that_stays_waits_for_nothing() {
+        let mut graph = Graph::default();
+        let subject = add(&mut graph, &[], None);
+        let child = add(&mut graph, &[&subject], None);
+        let about = add(&mut graph, &[&child], Some(&subject));
+        let ids = [&about, &child].map(|digest| graph.intern(digest));
+        let level = levels(ids.into_iter(), &graph);
+        assert_eq!(ids.map(|id| level[&id]), [0, 1]);
+        assert_eq!(level.len(), 2, "what stays has no level");
+    }
+
+    #[test]
+    fn only_revisions_have_levels() {
+        let mut storage = Storage::default();
+        let child = storage.index("a", &[]);
+        let index = storage.index("a", &[&child]);
+        storage.put(layout::layer_link(&scene::name("a"), &child));
+        storage.put(layout::layer_link(&scene::name("a"), &index));
+        let (_, plan) = storage.scan(&scene::options());
+        let levels = |stage| {
+            let of_stage = plan.deletions().iter().filter(move |deletion| deletion.stage == stage);
+            of_stage.map(|deletion| deletion.level).collect::<Vec<_>>()
+        };
+        assert_eq!((levels(Stage::Revision), levels(Stage::LayerLink)), (vec![0, 1], vec![0, 0]));
+    }
+
+    #[test]
+    fn what_is_needed_after_all_does_not_go() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        let tag = scene::tag("v1");
+        storage.put(layout::tag_history(&scene::name("a"), &tag, &image));
+        storage.upload("a", &["data"]);
+        storage.layer("b", "layer");
+        let (before, plan) = storage.scan(&scene::options());
+        assert!(plan.deletions().iter().all(|deletion| still_goes(
+            deletion,
+            &before.graph,
+            &before.marks,
+            &before.dismissed
+        )));
+        storage.tag("a", "v2", &image);
+        let (scan, _) = storage.scan(&scene::options());
+        let goes =
+            plan.deletions().iter().filter(|deletion| still_goes(deletion, &scan.graph, &scan.marks, &scan.dismissed));
+        let own =
+            [layout::layer_link(&scene::name("b"), &layer), layout::upload(&scene::name("a"), scene::UPLOAD) + "data"];
+        assert_eq!(goes.map(|deletion| deletion.key.clone()).collect::<Vec<_>>(), own);
+    }
+
+    #[test]
+    fn pointers_are_what_names_something() {
+        let pointers = Stage::ALL.map(Stage::is_pointer);
+        assert_eq!(pointers, [true, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn entry_of_history_that_the_tag_names_now_stays() {
+        let mut storage = Storage::default();
+        let gone = scene::of("gone");
+        storage.tag("a", "v1", &gone);
+        storage.put(layout::tag_history(&scene::name("a"), &scene::tag("v1"), &scene::of("before")));
+        let (_, plan) = storage.scan(&scene::options());
+        let keys: Vec<_> = plan.deletions().iter().map(|deletion| deletion.digest.clone()).collect();
+        assert_eq!(keys, [Some(scene::of("before"))]);
+    }
+
+    #[test]
+    fn upload_goes_whole_once_its_newest_file_is_old() {
+        let mut storage = Storage::default();
+        storage.upload("a", &["startedat", "data"]);
+        let data = layout::upload(&scene::name("a"), scene::UPLOAD) + "data";
+        let weekly = Options { uploads_older_than: Some(7 * scene::DAY), ..scene::options() };
+        assert!(storage.kept(&weekly).is_empty());
+        let scoped = Options { repositories: vec!["b".parse().unwrap()], ..weekly.clone() };
+        assert_eq!(storage.kept(&scoped).len(), 2);
+        let mut outside = storage.clone();
+        outside.seen(&data).outside = true;
+        assert_eq!(outside.kept(&weekly).len(), 2);
+        storage.seen(&data).modified = scene::NOW;
+        assert_eq!(storage.kept(&weekly).len(), 2);
+    }
+
+    #[test]
+    fn every_stage_has_its_word() {
+        let words = ["tag", "tag_history", "revision", "layer_link", "upload", "blob"];
+        assert_eq!(Stage::ALL.map(Stage::name), words);
     }
 }

@@ -364,4 +364,31 @@ mod tests {
             let _ = Manifest::parse(format!("{{\"a\":{}", "{\"a\":".repeat(depth)).as_bytes());
         }
     }
+
+    #[test]
+    fn manifest_as_large_as_the_registry_reads_is_read() {
+        let json = |length: usize| format!(r#"{{"schemaVersion":2,"manifests":[],"x":"{}"}}"#, " ".repeat(length));
+        let rest = usize::try_from(LARGEST).unwrap() - json(0).len();
+        assert!(Manifest::parse(json(rest).as_bytes()).is_ok());
+        assert!(Manifest::parse(json(rest + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn layers_alone_make_an_image_and_other_versions_nothing() {
+        let layer = descriptor("l");
+        let kind = |json: &str| Manifest::parse(json.as_bytes()).map(|manifest| manifest.kind);
+        assert_eq!(kind(&format!(r#"{{"schemaVersion":2,"layers":[{layer}]}}"#)), Ok(Kind::Image));
+        assert_eq!(kind(&format!(r#"{{"schemaVersion":2,"layers":[{layer}],"manifests":[]}}"#)), Ok(Kind::Index));
+        for version in ["", r#""schemaVersion":3,"#] {
+            assert!(reason(&format!(r#"{{{version}"layers":[{layer}]}}"#)).contains("unknown kind"));
+        }
+        assert!(reason(r#"{"schemaVersion":2,"blobs":[]}"#).contains("unknown kind"));
+    }
+
+    #[test]
+    fn names_fold_as_the_registry_folds_them() {
+        assert_eq!(folded("blob\u{17f}Um"), "blobsum");
+        assert_eq!(folded("\u{212a}EY"), "key");
+        assert_eq!(folded("\u{e4}\u{c4}"), "\u{e4}\u{c4}", "no other letters");
+    }
 }

@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use crate::real::content::{OCI_INDEX, cosign_signature, referrer};
+use crate::real::content::{OCI_INDEX, cosign_signature, image, index, referrer};
 use crate::real::process::{find, run};
 use crate::real::skopeo::make_oci_layout;
-use crate::real::{Client, Descriptor, Moto, Pushed, Registry, Storage, everything, sha256};
+use crate::real::{Client, Descriptor, Flavour, IndexForm, Moto, Pushed, Registry, Storage, everything, sha256};
 use crate::tool::regsweep;
 
 fn list(registry: &Registry, line: &[&str]) -> Value {
@@ -189,5 +189,28 @@ async fn multi_arch_image_with_signature_and_sbom_is_shown_as_one_tree() -> Resu
     client.delete_manifest("team/app", image.digest()).await?;
     assert!(!listed(&registry).contains_key(&("team/app".to_owned(), "v1".to_owned())));
     assert_eq!(listed(&registry), served(&client).await?);
+    Ok(())
+}
+
+/// The old way to read a digest: it depends on what the client says it accepts.
+#[tokio::test]
+async fn digest_is_that_of_what_was_pushed_whatever_a_client_accepts() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    let registry = Registry::on_directory(root.path())?;
+    let client = registry.client()?;
+    let image = image(&client, "app", Some("docker"), Flavour::Docker, 81).await?;
+    let list = index(&client, "app", Some("list"), IndexForm::Docker, 82).await?;
+    let oci = index(&client, "app", Some("oci"), IndexForm::Oci, 83).await?;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let config = registry.config().display().to_string();
+    for pushed in [&image, &list, &oci] {
+        let tag = pushed.tag.as_deref().unwrap_or_default();
+        let bare = http.head(format!("http://{}/v2/app/manifests/{tag}", registry.host())).send().await?;
+        let header = bare.headers().get("docker-content-digest").and_then(|digest| digest.to_str().ok());
+        assert_ne!(header, Some(pushed.digest()), "{tag}: the registry converts it, or says that it is not there");
+        assert_eq!(client.manifest_digest("app", tag).await?.as_deref(), Some(pushed.digest()));
+        let listed = regsweep(["ls", "-R", &config, &format!("app:{tag}"), "--digests"]).expect(0).stdout;
+        assert_eq!(listed.trim_end(), pushed.digest());
+    }
     Ok(())
 }

@@ -92,6 +92,29 @@ fn part_that_is_not_served_is_marked() {
     assert_eq!((parts, &tree["absent"]), (vec![Value::Null, json!("absent")], &json!(1)));
 }
 
+#[test]
+fn index_with_a_lost_child_says_so() {
+    let mut r = RegistryBuilder::new();
+    let (whole, lost) = (r.image("app", "whole", &["l"]), r.image("app", "lost", &["l"]));
+    let index = r.index("app", &[&whole.digest, &lost.digest]);
+    r.tag("app", "v1", &index).lose_blob(&lost.digest);
+    let report = list(&r, &["app"]);
+    let row = row(&report, "tags", "tag", "v1");
+    assert_eq!((&row["problem"]["code"], &row["bytes"]), (&json!("unreadable_manifest"), &Value::Null));
+    assert!(ls(&r, &["app"]).expect(0).stdout.contains("! broken part"));
+    let tree = rows(&list(&r, &["app:v1"]), "images")[0].clone();
+    assert_eq!(tree["root"]["parts"][1]["state"], "missing", "{tree:#}");
+}
+
+#[test]
+fn odd_links_are_told_beside_the_rows() {
+    let mut r = damaged();
+    let digest = sha256(b"x");
+    r.raw(&format!("docker/registry/v2/repositories/app/_manifests/odd/{}/link", digest.replacen(':', "/", 1)), digest);
+    let text = ls(&r, &["app"]).expect(0).stdout;
+    assert!(text.contains("_manifests/odd/") && text.contains("a shape that no registry writes"), "{text}");
+}
+
 /// An index of indexes of one another's children must neither fill the stack nor be shown for ever.
 #[test]
 fn index_that_is_nested_without_end_is_cut() {

@@ -40,6 +40,13 @@ fn push(r: &mut RegistryBuilder, repo: &str) {
     }
 }
 
+/// So many pages, and a few that make it faster: where listings are cut.
+#[track_caller]
+fn expect_pages(counts: Counts, pages: usize) {
+    let pages = LOOK + pages as u64;
+    assert!((pages..=pages + 14 + pages / 10).contains(&counts.list), "{pages} pages: {counts:?}");
+}
+
 #[test]
 fn one_repository_costs_the_same_whatever_else_is_there() {
     let mut alone = RegistryBuilder::new();
@@ -103,9 +110,10 @@ fn overview_costs_a_listing() {
     let links = bucket.keys().len() - blobs;
     let (_, counts) = run(&bucket, &[]);
     assert_eq!((counts.get, counts.head), (0, 0), "{counts:?}");
-    assert_eq!(counts.list, LOOK + (links.div_ceil(1000) + blobs.div_ceil(1000)) as u64, "{counts:?}");
+    expect_pages(counts, links.div_ceil(1000) + blobs.div_ceil(1000));
     let (_, counts) = run(&bucket, &["--brief"]);
-    assert_eq!((counts.list, counts.get), (LOOK + links.div_ceil(1000) as u64, 0), "{counts:?}");
+    assert_eq!(counts.get, 0, "{counts:?}");
+    expect_pages(counts, links.div_ceil(1000));
 }
 
 /// The directory that a glob names is all that is listed.
@@ -128,7 +136,7 @@ fn pattern_lists_its_directory_only() {
 /// Tags with an image each, of one configuration and one layer.
 fn many_tags(number: usize) -> Bucket {
     let bucket = Bucket::s3("registry");
-    let time = std::time::SystemTime::now();
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_hours(24 * 20_500);
     let put = |key: String, content: String| bucket.put_at(&format!("root/{key}"), content, time);
     let config = r#"{"os":"linux","architecture":"amd64","created":"2026-01-01T00:00:00Z"}"#.to_owned();
     let (config_digest, layer) = (sha256(config.as_bytes()), sha256(b"layer"));
@@ -149,13 +157,15 @@ fn many_tags(number: usize) -> Bucket {
 
 fn expect_linear(number: usize) {
     let bucket = many_tags(number);
-    let pages = LOOK + (3 * number).div_ceil(1000) as u64;
+    let pages = (3 * number).div_ceil(1000);
     let (ran, counts) = run(&bucket, &["app"]);
-    assert_eq!((counts.list, counts.get, counts.head), (pages, number as u64 + 1, 0), "{counts:?}");
+    assert_eq!((counts.get, counts.head), (number as u64 + 1, 0), "{counts:?}");
+    expect_pages(counts, pages);
     assert_eq!(ran.stdout.lines().count(), number + 2, "a heading, titles, and a line for each");
     for line in [&["app", "--brief"][..], &["app", "--digests"]] {
         let (_, counts) = run(&bucket, line);
-        assert_eq!((counts.list, counts.get, counts.head), (pages, 0, 0), "{line:?}: {counts:?}");
+        assert_eq!((counts.get, counts.head), (0, 0), "{line:?}: {counts:?}");
+        expect_pages(counts, pages);
     }
 }
 

@@ -5,7 +5,8 @@ use super::words::{day, minute, short, short_text, what};
 use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::list::row::{Facts, ManifestRow, TagRow, Trouble};
-use crate::model::{Digest, Timestamp};
+use crate::collect::problem::ProblemCode;
+use crate::model::{Digest, Tag, Timestamp};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -35,6 +36,8 @@ const FORMS: [Form; 7] = [
 /// A row of either kind.
 struct Row<'a> {
     name: String,
+    /// The name where digests are shortened: that of some tags is one.
+    short_name: Option<String>,
     digest: Option<&'a Digest>,
     facts: &'a Facts,
     what: String,
@@ -67,7 +70,29 @@ pub(super) fn text(report: &Report, width: Option<usize>) -> String {
             text += &troubles(&rows);
         }
     }
-    if text.is_empty() { "nothing matches\n".into() } else { text }
+    if text.is_empty() {
+        text = "nothing matches\n".into();
+    }
+    text += &odd(report);
+    text
+}
+
+/// So many odd links are told; JSON tells more.
+const ODD: usize = 3;
+
+/// What is odd beside the rows. A tag that cannot be read is told in its own.
+fn odd(report: &Report) -> String {
+    let odd: Vec<_> = report.problems.iter().filter(|problem| problem.code != ProblemCode::UnreadableTag).collect();
+    let mut text = String::new();
+    for problem in odd.iter().take(ODD) {
+        let place = problem.key.as_deref().or(problem.repository.as_deref()).unwrap_or_default();
+        let _ = writeln!(text, "! {}", printable(place));
+        text += &wrapped(&printable(&problem.message), "!   ");
+    }
+    if odd.len() > ODD {
+        let _ = writeln!(text, "! and {} more (--format json)", odd.len() - ODD);
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
 }
 
 fn heading(looked_at: &LookedAt, shown: u64, of_tags: bool, is_untagged: bool) -> String {
@@ -83,7 +108,10 @@ fn heading(looked_at: &LookedAt, shown: u64, of_tags: bool, is_untagged: bool) -
 
 fn of_tag(row: &TagRow) -> Row<'_> {
     let (digest, facts) = (row.digest.as_ref(), &row.facts);
-    Row { name: row.tag.clone(), digest, facts, what: printable(&what(facts)), pushed: row.pushed }
+    let about = Tag::new(&row.tag)
+        .and_then(|tag| tag.about().map(|(of, rest)| (of.algorithm().name(), short(&of), rest.to_owned())));
+    let short_name = about.map(|(algorithm, digest, rest)| format!("{algorithm}-{digest}..{rest}"));
+    Row { name: row.tag.clone(), short_name, digest, facts, what: printable(&what(facts)), pushed: row.pushed }
 }
 
 fn of_manifest(row: &ManifestRow) -> Row<'_> {
@@ -91,7 +119,7 @@ fn of_manifest(row: &ManifestRow) -> Row<'_> {
     by.extend(row.part_of.iter().map(|index| format!("index {}", short_text(index))));
     by.extend(row.about.iter().map(|subject| format!("about {}", short(subject))));
     let (digest, facts) = (row.digest.as_ref(), &row.facts);
-    Row { name: by.join(", "), digest, facts, what: printable(&what(facts)), pushed: row.pushed }
+    Row { name: by.join(", "), short_name: None, digest, facts, what: printable(&what(facts)), pushed: row.pushed }
 }
 
 fn table(rows: &[Row<'_>], title: &'static str, is_brief: bool, width: Option<usize>) -> String {
@@ -134,7 +162,8 @@ fn in_form(rows: &[Row<'_>], title: &'static str, is_brief: bool, form: Form) ->
     }
     for row in rows {
         let mut cells = Vec::new();
-        let name = shortened(&row.name, form.names);
+        let name = row.short_name.as_ref().filter(|_| !form.digests).unwrap_or(&row.name);
+        let name = shortened(name, form.names);
         if of_tags {
             cells.push(name.clone());
         }
@@ -190,7 +219,8 @@ mod tests {
 
     fn row<'a>(name: &str, digest: &'a Digest, facts: &'a Facts) -> Row<'a> {
         let pushed = Some(Timestamp::from_days(20_000));
-        Row { name: name.into(), digest: Some(digest), facts, what: what(facts), pushed }
+        let short_name = name.strip_suffix(".sig").map(|name| name[..19].to_owned() + "...sig");
+        Row { name: name.into(), short_name, digest: Some(digest), facts, what: what(facts), pushed }
     }
 
     fn facts(platforms: &[&str]) -> Facts {
@@ -220,6 +250,8 @@ mod tests {
         }
         let narrow = table(&rows, "TAG", false, Some(80));
         assert!(narrow.contains("v1.2.3") && narrow.contains("sha256-") && narrow.contains(".sig"), "{narrow}");
+        let wide = table(&rows, "TAG", false, Some(132));
+        assert!(wide.contains("CREATED") && wide.contains("PUSHED (UTC)"), "a signature's tag takes no room: {wide}");
         let piped = table(&rows, "TAG", false, None);
         assert!(piped.contains(&digest.to_string()) && piped.contains(&signature), "{piped}");
         let short = table(&rows[..1], "TAG", false, Some(80));

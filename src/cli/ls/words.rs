@@ -1,6 +1,7 @@
 //! Words for what is listed.
 
 use crate::collect::list::row::{Facts, Word};
+use crate::collect::problem::ProblemCode;
 use crate::model::{Digest, Timestamp};
 
 /// What an artifact is, by its type.
@@ -26,7 +27,9 @@ pub(super) fn artifact(artifact_type: &str) -> String {
 /// What a manifest is, for the eye: the platforms of an image, the kind of an artifact, or what is wrong with it.
 pub(super) fn what(facts: &Facts) -> String {
     if let Some(problem) = &facts.problem {
-        return format!("! {}", super::problem(problem.code));
+        // It can be read itself: then something below it cannot.
+        let is_below = problem.code == ProblemCode::UnreadableManifest && facts.kind.is_some();
+        return format!("! {}", if is_below { "broken part" } else { super::problem(problem.code) });
     }
     let platforms = platforms(&facts.platforms);
     let mut what = match (facts.kind, facts.artifact_type.as_deref()) {

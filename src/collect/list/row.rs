@@ -225,7 +225,10 @@ pub fn facts(digest: &Digest, repository: &Repository, known: &Known, about: &Ab
         }
         Some(Read::Unreadable(why)) => broken(ProblemCode::UnreadableManifest, &format!("it cannot be read: {why}")),
         Some(Read::Outline(outline, _)) => {
-            let Walk { bytes, platforms, created, absent, .. } = walk(digest, repository, known);
+            let Walk { bytes, platforms, created, absent, broken, .. } = walk(digest, repository, known);
+            let message =
+                || format!("{broken} of the manifests below it cannot be read, or are not there; push it again");
+            let problem = (broken > 0).then(|| Trouble::new(ProblemCode::UnreadableManifest, &message()));
             let artifact_type = outline.artifact().map(Into::into);
             let kind = match (outline.kind, &artifact_type) {
                 (Kind::Schema1, _) => Word::Schema1,
@@ -242,7 +245,7 @@ pub fn facts(digest: &Digest, repository: &Repository, known: &Known, about: &Ab
                 bytes,
                 created,
                 referrers,
-                problem: None,
+                problem,
             }
         }
     }

@@ -17,6 +17,8 @@ pub struct Walk {
     pub created: Option<Timestamp>,
     /// Manifests that it names and its repository does not have: legal, a client pulls the others.
     pub absent: u64,
+    /// Manifests below it that are not there or cannot be read, though its repository links them.
+    pub broken: u64,
     /// Configurations that say platform and date.
     pub configs: Vec<Digest>,
     /// Configurations, layers and blobs; not those that are had elsewhere only.
@@ -61,6 +63,7 @@ pub fn walk(root: &Digest, repository: &Repository, known: &Known) -> Walk {
     while let Some((digest, platform)) = todo.pop() {
         let Some(Read::Outline(outline, size)) = known.manifest(digest) else {
             walk.bytes = None;
+            walk.broken += 1;
             continue;
         };
         walk.add(Some(*size));

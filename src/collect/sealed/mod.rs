@@ -10,6 +10,7 @@ pub mod options;
 pub mod place;
 pub mod read;
 pub mod summary;
+mod text;
 pub mod write;
 
 pub use header::{GOOD_FOR, Header, Named};

@@ -3,72 +3,14 @@
 //! Nothing is passed over when they are read. An option that this version does not know was made to keep or to delete
 //! something; without it, more might go than the plan was made for.
 
+use super::text::{Span, SpanOrOff, Text};
 use crate::collect::image_pattern::ImagePattern;
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
 use crate::collect::pattern::Pattern;
 use crate::collect::refusal::Allowed;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
-
-/// A value that is written as its text.
-#[derive(Debug)]
-struct Text<T>(T);
-
-impl<T: fmt::Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
-/// A duration as the command line takes it.
-#[derive(Debug)]
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
-    }
-}
-
-impl FromStr for Span {
-    type Err = humantime::DurationError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        humantime::parse_duration(text).map(Self)
-    }
-}
-
-/// A duration, or `off`.
-#[derive(Debug)]
-struct SpanOrOff(Option<Duration>);
-
-impl fmt::Display for SpanOrOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(span) => Span(span).fmt(f),
-            None => f.write_str("off"),
-        }
-    }
-}
-
-impl FromStr for SpanOrOff {
-    type Err = humantime::DurationError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "off" { Ok(Self(None)) } else { text.parse().map(|Span(span)| Self(Some(span))) }
-    }
-}
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The options as they stand in the header, but for the mode, which stands beside them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -192,6 +134,7 @@ pub(in crate::collect) mod tests {
     use super::*;
     use proptest::prelude::*;
     use proptest::strategy::ValueTree;
+    use std::time::Duration;
 
     fn span() -> impl Strategy<Value = Duration> {
         prop_oneof![

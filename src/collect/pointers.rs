@@ -1,0 +1,200 @@
+//! Pointers and uploads, each judged: which of them go.
+
+use super::decide::{self, Decision, DeleteReason, KeepReason};
+use super::dismissed::{Dismissed, Why};
+use super::entry::Evidence;
+use super::graph::Graph;
+use super::inventory::{Inventory, Repository, TagEntry};
+use super::levels::set_levels;
+use super::mark::Marks;
+use super::options::Options;
+use super::plan::{Deletion, Stage};
+use super::roots::{Reason, names};
+use crate::layout;
+use crate::model::{Digest, Tag, Timestamp};
+
+/// Decides about every pointer and every upload.
+#[must_use]
+pub fn plan_pointers(
+    inventory: &Inventory,
+    graph: &Graph,
+    marks: &Marks,
+    options: &Options,
+    dismissed: &Dismissed,
+    now: Timestamp,
+) -> Vec<Deletion> {
+    let mut planner = Planner { graph, marks, options, dismissed, now, deletions: Vec::new() };
+    for (at, repository) in inventory.repositories.iter().enumerate() {
+        planner.tags(at, repository);
+        planner.links(at, repository);
+        planner.uploads(at, repository);
+    }
+    let mut deletions = planner.deletions;
+    set_levels(&mut deletions, graph);
+    deletions
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    marks: &'a Marks,
+    options: &'a Options,
+    dismissed: &'a Dismissed,
+    now: Timestamp,
+    deletions: Vec<Deletion>,
+}
+
+/// One pointer, and what it names.
+struct Pointer<'a> {
+    stage: Stage,
+    key: String,
+    digest: Option<&'a Digest>,
+    alias: Option<&'a Digest>,
+    evidence: &'a Evidence,
+}
+
+impl Planner<'_> {
+    fn needed(&self, at: usize, digest: &Digest) -> Option<Reason> {
+        self.marks.in_repository(at, self.graph.id(digest))
+    }
+
+    fn tags(&mut self, at: usize, repository: &Repository) {
+        for (tag, entry) in &repository.tags {
+            match self.dismissed.tag(at, tag, entry) {
+                Some(why) => self.dismissed_tag(at, repository, (tag, entry), &why.clone()),
+                None => self.history(at, repository, (tag, entry)),
+            }
+        }
+    }
+
+    /// A tag goes with all of its history, whatever that names: a tag of which anything is left would still be listed.
+    fn dismissed_tag(&mut self, at: usize, repository: &Repository, (tag, entry): (&Tag, &TagEntry), why: &Why) {
+        let name = &repository.name;
+        let current = entry.current.iter().map(|current| Pointer {
+            stage: Stage::Tag,
+            key: layout::tag_current(name, tag),
+            digest: current.target.digest(),
+            alias: None,
+            evidence: &current.evidence,
+        });
+        let history = entry.history.iter().map(|link| Pointer {
+            stage: Stage::TagHistory,
+            key: layout::tag_history(name, tag, &link.digest),
+            digest: Some(&link.digest),
+            alias: None,
+            evidence: &link.evidence,
+        });
+        for pointer in current.chain(history) {
+            let decision = decide::link(None, pointer.evidence, why.reason);
+            self.plan(decision, Some(why), (at, repository), pointer);
+        }
+    }
+
+    fn history(&mut self, at: usize, repository: &Repository, (tag, entry): (&Tag, &TagEntry)) {
+        let current = entry.current.as_ref().and_then(|current| current.target.digest());
+        for link in &entry.history {
+            let decision =
+                decide::history(self.needed(at, &link.digest), current == Some(&link.digest), &link.evidence);
+            let pointer = Pointer {
+                stage: Stage::TagHistory,
+                key: layout::tag_history(&repository.name, tag, &link.digest),
+                digest: Some(&link.digest),
+                alias: None,
+                evidence: &link.evidence,
+            };
+            let why = self.dismissed.manifest(at, &link.digest);
+            self.plan(decision, why, (at, repository), pointer);
+        }
+    }
+
+    fn links(&mut self, at: usize, repository: &Repository) {
+        for link in &repository.revisions {
+            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
+            let decision = decide::link(needed, &link.evidence, DeleteReason::UntaggedManifest);
+            let pointer = Pointer {
+                stage: Stage::Revision,
+                key: layout::revision_link(&repository.name, &link.digest),
+                digest: Some(&link.digest),
+                alias: link.alias(),
+                evidence: &link.evidence,
+            };
+            self.plan(decision, self.dismissed.revision(at, link), (at, repository), pointer);
+        }
+        for link in &repository.signatures {
+            let decision =
+                decide::link(self.needed(at, &link.revision), &link.evidence, DeleteReason::UntaggedManifest);
+            let pointer = Pointer {
+                stage: Stage::Revision,
+                key: layout::signature_link(&repository.name, &link.revision, &link.signature),
+                digest: Some(&link.signature),
+                alias: None,
+                evidence: &link.evidence,
+            };
+            let why = self.dismissed.manifest(at, &link.revision);
+            self.plan(decision, why, (at, repository), pointer);
+        }
+        for link in &repository.layers {
+            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
+            let decision = decide::link(needed, &link.evidence, DeleteReason::UnneededLayerLink);
+            let pointer = Pointer {
+                stage: Stage::LayerLink,
+                key: layout::layer_link(&repository.name, &link.digest),
+                digest: Some(&link.digest),
+                alias: link.alias(),
+                evidence: &link.evidence,
+            };
+            self.plan(decision, self.dismissed.layer(at, link), (at, repository), pointer);
+        }
+    }
+
+    /// `why`: if it was dismissed. What was not is left alone where nothing else is collected.
+    fn plan(
+        &mut self,
+        decision: Decision,
+        why: Option<&Why>,
+        (at, repository): (usize, &Repository),
+        pointer: Pointer<'_>,
+    ) {
+        let reason = match (decision, why) {
+            (Decision::Keep(_), _) => return,
+            (Decision::Delete(_), Some(why)) => why.reason,
+            (Decision::Delete(_), None) if !self.options.collects => return,
+            (Decision::Delete(reason), None) => reason,
+        };
+        self.deletions.push(Deletion {
+            stage: pointer.stage,
+            key: pointer.key,
+            digest: pointer.digest.cloned(),
+            alias: pointer.alias.cloned(),
+            repository: Some((at, repository.name.clone())),
+            evidence: pointer.evidence.clone(),
+            reason,
+            rule: why.and_then(|why| why.rule.clone()),
+            level: 0,
+        });
+    }
+
+    fn uploads(&mut self, at: usize, repository: &Repository) {
+        let in_scope = self.options.is_in_scope(repository.name.as_str());
+        for upload in repository.uploads.values() {
+            let outside = upload.files.iter().any(|(_, evidence)| evidence.outside);
+            let limit = self.options.uploads_older_than;
+            let mut decision = decide::upload(upload.newest(), limit, self.now, in_scope, outside);
+            if !self.options.collects && !self.dismissed.is_whole(at) {
+                decision = Decision::Keep(KeepReason::SwitchedOff);
+            }
+            if let Decision::Delete(reason) = decision {
+                self.deletions.extend(upload.files.iter().map(|(key, evidence)| Deletion {
+                    stage: Stage::Upload,
+                    key: key.clone(),
+                    digest: None,
+                    alias: None,
+                    repository: Some((at, repository.name.clone())),
+                    evidence: evidence.clone(),
+                    reason,
+                    rule: None,
+                    level: 0,
+                }));
+            }
+        }
+    }
+}

@@ -100,6 +100,19 @@ impl RepositoryRow {
     }
 }
 
+/// A tag that was to go.
+#[derive(Debug, Clone, Serialize)]
+pub struct TagRow {
+    /// The tag, with its repository.
+    pub image: String,
+    /// What it names, as far as that can be read.
+    pub digest: Option<String>,
+    /// Why it goes: `named` or `retention`.
+    pub reason: &'static str,
+    /// The rule that lets it go, in words.
+    pub rule: Option<String>,
+}
+
 /// The plan that is applied.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanRow {
@@ -234,6 +247,14 @@ pub struct Report {
     pub kept: Kept,
     /// What was to go.
     pub planned: Counts,
+    /// The tags among it, each with its reason.
+    pub tags: Vec<TagRow>,
+    /// Whether what nothing needs goes as well. Else it is left to a collection.
+    #[serde(skip)]
+    pub collects: bool,
+    /// Whether what goes is written down, so that it can be undone.
+    #[serde(skip)]
+    pub keeps_state: bool,
     /// The plan's entries: each is one key, and ends as deleted or in one of the five words below.
     pub entries: Entries,
     /// Bytes of all that was to go, links included.

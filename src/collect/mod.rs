@@ -31,6 +31,7 @@ pub mod problem;
 pub mod refusal;
 pub mod report;
 pub mod roots;
+mod scan;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;

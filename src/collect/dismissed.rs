@@ -11,11 +11,15 @@ use super::inventory::{Inventory, Link, Repository, TagEntry};
 use super::mark::{Marks, mark_without};
 use super::options::Options;
 use super::roots::{names, roots};
-use super::tag_change::can_be_told_from;
+use super::tag_change::{can_be_told_from, is_half_pushed};
 use crate::layout::StorageKey;
 use crate::model::{Digest, Tag, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A push that is under way has mostly ended by then.
+const A_MOMENT: Duration = Duration::from_secs(2);
 
 /// Why something was dismissed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -278,19 +282,24 @@ impl Dismissed {
         }
     }
 
-    /// From when on later writes to all of these tags would be told from what was seen at `looked`.
+    /// When to look once more: a later write to one of these tags could not be told from what was seen at `looked`, or a
+    /// push to one is under way.
     #[must_use]
-    pub fn can_be_told_from(&self, looked: Timestamp) -> Option<Timestamp> {
+    pub fn look_again(&self, looked: Timestamp, settle: Duration) -> Option<Timestamp> {
         let entries = self.repositories.values().flat_map(|here| here.tags.values());
-        entries.filter_map(|(seen, _)| can_be_told_from(seen, looked)).max()
+        let times = entries.filter_map(|(seen, _)| {
+            let soon = is_half_pushed(seen, looked, settle).then(|| looked.plus(A_MOMENT));
+            can_be_told_from(seen, looked).max(soon)
+        });
+        times.max()
     }
 
-    /// Tags to which a later write would not be told from what was seen: they stay.
-    pub fn spare_just_pushed(&mut self, looked: Timestamp) -> Vec<(usize, Tag)> {
+    /// Tags of which that still holds: they stay.
+    pub fn spare_just_pushed(&mut self, looked: Timestamp, settle: Duration) -> Vec<(usize, Tag)> {
         let mut spared = Vec::new();
         for (at, here) in &mut self.repositories {
             here.tags.retain(|tag, (seen, _)| {
-                let is_told = can_be_told_from(seen, looked).is_none();
+                let is_told = can_be_told_from(seen, looked).is_none() && !is_half_pushed(seen, looked, settle);
                 if !is_told {
                     spared.push((*at, tag.clone()));
                 }

@@ -46,6 +46,19 @@ pub fn can_be_told_from(seen: &TagEntry, looked: Timestamp) -> Option<Timestamp>
     all.map(told_from).max().filter(|time| *time > looked)
 }
 
+/// Whether a push to a tag seems to be under way: its history is newer than what it names, and no longer ago than a push
+/// may take. What that push is about to write looks like nothing new then.
+#[must_use]
+pub fn is_half_pushed(seen: &TagEntry, looked: Timestamp, settle: Duration) -> bool {
+    let Some(current) = &seen.current else { return false };
+    let is_newer = |link: &&Link| {
+        let (history, current_time) = (link.evidence.modified, current.evidence.modified);
+        history > current_time || history == current_time && current.target.digest() != Some(&link.digest)
+    };
+    let newer = seen.history.iter().filter(is_newer).map(|link| link.evidence.modified);
+    newer.max().is_some_and(|newest| newest.plus(settle) > looked)
+}
+
 fn told_from(evidence: &Evidence) -> Timestamp {
     let is_coarse = evidence.modified.as_nanos().rem_euclid(1_000_000_000) == 0;
     evidence.modified.plus(if is_coarse { COARSE } else { FINE })
@@ -96,6 +109,25 @@ mod tests {
         let now = entry(None, &[(b"a", 4), (b"b", 5)]);
         assert_eq!(pushed_after(&now, Timestamp::from_nanos(5)), Some(&Digest::of(b"b")));
         assert_eq!(pushed_after(&now, Timestamp::from_nanos(6)), None);
+    }
+
+    #[test]
+    fn push_that_has_written_only_its_history_is_seen() {
+        let settle = Duration::from_nanos(10);
+        let half = |entry: &TagEntry, looked| is_half_pushed(entry, Timestamp::from_nanos(looked), settle);
+        let named = |name: &[u8], entry: TagEntry| {
+            let current = entry.current.map(|current| Current { target: Target::Digest(Digest::of(name)), ..current });
+            TagEntry { current, ..entry }
+        };
+        let whole = named(b"b", entry(Some(6), &[(b"a", 4), (b"b", 5)]));
+        assert!(!half(&whole, 6));
+        assert!(!half(&named(b"b", entry(Some(5), &[(b"a", 4), (b"b", 5)])), 6), "both in one moment");
+        let begun = named(b"b", entry(Some(6), &[(b"b", 5), (b"c", 7)]));
+        assert!(half(&begun, 8) && half(&begun, 16));
+        assert!(!half(&begun, 17), "it has ended for long, whatever became of it");
+        assert!(half(&named(b"b", entry(Some(6), &[(b"b", 7)])), 8), "the same image again");
+        assert!(half(&named(b"b", entry(Some(6), &[(b"b", 5), (b"c", 6)])), 8), "nobody can tell which was later");
+        assert!(!half(&entry(None, &[(b"a", 7)]), 8), "there is no tag to lose");
     }
 
     #[test]

@@ -53,16 +53,16 @@ pub(super) async fn look_and_decide(
     let (mut dismissed, mut unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
     let mut just_pushed = Vec::new();
     if options.mode == Mode::Live
-        && let Some(until) = dismissed.can_be_told_from(looked)
+        && let Some(until) = dismissed.look_again(looked, options.settle)
     {
-        // A later push of such a tag could not be told from what was seen of it: it is looked at once more.
+        // A push to such a tag is under way, or a later one could not be told from what was seen.
         tokio::time::sleep(looked.until(until)).await;
         listed = Instant::now();
         looked = order.now(storage);
         inventory = scan::repositories(storage, observer).await?;
         inventory = scan::links(storage, inventory, order, now, observer).await?;
         (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
-        just_pushed = dismissed.spare_just_pushed(looked);
+        just_pushed = dismissed.spare_just_pushed(looked, options.settle);
     }
     let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
 

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The storage changed, or contradicts itself, in a way that makes going on unsafe.
     Untrustworthy,
+    /// What was named is not in the registry.
+    NotThere,
     /// A local file could not be read or written.
     Io,
     /// The run was told to stop.
@@ -179,9 +181,22 @@ pub fn shortened(text: &str) -> String {
     }
 }
 
+/// The same between quotes. What cannot be printed is told by its number, of up to ten letters: it is cut behind that.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    shortened(&format!("{:?}", shortened(text)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quoted_texts_are_cut_as_they_are_shown() {
+        assert_eq!(quoted("a\"b"), "\"a\\\"b\"");
+        let shown = quoted(&"\u{11}".repeat(300));
+        assert_eq!(shown, format!("\"{}...", "\\u{11}".repeat(49) + "\\u{11"));
+    }
 
     #[test]
     fn long_texts_are_cut() {

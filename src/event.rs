@@ -11,6 +11,8 @@ pub enum Phase {
     ReadLinks,
     /// Reading manifests.
     ReadManifests,
+    /// Reading image configurations.
+    ReadConfigurations,
     /// Working out what is needed.
     Mark,
     /// Listing `blobs/`.
@@ -41,6 +43,7 @@ impl Phase {
             Self::ListRepositories => "listing repositories",
             Self::ReadLinks => "reading links",
             Self::ReadManifests => "reading manifests",
+            Self::ReadConfigurations => "reading image configurations",
             Self::Mark => "working out what is needed",
             Self::ListBlobs => "listing blobs",
             Self::Verify => "verifying the listing",

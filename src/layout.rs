@@ -192,6 +192,31 @@ pub fn repository(name: &RepositoryName) -> String {
     format!("{REPOSITORIES}{name}/")
 }
 
+/// The prefix of a repository's manifests and tags. Ends with a slash; nested repositories are not covered.
+#[must_use]
+pub fn manifests(name: &RepositoryName) -> String {
+    format!("{REPOSITORIES}{name}/_manifests/")
+}
+
+/// The prefixes of what else a repository holds: its layer links, and its uploads.
+#[must_use]
+pub fn layers_and_uploads(name: &RepositoryName) -> [String; 2] {
+    ["_layers", "_uploads"].map(|own| format!("{REPOSITORIES}{name}/{own}/"))
+}
+
+/// The repository that a key belongs to, by its looks; `None` where it is below none.
+#[must_use]
+pub fn repository_of(key: &str) -> Option<&str> {
+    let (place, _) = split_at_own_directory(key.strip_prefix(REPOSITORIES)?)?;
+    (!place.is_empty()).then_some(place)
+}
+
+/// Whether a key is that of a layer link.
+#[must_use]
+pub fn is_layer_link(key: &str) -> bool {
+    matches!(StorageKey::parse(key), StorageKey::LayerLink { .. })
+}
+
 /// The key of a layer link.
 #[must_use]
 pub fn layer_link(name: &RepositoryName, digest: &Digest) -> String {
@@ -379,9 +404,54 @@ mod tests {
     }
 
     #[test]
+    fn upload_is_named_by_a_uuid_as_the_registry_writes_it() {
+        let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        assert!(is_uuid(id));
+        for other in [
+            String::new(),
+            id[1..].to_owned(),
+            format!("{id}0"),
+            id.to_uppercase(),
+            id.replace('-', "0"),
+            id.replace('0', "-"),
+            id.replace('0', "g"),
+        ] {
+            assert!(!is_uuid(&other), "{other}");
+        }
+    }
+
+    #[test]
     fn repository_prefix_does_not_cover_its_neighbour() {
         let images = repository(&RepositoryName::new("images").unwrap());
         let neighbour = layer_link(&RepositoryName::new("images2").unwrap(), &digest());
         assert!(!neighbour.starts_with(&images));
+    }
+
+    #[test]
+    fn prefixes_cover_their_keys_and_the_repository_of_a_key_is_read_off_it() {
+        let (name, tag) = (RepositoryName::new("a/b").unwrap(), Tag::new("v1").unwrap());
+        let nested = RepositoryName::new("a/b/c").unwrap();
+        let link = layer_link(&name, &digest());
+        let upload = upload(&name, "0f8fad5b-d9cb-469f-a165-70867728950e");
+        for (prefix, key) in [
+            (manifests(&name), revision_link(&name, &digest())),
+            (manifests(&name), tag_current(&name, &tag)),
+            (tags(&name), tag_current(&name, &tag)),
+            (self::tag(&name, &tag) + "/", tag_current(&name, &tag)),
+            (self::tag(&name, &tag) + "/", tag_history(&name, &tag, &digest())),
+            (layers_and_uploads(&name)[0].clone(), link.clone()),
+            (layers_and_uploads(&name)[1].clone(), upload),
+        ] {
+            assert!(key.starts_with(&prefix) && prefix.starts_with(&repository(&name)), "{prefix}");
+            assert!(prefix.ends_with('/') && prefix.len() > repository(&name).len());
+            assert!(!key.replace("a/b", "a/b/c").starts_with(&prefix), "{prefix}");
+            assert_eq!(repository_of(&key), Some("a/b"));
+        }
+        assert_eq!(repository_of(&layer_link(&nested, &digest())), Some("a/b/c"));
+        assert_eq!(repository_of(&format!("{REPOSITORIES}Up/_layers/x")), Some("Up"), "by its looks");
+        for key in [format!("{REPOSITORIES}_layers/x"), format!("{REPOSITORIES}a/b"), blob_data(&digest())] {
+            assert_eq!(repository_of(&key), None, "{key}");
+        }
+        assert!(is_layer_link(&link) && !is_layer_link(&revision_link(&name, &digest())));
     }
 }

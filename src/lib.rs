@@ -32,6 +32,7 @@
 //! | [`Inventory`](collect::inventory::Inventory) | what the listings said |
 //! | [`Graph`](collect::graph::Graph), [`Marks`](collect::mark::Marks) | what names what, and what is needed by whom |
 //! | [`Decision`](collect::decide::Decision) | keep or delete, with a reason; there is no third state |
+//! | [`Policy`](retention::policy::Policy), [`Verdict`](retention::verdict::Verdict) | the rules for tags, and what they say of one |
 //! | [`Plan`](collect::plan::Plan) | what goes, in order, with evidence |
 //! | [`Outcome`](collect::outcome::Outcome) | what came of each deletion |
 
@@ -42,5 +43,6 @@ pub mod error;
 pub mod event;
 pub mod layout;
 pub mod model;
+pub mod retention;
 pub mod run;
 pub mod storage;

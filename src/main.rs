@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
-use regsweep::cli::{apply, garbage_collect, pending, plan, remove, restore, show};
+use regsweep::cli::{apply, garbage_collect, ls, pending, plan, policy, remove, restore, show};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,7 +16,9 @@ fn main() -> ExitCode {
         Command::Plan(args) => plan::run(args, &cli.common),
         Command::Show(args) => show::run(args, &cli.common),
         Command::Apply(args) => apply::run(args, &cli.common),
+        Command::Ls(args) => ls::run(args, &cli.common),
         Command::Restore(args) => restore::run(args, &cli.common),
         Command::Pending(args) => pending::run(args, &cli.common),
+        Command::Policy(args) => policy::command::run(args, &cli.common),
     })
 }

@@ -8,6 +8,7 @@ mod content;
 mod evict;
 mod lease;
 pub mod left;
+pub mod list;
 mod marking;
 mod order;
 mod recheck;

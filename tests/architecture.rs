@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors of the house, bottom to top. A module uses its own floor and those below; `error` and `event` serve all.
-const FLOORS: [&[&str]; 6] = [&["model"], &["layout"], &["collect"], &["storage"], &["run", "config"], &["cli"]];
+const FLOORS: [&[&str]; 7] =
+    [&["model"], &["layout"], &["collect"], &["retention"], &["storage"], &["run", "config"], &["cli"]];
 const FOR_ALL: [&str; 2] = ["error", "event"];
 
 fn sources(below: &str) -> Vec<PathBuf> {
@@ -132,8 +133,8 @@ fn the_registrys_cache_is_changed_in_one_place() {
 fn writes_happen_in_one_place() {
     let storage = ["src/storage/write.rs", "src/storage/write/"];
     only_in(&["put_opts(", "PutMode", ".put(&path", "put_multipart"], &storage);
-    // A plan is saved on the machine of whoever runs regsweep; content aside is moved by what may delete it.
-    let files = ["src/storage/write/", "src/storage/sweep/", "src/cli/plan_file.rs"];
+    // Plans and reports are saved on the machine of whoever runs regsweep; content aside is moved by what may delete it.
+    let files = ["src/storage/write/", "src/storage/sweep/", "src/cli/plan_file.rs", "src/cli/file.rs"];
     only_in(&["persist(", "persist_noclobber(", "hard_link(", "fs::write(", "create_dir(", "File::create("], &files);
 }
 
@@ -166,7 +167,7 @@ fn dry_run_holds_nothing_that_can_delete() {
 
 #[test]
 fn decisions_know_no_clock_and_no_io() {
-    for below in ["collect", "model", "layout.rs"] {
+    for below in ["collect", "model", "retention", "layout.rs"] {
         for path in sources(below) {
             let text = code(&path);
             for word in [
@@ -190,6 +191,8 @@ fn decisions_know_no_clock_and_no_io() {
 fn each_foreign_word_has_one_home() {
     only_in(&["docker/registry/v2"], &["src/layout.rs", "src/config/", "src/storage/open.rs"]);
     only_in(&["serde_yaml"], &["src/config/yaml.rs"]);
+    only_in(&["saphyr_parser"], &["src/retention/document.rs"]);
+    only_in(&["semver::"], &["src/retention/version.rs"]);
     only_in(&["aws_config"], &["src/storage/credentials.rs"]);
     only_in(&["SystemTime::now"], &["src/cli/machine.rs", "src/storage/credentials.rs"]);
     only_in(&["indicatif", "comfy_table", "clap::"], &["src/cli/", "src/main.rs"]);

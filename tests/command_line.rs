@@ -14,6 +14,8 @@ mod bad_input;
 mod output;
 #[path = "command_line/plans.rs"]
 mod plans;
+#[path = "command_line/policy.rs"]
+mod policy;
 #[path = "command_line/undo.rs"]
 mod undo;
 

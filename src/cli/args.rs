@@ -1,9 +1,13 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
 use crate::storage::location::Secret;
+mod ls;
+pub mod policy;
+pub mod prune;
 mod removing;
 mod undo;
 
+pub use ls::{List, Sort};
 pub use removing::Remove;
 pub use undo::{Restore, Waiting, What};
 
@@ -50,6 +54,10 @@ pub enum Command {
     ///
     /// The options that decide are the plan's. What is no longer as the plan saw it, and what is needed now, stays.
     Apply(Apply),
+    /// Lists what is there: all repositories, the tags of one, the tree of one image
+    ///
+    /// It reads only, and of one repository only that. The registry is named with -R, or by the environment.
+    Ls(List),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something
@@ -57,6 +65,9 @@ pub enum Command {
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
     Pending(Waiting),
+    /// Retention rules without a registry: check, test, explain, import
+    #[command(subcommand)]
+    Policy(policy::Policy),
 }
 
 /// Options of every command.

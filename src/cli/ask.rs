@@ -31,9 +31,10 @@ fn question(report: &Report) -> String {
         let what = [(planned.tags, "tag"), (planned.manifests, "manifest")].into_iter().filter(|(count, _)| *count > 0);
         let what: Vec<String> = what.map(|(count, one)| words::number(count, one)).collect();
         let what = if what.is_empty() { "these links".to_owned() } else { what.join(" and ") };
-        let undo = match report.keeps_state {
-            true => "Content stays, and `regsweep restore` undoes it for a day at least.",
-            false => "Content stays, but this cannot be undone.",
+        let undo = if report.keeps_state {
+            "Content stays, and `regsweep restore` undoes it for a day at least."
+        } else {
+            "Content stays, but this cannot be undone."
         };
         return format!("remove {what}? {undo}");
     }

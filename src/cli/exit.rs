@@ -31,6 +31,7 @@ pub fn of_error(kind: ErrorKind) -> u8 {
         | ErrorKind::Credentials
         | ErrorKind::Unreachable
         | ErrorKind::Untrustworthy
+        | ErrorKind::NotThere
         | ErrorKind::Io
         | ErrorKind::Bug => FAILED,
     }

@@ -86,18 +86,12 @@ impl Report {
             let one = Counts::one(deletion.stage, &deletion.key, size, last_upload != upload);
             last_upload = upload.or(last_upload);
             self.planned.add(&one);
-            let mut done = one;
+            // The files of an upload are counted one by one, the upload itself when its last file is gone.
+            let mut done = if deleted { one } else { Counts::default() };
             if deletion.stage == Stage::Upload {
                 done.uploads.count = one.uploads.count * u64::from(gone.is_gone(&deletion.key));
             }
-            // The files of an upload are counted one by one, the upload itself when its last file is gone.
-            let counted = deleted || deletion.stage == Stage::Upload && done.uploads.count > 0;
-            if !deleted {
-                done.uploads.bytes = 0;
-            }
-            if counted {
-                self.deleted.add(&done);
-            }
+            self.deleted.add(&done);
             if deleted {
                 self.bytes.freed = self.bytes.freed.saturating_add(size);
             }
@@ -109,9 +103,7 @@ impl Report {
             match owner {
                 Some(Owner::One(at)) => row(at, &mut |row| {
                     row.planned.add(&one);
-                    if counted {
-                        row.deleted.add(&done);
-                    }
+                    row.deleted.add(&done);
                 }),
                 Some(Owner::Shared) => self.nobody.shared.add(size),
                 None => self.nobody.unlinked.add(size),
@@ -213,4 +205,202 @@ pub fn marked_manifests(inventory: &Inventory, graph: &Graph, marks: &Marks) -> 
         marked += kept.count() as u64;
     }
     marked
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::applied::Left;
+    use super::super::blobs::Tally;
+    use super::super::scene::{DAY, NOW, Storage, UPLOAD, name, of, options, tag};
+    use super::*;
+
+    fn tally(count: u64, bytes: u64) -> Tally {
+        Tally { count, bytes }
+    }
+
+    /// Garbage of every kind in `a`, a shared layer in `a` and `b`, an image in `c`; and the sizes of both images.
+    fn garbage() -> (Storage, u64, u64) {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        storage.put(layout::tag_history(&name("a"), &tag("v1"), &image));
+        storage.upload("a", &["startedat", "data"]);
+        storage.layer("a", "shared");
+        storage.layer("b", "shared");
+        let needed = storage.layer("c", "kept");
+        let kept = storage.index("c", &[&needed]);
+        storage.tag("c", "v1", &kept);
+        storage.blob("orphan");
+        let [image, kept] = [image, kept].map(|digest| storage.seen(&layout::blob_data(&digest)).size);
+        (storage, image, kept)
+    }
+
+    /// What came of a plan: of each key, what is said, or else that it was deleted.
+    fn outcomes(plan: &Plan, of: impl Fn(&str) -> Option<Outcome>) -> Outcomes {
+        let mut outcomes = Outcomes::new(plan);
+        for (at, deletion) in plan.deletions().iter().enumerate() {
+            outcomes.set(at, of(&deletion.key).unwrap_or(Outcome::Deleted));
+        }
+        outcomes
+    }
+
+    fn failed() -> Outcome {
+        Outcome::Failed("denied".into())
+    }
+
+    #[test]
+    fn report_says_what_was_found_marked_and_planned() {
+        let (storage, image, kept) = garbage();
+        let (scan, plan) = storage.scan(&options());
+        let report = Report::new(&scan, &plan, DAY);
+        assert_eq!((report.schema, report.version), ("regsweep.report/1", env!("CARGO_PKG_VERSION")));
+        let found = &report.found;
+        assert_eq!((found.repositories, found.tags, found.manifests, found.layer_links), (3, 1, 2, 4));
+        assert_eq!((found.uploads, found.blobs), (tally(1, 142), tally(6, 5 + 6 + 4 + 6 + image + kept)));
+        assert_eq!((report.marked.manifests, report.marked.blobs), (1, tally(2, 4 + kept)));
+        let planned = Counts {
+            tags: 0,
+            tag_history: 1,
+            manifests: 1,
+            layer_links: 3,
+            uploads: tally(1, 142),
+            blobs: tally(4, 5 + 6 + 6 + image),
+        };
+        assert_eq!((report.planned, report.entries.planned), (planned, 11));
+        assert_eq!((report.nobody.shared, report.nobody.unlinked), (tally(1, 6), tally(1, 6)));
+        let all: u64 = storage.objects.values().map(|seen| seen.size).sum();
+        assert_eq!((report.bytes.before, report.bytes.after, report.bytes.freed), (all, all, 0));
+        assert!(report.deleted.is_zero() && !report.planned.is_zero());
+        let rows: Vec<_> = report.repositories.iter().map(|row| (row.name.as_str(), row.planned)).collect();
+        let a = Counts { layer_links: 2, blobs: tally(2, 5 + image), ..planned };
+        assert_eq!(rows, [("a", a), ("b", Counts { layer_links: 1, ..Counts::default() })]);
+    }
+
+    #[test]
+    fn what_was_deleted_is_freed_and_counted_by_repository() {
+        let (storage, ..) = garbage();
+        let (scan, plan) = storage.scan(&options());
+        let mut report = Report::new(&scan, &plan, DAY);
+        // Told twice, as in a run: numbers do not add up.
+        for _ in 0..2 {
+            report.account(&scan, &plan, Some(&outcomes(&plan, |_| None)));
+        }
+        assert_eq!((report.deleted, report.entries.deleted), (report.planned, 11));
+        assert_eq!(report.bytes.freed, plan.bytes());
+        assert_eq!(report.bytes.after, report.bytes.before - plan.bytes());
+        assert!(report.repositories.iter().all(|row| row.deleted == row.planned));
+        assert!(report.failures.is_empty());
+    }
+
+    #[test]
+    fn every_entry_ends_in_one_word() {
+        let (storage, image, _) = garbage();
+        let (mut scan, plan) = storage.scan(&options());
+        scan.left = Left { changed: 10, gone: 20, not_in_plan: tally(0, 0) };
+        let mut report = Report::new(&scan, &plan, DAY);
+        assert_eq!((report.kept.changed, report.already_gone, report.entries.planned), (10, 20, 41));
+        let blob = |content| layout::blob_data(&of(content));
+        let link = |repository, content| layout::layer_link(&name(repository), &of(content));
+        let what_came = outcomes(&plan, |key| match key {
+            _ if key == blob("layer") => Some(failed()),
+            _ if key == blob("shared") => Some(Outcome::Unknown("no answer".into())),
+            _ if key == blob("orphan") => Some(Outcome::NotAttempted),
+            _ if key == link("a", "layer") || key == link("a", "shared") => Some(Outcome::AlreadyGone),
+            _ if key == link("b", "shared") => Some(Outcome::Changed),
+            _ => None,
+        });
+        report.account(&scan, &plan, Some(&what_came));
+        assert_eq!((report.failed, report.unknown, report.not_attempted), (1, 1, 1));
+        assert_eq!((report.already_gone, report.kept.changed, report.entries.deleted), (20 + 2, 10 + 1, 5));
+        let failures = [
+            format!("{}: not deleted: denied", blob("layer")),
+            format!("{}: perhaps deleted: no answer", blob("shared")),
+        ];
+        assert_eq!(report.failures.iter().collect::<std::collections::BTreeSet<_>>(), failures.iter().collect());
+        let deleted = Counts {
+            tag_history: 1,
+            manifests: 1,
+            uploads: tally(1, 142),
+            blobs: tally(1, image),
+            ..Counts::default()
+        };
+        assert_eq!((report.deleted, report.bytes.freed), (deleted, 71 + 71 + 142 + image));
+        assert_eq!(report.repositories.iter().map(|row| row.deleted).collect::<Vec<_>>(), [deleted, Counts::default()]);
+    }
+
+    #[test]
+    fn upload_is_gone_when_its_last_file_is_and_this_run_took_one() {
+        let mut storage = Storage::default();
+        storage.upload("a", &["startedat", "data"]);
+        storage.put(layout::upload(&name("a"), &UPLOAD.replace('0', "1")) + "data");
+        storage.upload("b", &["data"]);
+        let (scan, plan) = storage.scan(&options());
+        let uploads = |start: Option<Outcome>, data: Option<Outcome>| {
+            let mut report = Report::new(&scan, &plan, DAY);
+            assert_eq!(report.planned.uploads, tally(3, 4 * 71));
+            let of = |key: &str| match key.strip_prefix(&layout::upload(&name("a"), UPLOAD)) {
+                Some("startedat") => start.clone(),
+                Some(_) => data.clone(),
+                None => Some(Outcome::NotAttempted),
+            };
+            report.account(&scan, &plan, Some(&outcomes(&plan, of)));
+            let rows = report.repositories.iter().map(|row| row.deleted.uploads);
+            assert_eq!(rows.collect::<Vec<_>>(), [report.deleted.uploads, tally(0, 0)]);
+            report.deleted.uploads
+        };
+        let gone = || Some(Outcome::AlreadyGone);
+        assert_eq!(uploads(None, None), tally(1, 142));
+        assert_eq!(uploads(None, Some(failed())), tally(0, 71));
+        assert_eq!(uploads(Some(failed()), None), tally(0, 71));
+        assert_eq!(uploads(gone(), None), tally(1, 71));
+        assert_eq!(uploads(None, gone()), tally(1, 71));
+        assert_eq!(uploads(gone(), gone()), tally(0, 0));
+        assert_eq!(uploads(Some(failed()), Some(failed())), tally(0, 0));
+    }
+
+    #[test]
+    fn only_manifests_that_are_there_and_needed_are_marked() {
+        let mut storage = Storage::default();
+        let marked = |storage: &Storage| {
+            let (scan, _) = storage.scan(&options());
+            marked_manifests(&scan.inventory, &scan.graph, &scan.marks)
+        };
+        assert_eq!(marked(&storage), 0);
+        storage.index("a", &[]);
+        assert_eq!(marked(&storage), 0, "nothing needs it");
+        let image = storage.index("a", &[&of("x")]);
+        storage.tag("a", "v1", &image);
+        assert_eq!(marked(&storage), 2, "the revision, and what the tag names");
+        storage.tag("b", "v1", &of("not there"));
+        storage.put(layout::revision_link(&name("b"), &of("not there")));
+        assert_eq!(marked(&storage), 2, "a link of nothing");
+        storage.objects.remove(&layout::revision_link(&name("a"), &image));
+        assert_eq!(marked(&storage), 1);
+    }
+
+    #[test]
+    fn what_is_young_or_broken_or_damaged_is_told() {
+        let mut storage = Storage::default();
+        let young = storage.layer("a", "young");
+        storage.seen(&layout::layer_link(&name("a"), &young)).modified = NOW;
+        let image = storage.index("a", &[]);
+        storage.objects.remove(&layout::revision_link(&name("a"), &image));
+        storage.tag("a", "v1", &image);
+        storage.manifest("b", "{");
+        storage.blob("waits");
+        let (mut scan, plan) =
+            storage.scan(&super::super::options::Options { min_age: DAY, defer: 7 * DAY, ..options() });
+        scan.young_until = Some(NOW.plus(DAY));
+        let report = Report::new(&scan, &plan, 7 * DAY);
+        let size = storage.seen(&layout::blob_data(&image)).size;
+        assert_eq!((report.kept.too_young, report.kept.broken_tags), (tally(1, 5), tally(1, size)));
+        assert_eq!(report.kept.damaged_repositories, 1);
+        assert_eq!((report.pending.blobs, report.bytes.freeable_later), (tally(1, 5), 10));
+        assert_eq!(report.pending.first_due, Some(NOW.plus(7 * DAY).to_rfc3339()));
+        assert_eq!(report.young_until, Some(NOW.plus(DAY).to_rfc3339()));
+        assert_eq!(report.problems.len(), 2);
+        assert_eq!(report.problem_counts.values().sum::<u64>(), 2);
+        assert_eq!(report.problem_counts.get(&ProblemCode::BrokenTag).unwrap(), &1);
+    }
 }

@@ -213,139 +213,19 @@ fn is_listed(inventory: &Inventory, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::super::account::marked_manifests;
-    use super::super::blobs::{BlobJudge, Owners};
-    use super::super::graph::{Expectation, Fetched, manifests_to_read};
-    use super::super::listing::{Builder, Proof};
-    use super::super::options::{Aside, Mode};
+    use super::super::scene::{Storage, UPLOAD, keys, line, name, options};
+    use super::super::state::pending::Pending;
     use super::*;
-    use crate::collect::entry;
-    use crate::model::{Digest, RepositoryName, Tag};
+    use crate::model::{Digest, Tag};
     use proptest::prelude::*;
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
-    const NOW: Timestamp = Timestamp::from_days(1000);
-
-    /// Keys with their evidence, and the content of manifests.
-    #[derive(Debug, Clone, Default)]
-    struct Storage {
-        objects: BTreeMap<String, Evidence>,
-        manifests: BTreeMap<Digest, String>,
-    }
-
-    fn name(text: &str) -> RepositoryName {
-        RepositoryName::new(text).unwrap()
-    }
-
     impl Storage {
-        fn put(&mut self, key: String) -> &mut Self {
-            let evidence = Evidence { size: 71, modified: Timestamp::from_days(1), etag: None, outside: false };
-            self.objects.insert(key, evidence);
-            self
-        }
-
-        fn blob(&mut self, content: &str) -> Digest {
-            let digest = Digest::of(content.as_bytes());
-            self.put(layout::blob_data(&digest));
-            digest
-        }
-
-        fn layer(&mut self, repository: &str, content: &str) -> Digest {
-            let digest = self.blob(content);
-            self.put(layout::layer_link(&name(repository), &digest));
-            digest
-        }
-
-        /// A manifest of these parts.
-        fn manifest(&mut self, repository: &str, parts: &[&Digest]) -> Digest {
-            let parts: Vec<String> = parts.iter().map(|digest| format!(r#"{{"digest":"{digest}"}}"#)).collect();
-            let content = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, parts.join(","));
-            let digest = self.blob(&content);
-            self.put(layout::revision_link(&name(repository), &digest));
-            self.manifests.insert(digest.clone(), content);
-            digest
-        }
-
-        fn upload(&mut self, repository: &str, files: &[&str]) -> &mut Self {
-            let upload = layout::upload(&name(repository), "0f8fad5b-d9cb-469f-a165-70867728950e");
-            for file in files {
-                self.put(format!("{upload}{file}"));
-            }
-            self
-        }
-
         /// What may go, and what it comes to under a plan.
         fn survey(&self, options: &Options, limit: Option<&Limit>) -> (Plan, Left) {
-            let mut builder = Builder::new(Proof { etags: false, cheap_reads: false });
-            let listed = || {
-                self.objects.iter().map(|(key, seen)| {
-                    let (size, modified, etag) = (seen.size, seen.modified, seen.etag.as_deref());
-                    entry::Entry { key, size, modified, etag, outside: false }
-                })
-            };
-            listed().for_each(|entry| builder.see(&entry));
-            let inventory = builder.finish();
-            let mut graph = Graph::new(&inventory);
-            for (digest, expectation) in manifests_to_read(&inventory, &[]) {
-                let content = self.manifests.get(&digest).cloned();
-                let fetched = content.map_or(Fetched::Missing, |content| Fetched::Bytes(content.into()));
-                graph.learn(&digest, expectation, &fetched);
-                assert_eq!(expectation, Expectation::Manifest);
-            }
-            let mut dismissed = Dismissed::default();
-            let roots = roots(&inventory, &graph, options, &dismissed, NOW);
-            let marks = mark_without(&inventory, &mut graph, &roots, &dismissed);
-            let before = marked_manifests(&inventory, &graph, &marks);
-            let pointers = plan_pointers(&inventory, &graph, &marks, options, &dismissed, NOW);
-            let limited = match limit {
-                Some(limit) => {
-                    limit_pointers(limit, (&inventory, &mut graph, &mut dismissed), roots, pointers, options, NOW)
-                }
-                None => Limited::all(marks, pointers),
-            };
-            assert!(marked_manifests(&inventory, &graph, &limited.marks) >= before);
-            let owners = Owners::of(&limited.deletions, &graph);
-            let record = crate::collect::state::pending::Pending::default();
-            let judge = BlobJudge::new(&graph, &limited.marks, options, &owners, &record, NOW);
-            let mut judge = judge.limited_to(limit);
-            listed().filter(|entry| entry.key.starts_with(layout::BLOBS)).for_each(|entry| judge.see(&entry));
-            let mut blobs = judge.finish();
-            let deletions = limited.deletions.into_iter().chain(std::mem::take(&mut blobs.deletions));
-            let plan = Plan::new(deletions.collect());
-            let left = limit.map(|limit| left(limit, &inventory, &blobs, &plan, limited.not_in_plan));
-            (plan, left.unwrap_or_default())
-        }
-    }
-
-    fn options() -> Options {
-        Options {
-            mode: Mode::Offline,
-            delete_untagged: true,
-            min_age: Duration::ZERO,
-            defer: Duration::ZERO,
-            settle: Duration::ZERO,
-            aside: Aside::Auto,
-            max_scan_age: Duration::from_mins(5),
-            uploads_older_than: Some(Duration::ZERO),
-            repositories: Vec::new(),
-            keep_from: Vec::new(),
-            max_delete_percent: None,
-            allow: Vec::new(),
-            images: Vec::new(),
-            collects: true,
-        }
-    }
-
-    fn line(deletion: &Deletion) -> Line {
-        Line {
-            stage: deletion.stage,
-            key: deletion.key.as_str().into(),
-            digest: deletion.digest.clone(),
-            repository: None,
-            evidence: deletion.evidence.clone(),
-            reason: deletion.reason,
-            rule: None,
+            let (scan, plan) = self.scan_with(options, limit, &Pending::default());
+            (plan, scan.left)
         }
     }
 
@@ -353,16 +233,12 @@ mod tests {
         Limit::new(plan.deletions().iter().map(line))
     }
 
-    fn keys(plan: &Plan) -> BTreeSet<&str> {
-        plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect()
-    }
-
     /// Garbage of every stage, in two repositories.
     fn garbage() -> Storage {
         let mut storage = Storage::default();
         let layer = storage.layer("a", "layer");
-        let child = storage.manifest("a", &[&layer]);
-        let index = storage.manifest("a", &[&child]);
+        let child = storage.index("a", &[&layer]);
+        let index = storage.index("a", &[&child]);
         let tag = Tag::new("v1").unwrap();
         storage.put(layout::tag_history(&name("a"), &tag, &index));
         storage.put(layout::signature_link(&name("a"), &child, &Digest::of(b"signature")));
@@ -458,6 +334,11 @@ mod tests {
         let mut grown = storage.clone();
         grown.upload("b", &["hashstates/sha256/7"]);
         assert_eq!(uploads(&grown.survey(&options(), Some(&limit(&plan))).0), 0);
+        let mut another = grown.clone();
+        another.put(layout::upload(&name("a"), UPLOAD) + "data");
+        let (both, _) = another.survey(&options(), None);
+        let without = both.deletions().iter().filter(|deletion| !deletion.key.ends_with("/7")).cloned().collect();
+        assert_eq!(uploads(&another.survey(&options(), Some(&limit(&Plan::new(without)))).0), 1, "the other one");
         // The rest of one that was half deleted by an earlier run goes.
         let mut rest = storage.clone();
         rest.objects.retain(|key, _| !key.ends_with("startedat"));
@@ -507,7 +388,7 @@ mod tests {
                 let part = known.get(usize::from(other)).cloned();
                 let made = match kind {
                     0 => storage.layer(repository, &format!("{other}")),
-                    1 => storage.manifest(repository, &part.iter().collect::<Vec<_>>()),
+                    1 => storage.index(repository, &part.iter().collect::<Vec<_>>()),
                     2 => {
                         let digest = part.unwrap_or_else(|| Digest::of(b"nothing"));
                         let tag = Tag::new("v1").unwrap();
@@ -552,6 +433,69 @@ mod tests {
                     prop_assert!(!going.contains(layout::layer_link(&repository, part).as_str()), "{} loses {}", key, part);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn lines_added_in_the_order_of_the_file_are_found() {
+        let (plan, _) = garbage().survey(&options(), None);
+        let mut lines: Vec<Line> = plan.deletions().iter().map(line).collect();
+        lines.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+        let mut limit = Limit::default();
+        assert_eq!((limit.is_empty(), limit.len()), (true, 0));
+        for line in lines {
+            limit.add(line);
+        }
+        assert_eq!((limit.is_empty(), limit.len()), (false, plan.deletions().len()));
+        assert!(plan.deletions().iter().all(|deletion| limit.allows(deletion)));
+        for (at, deletion) in plan.deletions().iter().enumerate() {
+            let is_it = |at: usize| *limit.entries[at].key == *deletion.key;
+            assert!(limit.find(deletion.stage, &deletion.key).is_some_and(is_it), "{at}");
+        }
+        assert_eq!(limit.find(Stage::Blob, "elsewhere"), None);
+    }
+
+    #[test]
+    fn object_is_the_planned_one_only_with_its_evidence() {
+        let storage = garbage();
+        let (plan, _) = storage.survey(&options(), None);
+        let limit = limit(&plan);
+        let key = layout::blob_data(&Digest::of(b"orphan"));
+        let seen = storage.objects[&key].clone();
+        assert!(limit.has(Stage::Blob, &key, &seen));
+        assert!(!limit.has(Stage::Blob, &key, &Evidence { size: seen.size + 1, ..seen.clone() }));
+        assert!(!limit.has(Stage::LayerLink, &key, &seen));
+    }
+
+    #[test]
+    fn tag_that_a_plan_has_and_that_stays_is_no_deletion_that_is_gone() {
+        let mut storage = Storage::default();
+        let image = storage.index("a", &[]);
+        storage.tag("a", "v1", &image);
+        let other = storage.blob("signature");
+        storage.put(layout::signature_link(&name("a"), &image, &other));
+        storage.put(layout::signature_link(&name("a"), &image, &image));
+        let current = |tag| layout::tag_current(&name("a"), &Tag::new(tag).unwrap());
+        let history = |tag, digest| layout::tag_history(&name("a"), &Tag::new(tag).unwrap(), digest);
+        storage.put(history("v2", &image));
+        let there = storage.objects.keys().filter(|key| !key.starts_with(layout::BLOBS)).cloned();
+        let inventory = storage.inventory(&options());
+        for key in there.collect::<Vec<_>>() {
+            assert!(is_listed(&inventory, &key), "{key}");
+        }
+        for key in [
+            current("v2"),
+            current("v3"),
+            history("v1", &other),
+            history("v3", &image),
+            layout::signature_link(&name("a"), &other, &other),
+            layout::signature_link(&name("a"), &other, &image),
+            layout::revision_link(&name("a"), &other),
+            layout::layer_link(&name("a"), &image),
+            layout::revision_link(&name("b"), &image),
+            layout::blob_data(&image),
+        ] {
+            assert!(!is_listed(&inventory, &key), "{key}");
         }
     }
 }

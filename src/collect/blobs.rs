@@ -297,3 +297,176 @@ fn deletion(entry: &Entry<'_>, digest: Digest, reason: DeleteReason) -> Deletion
         level: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+    use super::super::scene::{DAY, NOW, Storage, line, name, of, options, sha512};
+    use super::super::state::pending::Waiting;
+    use super::*;
+    use crate::layout;
+
+    fn tally(count: u64, bytes: u64) -> Tally {
+        Tally { count, bytes }
+    }
+
+    fn deferring() -> Options {
+        Options { defer: 7 * DAY, ..options() }
+    }
+
+    /// What becomes of the one blob of a storage that waits since some days by the record.
+    fn waits(storage: &Storage, options: &Options, days: Option<i64>) -> (usize, Vec<Option<Timestamp>>) {
+        let mut record = Pending::default();
+        if let Some(days) = days {
+            let since = Timestamp::from_days(1000 - days);
+            record.insert(of("blob"), Waiting { since, size: 4 });
+        }
+        let (scan, plan) = storage.scan_with(options, None, &record);
+        let blobs = plan.deletions().iter().filter(|deletion| deletion.stage == Stage::Blob);
+        (blobs.count(), scan.blobs.waiting.iter().map(|blob| blob.since).collect())
+    }
+
+    #[test]
+    fn every_blob_is_counted_by_what_keeps_it() {
+        let mut storage = Storage::default();
+        let (layer, orphan) = (storage.layer("a", "layer"), storage.blob("an orphan"));
+        let image = storage.index("a", &[&layer]);
+        storage.tag("a", "v1", &image);
+        let broken = storage.index("a", &[]);
+        storage.objects.remove(&layout::revision_link(&name("a"), &broken));
+        storage.tag("a", "v2", &broken);
+        let young = storage.layer("a", "young");
+        storage.seen(&layout::layer_link(&name("a"), &young)).modified = NOW;
+        let (new, newer) = (storage.blob("new"), storage.blob("newer"));
+        let hour = DAY / 24;
+        storage.seen(&layout::blob_data(&new)).modified = NOW;
+        storage.seen(&layout::blob_data(&newer)).modified = NOW.plus(hour);
+        let elsewhere = storage.blob("elsewhere");
+        storage.seen(&layout::blob_data(&elsewhere)).outside = true;
+        storage.put(format!("{}sha256/xx/notes.txt", layout::BLOBS)).size = 1000;
+
+        let (scan, plan) = storage.scan(&Options { min_age: DAY, ..options() });
+        let [image, broken] = [image, broken].map(|digest| storage.seen(&layout::blob_data(&digest)).size);
+        assert_eq!(scan.blobs.found, tally(8, 5 + 9 + image + broken + 5 + 3 + 5 + 9));
+        assert_eq!(scan.blobs.marked, tally(3, 5 + image + broken));
+        assert_eq!(scan.blobs.broken_tags, tally(1, broken));
+        assert_eq!(scan.blobs.too_young, tally(3, 5 + 3 + 5));
+        assert_eq!(scan.blobs.young_until, Some(NOW.plus(DAY).plus(hour)));
+        assert_eq!(scan.blobs.outside, tally(1, 9));
+        assert_eq!(scan.blobs.unrecognized, tally(1, 1000));
+        let [gone] = plan.deletions() else { panic!("{plan:?}") };
+        assert_eq!((gone.digest.as_ref(), &gone.key), (Some(&orphan), &layout::blob_data(&orphan)));
+        assert_eq!((gone.stage, gone.reason, gone.evidence.size), (Stage::Blob, DeleteReason::UnreferencedBlob, 9));
+        for (digest, is_listed) in [(&layer, true), (&young, true), (&of("not there"), false)] {
+            let mut graph = scan.graph.clone();
+            assert_eq!(scan.blobs.is_listed(graph.intern(digest)), is_listed);
+        }
+    }
+
+    #[test]
+    fn content_waits_from_when_no_pointer_names_it() {
+        let mut storage = Storage::default();
+        let digest = storage.blob("blob");
+        let days = |days: i64| vec![Some(Timestamp::from_days(1000 - days))];
+        assert_eq!(waits(&storage, &options(), None), (1, vec![]), "nothing waits");
+        assert_eq!(waits(&storage, &deferring(), None), (0, days(0)), "from now on");
+        assert_eq!(waits(&storage, &deferring(), Some(6)), (0, days(6)));
+        assert_eq!(waits(&storage, &deferring(), Some(7)), (1, vec![]), "to the day");
+        assert_eq!(waits(&storage, &deferring(), Some(-1)), (0, days(0)), "a record of a clock that ran ahead");
+        let patient = Options { settle: 30 * DAY, ..deferring() };
+        assert_eq!(waits(&storage, &patient, Some(8)), (0, days(8)), "as long as a push may take");
+        // It went, and came back.
+        storage.seen(&layout::blob_data(&digest)).modified = Timestamp::from_days(990);
+        assert_eq!(waits(&storage, &deferring(), Some(11)), (0, days(0)));
+        assert_eq!(waits(&storage, &deferring(), Some(10)), (1, vec![]), "written at that very time");
+        // A pointer to it goes only now.
+        storage.put(layout::layer_link(&name("a"), &digest));
+        assert_eq!(waits(&storage, &deferring(), Some(10)), (0, vec![None]));
+        storage.index("a", &[&digest]);
+        storage.objects.remove(&layout::layer_link(&name("a"), &digest));
+        assert_eq!(waits(&storage, &deferring(), Some(10)), (0, vec![None, None]), "nor a manifest that names it");
+    }
+
+    #[test]
+    fn what_waits_is_added_up_with_its_first_day() {
+        let mut storage = Storage::default();
+        assert_eq!(storage.scan(&deferring()).0.blobs.first_due(DAY, NOW), None);
+        storage.blob("one");
+        storage.layer("a", "three");
+        let (scan, _) = storage.scan(&deferring());
+        assert_eq!(scan.blobs.pending(), tally(2, 8));
+        assert_eq!(scan.blobs.first_due(DAY, NOW.plus(DAY)), Some(NOW.plus(DAY)), "the one that waits already");
+        storage.objects.remove(&layout::blob_data(&of("one")));
+        let (scan, _) = storage.scan(&deferring());
+        assert_eq!(scan.blobs.first_due(DAY, NOW.plus(DAY)), Some(NOW.plus(2 * DAY)));
+    }
+
+    #[test]
+    fn content_out_of_scope_stays_and_goes_on_waiting() {
+        let mut storage = Storage::default();
+        storage.blob("blob");
+        let scoped = Options { repositories: vec!["b".parse().unwrap()], ..options() };
+        assert_eq!(waits(&storage, &scoped, None), (0, vec![]));
+        assert_eq!(waits(&storage, &scoped, Some(100)), (0, vec![Some(Timestamp::from_days(900))]));
+        assert_eq!(waits(&storage, &scoped, Some(-1)), (0, vec![Some(NOW)]));
+        storage.layer("b", "blob");
+        assert_eq!(waits(&storage, &scoped, None), (1, vec![]));
+    }
+
+    #[test]
+    fn only_the_plan_that_is_applied_brings_content_into_scope() {
+        let mut storage = Storage::default();
+        let digest = storage.blob("blob");
+        let (_, plan) = storage.scan(&options());
+        let limit = Limit::new(plan.deletions().iter().map(line));
+        let scoped = Options { repositories: vec!["b".parse().unwrap()], ..options() };
+        let goes =
+            |storage: &Storage| storage.scan_with(&scoped, Some(&limit), &Pending::default()).1.deletions().len();
+        assert_eq!(goes(&storage), 1);
+        storage.seen(&layout::blob_data(&digest)).size += 1;
+        assert_eq!(goes(&storage), 0, "it is no longer what was planned");
+        let (scan, _) = storage.scan_with(&options(), Some(&limit), &Pending::default());
+        assert_eq!((scan.blobs.not_in_plan, scan.left.changed), (tally(1, 5), 1));
+    }
+
+    #[test]
+    fn blob_belongs_to_the_one_repository_whose_pointers_go() {
+        let mut storage = Storage::default();
+        let (alias, own, shared) = (sha512("content"), storage.layer("a", "own"), storage.layer("a", "shared"));
+        let content = storage.blob("content");
+        storage.link(layout::layer_link(&name("b"), &alias), &content.to_string());
+        storage.layer("b", "shared");
+        let named = storage.blob("named");
+        let index = storage.index("a", &[&named, &alias]);
+        let orphan = storage.blob("orphan");
+        storage.upload("a", &["data"]);
+        let (scan, _) = storage.scan(&options());
+        for (digest, owner) in [
+            (&own, Some(Owner::One(0))),
+            (&named, Some(Owner::One(0))),
+            (&index, Some(Owner::One(0))),
+            (&shared, Some(Owner::Shared)),
+            (&alias, Some(Owner::Shared)),
+            (&content, Some(Owner::Shared)),
+            (&orphan, None),
+        ] {
+            assert_eq!(scan.owners.get(digest), owner, "{digest}");
+        }
+        storage.objects.remove(&layout::revision_link(&name("a"), &index));
+        assert_eq!(storage.scan(&options()).0.owners.get(&content), Some(Owner::One(1)));
+    }
+
+    #[test]
+    fn content_only_waits_where_nothing_is_collected() {
+        let mut storage = Storage::default();
+        let digest = storage.blob("blob");
+        let removing = super::super::scene::removing(&["b"]);
+        assert_eq!(waits(&storage, &removing, None), (0, vec![None]));
+        let days = |days: i64| vec![Some(Timestamp::from_days(1000 - days))];
+        assert_eq!(waits(&storage, &removing, Some(6)), (0, days(6)), "it goes on");
+        assert_eq!(waits(&storage, &removing, Some(-1)), (0, days(0)), "a record of a clock that ran ahead");
+        // A pointer to it goes only now.
+        storage.put(layout::layer_link(&name("b"), &digest));
+        assert_eq!(waits(&storage, &removing, Some(6)), (0, vec![None]));
+    }
+}

@@ -55,3 +55,55 @@ impl Counts {
         *self == Self::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{name, of, tag};
+    use super::*;
+    use crate::layout;
+
+    #[test]
+    fn one_object_of_each_stage_is_one_of_its_kind() {
+        let (a, digest) = (name("a"), of("x"));
+        let tally = |count, bytes| Tally { count, bytes };
+        let zero = Counts::default();
+        for (stage, key, is_new, expected) in [
+            (Stage::Tag, layout::tag_current(&a, &tag("v1")), true, Counts { tags: 1, ..zero }),
+            (Stage::TagHistory, layout::tag_history(&a, &tag("v1"), &digest), true, Counts { tag_history: 1, ..zero }),
+            (Stage::Revision, layout::revision_link(&a, &digest), true, Counts { manifests: 1, ..zero }),
+            (Stage::Revision, layout::signature_link(&a, &digest, &digest), true, zero),
+            (Stage::LayerLink, layout::layer_link(&a, &digest), true, Counts { layer_links: 1, ..zero }),
+            (Stage::Upload, "x".into(), true, Counts { uploads: tally(1, 7), ..zero }),
+            (Stage::Upload, "x".into(), false, Counts { uploads: tally(0, 7), ..zero }),
+            (Stage::Blob, layout::blob_data(&digest), true, Counts { blobs: tally(1, 7), ..zero }),
+        ] {
+            let one = Counts::one(stage, &key, 7, is_new);
+            assert_eq!(one, expected, "{key}");
+            assert_eq!(one.is_zero(), expected == zero);
+        }
+    }
+
+    #[test]
+    fn counts_of_every_kind_add_up() {
+        let tally = |count, bytes| Tally { count, bytes };
+        let counts = |n| Counts {
+            tags: n,
+            tag_history: n + 1,
+            manifests: n + 2,
+            layer_links: n + 3,
+            uploads: tally(n + 4, n + 5),
+            blobs: tally(n + 6, n + 7),
+        };
+        let mut sum = counts(10);
+        sum.add(&counts(3));
+        let expected = Counts {
+            tags: 13,
+            tag_history: 15,
+            manifests: 17,
+            layer_links: 19,
+            uploads: tally(21, 23),
+            blobs: tally(25, 27),
+        };
+        assert_eq!(sum, expected);
+    }
+}

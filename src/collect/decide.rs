@@ -203,4 +203,35 @@ mod tests {
         assert_eq!(blob(None, &listed(0), Duration::ZERO, NOW, true), Decision::Delete(DeleteReason::UnreferencedBlob));
         assert_eq!(blob(None, &listed(1), DAY, NOW, true), Decision::Delete(DeleteReason::UnreferencedBlob));
     }
+
+    #[test]
+    fn each_reason_is_of_one_stage() {
+        use Stage::{Blob, LayerLink, Revision, TagHistory, Upload};
+        for (reason, only, word) in [
+            (DeleteReason::StaleTagHistory, TagHistory, "stale_tag_history"),
+            (DeleteReason::UntaggedManifest, Revision, "untagged_manifest"),
+            (DeleteReason::UnneededLayerLink, LayerLink, "unneeded_layer_link"),
+            (DeleteReason::StaleUpload, Upload, "stale_upload"),
+            (DeleteReason::UnreferencedBlob, Blob, "unreferenced_blob"),
+        ] {
+            assert_eq!(Stage::ALL.into_iter().filter(|stage| reason.is_of(*stage)).collect::<Vec<_>>(), [only]);
+            assert_eq!(reason.name(), word);
+        }
+    }
+
+    /// An upload that begins at this very moment is as old as a limit of nothing.
+    #[test]
+    fn upload_of_this_moment_goes_where_nothing_is_too_young() {
+        let now = upload(Some(NOW), Some(Duration::ZERO), NOW, true, false);
+        assert_eq!(now, Decision::Delete(DeleteReason::StaleUpload));
+    }
+
+    #[test]
+    fn what_was_decided_by_name_or_rule_is_a_pointer() {
+        for (reason, word) in [(DeleteReason::Named, "named"), (DeleteReason::Retention, "retention")] {
+            let stages = Stage::ALL.into_iter().filter(|stage| reason.is_of(*stage)).collect::<Vec<_>>();
+            assert_eq!(stages, [Stage::Tag, Stage::TagHistory, Stage::Revision, Stage::LayerLink]);
+            assert_eq!(reason.name(), word);
+        }
+    }
 }

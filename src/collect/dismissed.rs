@@ -167,10 +167,11 @@ impl Dismissed {
         for at in all {
             let Some(repository) = inventory.repositories.get(at) else { continue };
             let mut about: HashMap<Id, Vec<&Digest>> = HashMap::new();
-            let mut linked: HashMap<Id, &Digest> = HashMap::new();
+            // Several links may stand for one manifest.
+            let mut linked: HashMap<Id, Vec<&Digest>> = HashMap::new();
             for link in &repository.revisions {
                 for id in names(link).filter_map(|digest| graph.id(digest)) {
-                    linked.insert(id, &link.digest);
+                    linked.entry(id).or_default().push(&link.digest);
                     if let Node::Manifest { subject: Some(subject), .. } = graph.node(id) {
                         about.entry(*subject).or_default().push(&link.digest);
                     }
@@ -185,7 +186,7 @@ impl Dismissed {
                     Node::Manifest { references, .. } => &references[..],
                     Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
                 };
-                let children = children.iter().chain(graph.aliases(id)).filter_map(|child| linked.get(child));
+                let children = children.iter().chain(graph.aliases(id)).filter_map(|child| linked.get(child)).flatten();
                 let referrers = about.get(&id).into_iter().flatten();
                 let parts: Vec<&Digest> = children.chain(referrers).copied().collect();
                 for part in parts {
@@ -203,7 +204,7 @@ impl Dismissed {
         for (at, here) in &self.repositories {
             let Some(repository) = inventory.repositories.get(*at) else { continue };
             for tag in repository.tags.keys().filter(|tag| !here.tags.contains_key(*tag)) {
-                let image = tag.bound_to().and_then(|image| here.manifests.get_key_value(&image));
+                let image = tag.about().and_then(|(image, _)| here.manifests.get_key_value(&image));
                 if let Some((image, (_, why))) = image
                     && marks.in_repository(*at, graph.id(image)).is_none()
                 {
@@ -315,5 +316,255 @@ impl Dismissed {
             return false;
         };
         self.repositories.get(&at).is_some_and(|here| here.tags.contains_key(tag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{DAY, NOW, Storage, keys, name, of, options, removing, sha512, tag};
+    use super::*;
+    use crate::layout;
+    use std::collections::BTreeSet;
+
+    fn gone(storage: &Storage, options: &Options) -> BTreeSet<String> {
+        let (_, plan) = storage.scan(options);
+        keys(&plan).into_iter().map(str::to_owned).collect()
+    }
+
+    fn links_of_tag(text: &str, digest: &Digest) -> [String; 2] {
+        [layout::tag_current(&name("a"), &tag(text)), layout::tag_history(&name("a"), &tag(text), digest)]
+    }
+
+    fn revision(digest: &Digest) -> String {
+        layout::revision_link(&name("a"), digest)
+    }
+
+    fn set<const N: usize>(lists: [Vec<String>; N]) -> BTreeSet<String> {
+        lists.into_iter().flatten().collect()
+    }
+
+    /// Two images that share a layer, each with its tag.
+    fn two() -> (Storage, Digest, Digest) {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let one = storage.index("a", &[&layer]);
+        let two = storage.index("a", &[&layer, &layer]);
+        storage.tag("a", "v1", &one);
+        storage.tag("a", "v2", &two);
+        storage.upload("a", &["data"]);
+        storage.layer("a", "garbage");
+        (storage, one, two)
+    }
+
+    #[test]
+    fn named_tag_goes_with_its_manifest_and_nothing_else_does() {
+        let (mut storage, one, _) = two();
+        assert!(gone(&storage, &removing(&[])).is_empty());
+        let expected = set([links_of_tag("v1", &one).to_vec(), vec![revision(&one)]]);
+        assert_eq!(gone(&storage, &removing(&["a:v1"])), expected);
+        // Another tag names it: only the tag goes.
+        storage.tag("a", "v3", &one);
+        assert_eq!(gone(&storage, &removing(&["a:v1"])), set([links_of_tag("v1", &one).to_vec()]));
+        assert_eq!(storage.scan(&removing(&["a:v1"])).1.deletions()[0].reason, DeleteReason::Named);
+        // Whatever its age.
+        for key in [revision(&one), links_of_tag("v1", &one)[0].clone(), links_of_tag("v3", &one)[0].clone()] {
+            storage.seen(&key).modified = NOW;
+        }
+        let young = Options { min_age: DAY, ..removing(&["a:v1", "a:v3"]) };
+        assert!(gone(&storage, &young).contains(&revision(&one)));
+    }
+
+    #[test]
+    fn named_digest_goes_with_every_tag_that_names_it() {
+        let (mut storage, one, two) = two();
+        storage.tag("a", "v3", &one);
+        let named = removing(&[&format!("a@{one}")]);
+        let tags = [links_of_tag("v1", &one), links_of_tag("v3", &one)].concat();
+        assert_eq!(gone(&storage, &named), set([tags, vec![revision(&one)]]));
+        let (scan, _) = storage.scan(&named);
+        assert_eq!(scan.dismissed.must_go().collect::<Vec<_>>(), [(0, &one)]);
+        let (scan, _) = storage.scan(&removing(&["a:v1"]));
+        assert_eq!(scan.dismissed.must_go().count(), 0, "a tag was named, and what it names may be needed");
+        // What an index names stays with it.
+        let index = storage.index("a", &[&one]);
+        storage.tag("a", "v4", &index);
+        assert!(!gone(&storage, &named).contains(&revision(&one)));
+        assert!(!gone(&storage, &named).contains(&revision(&two)));
+    }
+
+    #[test]
+    fn whole_repository_goes_with_all_that_is_in_it() {
+        let (mut storage, one, _) = two();
+        storage.tag("b", "v1", &one);
+        storage.put(layout::revision_link(&name("b"), &one));
+        storage.upload("b", &["data"]);
+        let in_a = |key: &String| key.starts_with(&layout::repository(&name("a")));
+        let all: BTreeSet<String> = storage.objects.keys().filter(|key| in_a(key)).cloned().collect();
+        // The other repository's image names a layer that only this one links.
+        let layer = layout::layer_link(&name("a"), &of("layer"));
+        let whole = storage.scan(&removing(&["a"])).0;
+        assert!(whole.dismissed.is_whole(0) && !whole.dismissed.is_whole(1));
+        assert_eq!(gone(&storage, &removing(&["a"])), all);
+        assert!(all.contains(&layer));
+        assert!(gone(&storage, &removing(&["b:v1"])).iter().all(|key| !in_a(key) && !key.contains("_uploads")));
+    }
+
+    #[test]
+    fn damaged_repository_lets_go_only_of_what_is_named_whole() {
+        let (mut storage, one, _) = two();
+        storage.manifest("a", "{");
+        let tags = links_of_tag("v1", &one);
+        assert_eq!(gone(&storage, &removing(&["a:v1"])), set([tags.to_vec()]), "something may need the manifest");
+        let whole = gone(&storage, &removing(&["a"]));
+        assert_eq!(whole.len(), storage.objects.keys().filter(|key| !key.starts_with(layout::BLOBS)).count());
+        // The one that cannot be read damages nothing once it is what goes.
+        let broken = removing(&[&format!("a@{}", of("{"))]);
+        assert_eq!(gone(&storage, &broken), set([vec![revision(&of("{"))]]));
+    }
+
+    #[test]
+    fn children_and_what_is_about_an_image_go_with_it() {
+        let mut storage = Storage::default();
+        let child = storage.index("a", &[]);
+        let shared = storage.index("a", &[&of("x")]);
+        let index = storage.index("a", &[&child, &shared]);
+        let other = storage.index("a", &[&shared]);
+        storage.tag("a", "v1", &index);
+        storage.tag("a", "v2", &other);
+        let sbom = storage.about("a", &[], Some(&index));
+        let above = storage.about("a", &[], Some(&sbom));
+        let of_child = storage.about("a", &[&of("y")], Some(&child));
+        let expected = [&index, &child, &sbom, &above, &of_child].map(revision);
+        assert_eq!(gone(&storage, &removing(&["a:v1"])), set([links_of_tag("v1", &index).to_vec(), expected.to_vec()]));
+        // What is about an image may be named without it.
+        assert_eq!(gone(&storage, &removing(&[&format!("a@{sbom}")])), set([vec![revision(&sbom), revision(&above)]]));
+    }
+
+    #[test]
+    fn tags_that_are_bound_to_an_image_go_with_it_and_stay_with_it() {
+        let (mut storage, one, two) = two();
+        let bound = format!("sha256-{}.sig", one.hex());
+        let signature = storage.index("a", &[&of("signature")]);
+        storage.tag("a", &bound, &signature);
+        let expected = [links_of_tag("v1", &one), links_of_tag(&bound, &signature)].concat();
+        let manifests = vec![revision(&one), revision(&signature)];
+        assert_eq!(gone(&storage, &removing(&["a:v1"])), set([expected, manifests]));
+        assert!(gone(&storage, &removing(&["a:v2"])).contains(&revision(&two)));
+        assert!(!gone(&storage, &removing(&["a:v2"])).contains(&revision(&signature)));
+        storage.tag("a", "v3", &one);
+        assert_eq!(gone(&storage, &removing(&["a:v1"])), set([links_of_tag("v1", &one).to_vec()]), "the image stays");
+    }
+
+    #[test]
+    fn tag_outside_of_the_root_stays_with_all_it_names() {
+        let (storage, one, _) = two();
+        for key in links_of_tag("v1", &one) {
+            let mut linked = storage.clone();
+            linked.seen(&key).outside = true;
+            assert_eq!(gone(&linked, &removing(&["a:v1"])), BTreeSet::new(), "{key}");
+        }
+    }
+
+    /// Of what looks otherwise by now nobody has decided anything.
+    #[test]
+    fn decision_counts_only_as_long_as_everything_looks_the_same() {
+        let (mut storage, one, two) = two();
+        let (scan, _) = storage.scan(&removing(&["a"]));
+        let (dismissed, v1) = (&scan.dismissed, tag("v1"));
+        let looks = |storage: &Storage| {
+            let inventory = storage.inventory(&options());
+            let repository = &inventory.repositories[0];
+            let link = |links: &[Link], digest| links.iter().find(|link| link.digest == digest).cloned();
+            let (Some(revision), Some(layer)) =
+                (link(&repository.revisions, one.clone()), link(&repository.layers, of("layer")))
+            else {
+                return [false; 4];
+            };
+            [
+                dismissed.tag(0, &v1, &repository.tags[&v1]).is_some(),
+                dismissed.revision(0, &revision).is_some(),
+                dismissed.is_meant(0, &revision),
+                dismissed.layer(0, &layer).is_some(),
+            ]
+        };
+        assert_eq!(looks(&storage), [true; 4]);
+        assert_eq!(dismissed.seen(0, &v1).map(|entry| entry.history.len()), Some(1));
+        assert!(dismissed.manifest(0, &two).is_some() && dismissed.manifest(1, &two).is_none());
+        assert!(dismissed.manifest(0, &of("layer")).is_none() && dismissed.seen(0, &tag("v9")).is_none());
+        for key in [revision(&one), layout::layer_link(&name("a"), &of("layer"))] {
+            storage.seen(&key).modified = NOW;
+        }
+        storage.tag("a", "v1", &two);
+        assert_eq!(looks(&storage), [false; 4]);
+    }
+
+    #[test]
+    fn revision_by_another_name_is_meant_by_either() {
+        let mut storage = Storage::default();
+        let image = storage.index("a", &[]);
+        storage.link(revision(&sha512("image")), &image.to_string());
+        let both = set([vec![revision(&image), revision(&sha512("image"))]]);
+        for digest in [image, sha512("image")] {
+            assert_eq!(gone(&storage, &removing(&[&format!("a@{digest}")])), both);
+        }
+    }
+
+    #[test]
+    fn only_keys_of_dismissed_tags_are_theirs_and_a_spared_one_is_none() {
+        let (storage, one, _) = two();
+        let (mut scan, _) = storage.scan(&removing(&["a:v1", "a:v2"]));
+        let [current, history] = links_of_tag("v1", &one);
+        let is_of = |dismissed: &Dismissed| [&current, &history].map(|key| dismissed.is_of_tag(0, key));
+        assert_eq!(is_of(&scan.dismissed), [true, true]);
+        assert!(!scan.dismissed.is_of_tag(1, &current) && !scan.dismissed.is_of_tag(0, &revision(&one)));
+        assert!(!scan.dismissed.is_of_tag(0, &links_of_tag("v3", &one)[0]));
+        scan.dismissed.spare_tag(0, "v1");
+        assert_eq!(is_of(&scan.dismissed), [false, false]);
+        assert!(scan.dismissed.is_of_tag(0, &links_of_tag("v2", &one)[0]));
+        assert!(!scan.dismissed.is_empty() && Dismissed::default().is_empty());
+    }
+
+    #[test]
+    fn what_a_rule_lets_go_goes_only_if_nothing_else_needs_it() {
+        let (mut storage, one, _) = two();
+        let untagged = storage.index("a", &[]);
+        let child = storage.index("a", &[&of("x")]);
+        let index = storage.index("a", &[&child]);
+        storage.tag("a", "v3", &index);
+        let inventory = storage.inventory(&options());
+        let (mut dismissed, why) = (Dismissed::default(), Why::rule("keep = 1"));
+        for digest in [&untagged, &child] {
+            dismissed.add_untagged(&inventory, 0, digest, &why);
+        }
+        dismissed.add_untagged(&inventory, 9, &untagged, &why);
+        dismissed.add_tag(&inventory, 0, &tag("v1"), &why);
+        let repository = &inventory.repositories[0];
+        let links = repository.revisions.iter().filter(|link| [&untagged, &child, &one].contains(&&link.digest));
+        for link in links {
+            assert_eq!(dismissed.revision(0, link), Some(&why));
+            assert!(!dismissed.is_meant(0, link), "what it is about may keep it");
+        }
+        assert_eq!((dismissed.must_go().count(), &why.reason), (0, &DeleteReason::Retention));
+        let mut graph = storage.scan(&options()).0.graph;
+        let careful = Options { delete_untagged: false, ..options() };
+        let roots = roots(&inventory, &graph, &careful, &dismissed, NOW);
+        let marks = mark_without(&inventory, &mut graph, &roots, &dismissed);
+        let is_needed = |digest: &Digest| marks.in_repository(0, graph.id(digest)).is_some();
+        assert_eq!([&untagged, &one, &child, &index].map(is_needed), [false, false, true, true]);
+    }
+
+    /// Who names a signature's tag means the signature; a rule that drops the tag says nothing of it.
+    #[test]
+    fn what_is_about_an_image_that_stays_goes_only_if_it_was_meant() {
+        let (mut storage, one, _) = two();
+        let sbom = storage.about("a", &[], Some(&one));
+        storage.tag("a", "sbom", &sbom);
+        let expected = set([links_of_tag("sbom", &sbom).to_vec(), vec![revision(&sbom)]]);
+        assert_eq!(gone(&storage, &removing(&["a:sbom"])), expected);
+        let inventory = storage.inventory(&options());
+        let mut dismissed = Dismissed::default();
+        dismissed.add_tag(&inventory, 0, &tag("sbom"), &Why::rule("keep = 1"));
+        let link = inventory.repositories[0].revisions.iter().find(|link| link.digest == sbom);
+        assert!(link.is_some_and(|link| !dismissed.is_meant(0, link)));
     }
 }

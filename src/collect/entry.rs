@@ -51,8 +51,20 @@ impl Entry<'_> {
 /// Whether `etag` is the MD5 of the text of `digest`.
 #[must_use]
 pub fn is_etag_of_link(etag: &str, digest: &Digest) -> bool {
-    let etag = etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"');
-    etag.len() == 32 && etag.eq_ignore_ascii_case(&hex(&md5::Md5::digest(digest.to_string())))
+    let etag = bare_etag(etag);
+    etag.len() == 32 && etag.eq_ignore_ascii_case(&etag_of_link(digest))
+}
+
+/// What the `ETag` of a link to `digest` is, where `ETag`s are the MD5 of the content.
+#[must_use]
+pub fn etag_of_link(digest: &Digest) -> String {
+    hex(&md5::Md5::digest(digest.to_string()))
+}
+
+/// An `ETag` without what stands around it.
+#[must_use]
+pub fn bare_etag(etag: &str) -> &str {
+    etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
 }
 
 #[cfg(test)]
@@ -68,5 +80,18 @@ mod tests {
         assert!(!is_etag_of_link(&format!("\"{right}-1\""), &digest));
         assert!(!is_etag_of_link("", &digest));
         assert!(!is_etag_of_link(right, &Digest::of(b"x")));
+    }
+
+    #[test]
+    fn evidence_is_all_that_a_listing_said() {
+        let modified = Timestamp::from_days(3);
+        let digest = Digest::of(b"");
+        let entry =
+            Entry { key: "key", size: 7, modified, etag: Some("56988e62da0324c7e2efd77b7f10be46"), outside: true };
+        let etag = entry.etag.map(Into::into);
+        assert_eq!(entry.evidence(), Evidence { size: 7, modified, etag, outside: true });
+        assert!(entry.is_proven_link_to(&digest) && !entry.is_proven_link_to(&Digest::of(b"x")));
+        assert!(!Entry { etag: None, ..entry }.is_proven_link_to(&digest));
+        assert!(is_etag_of_link("W/\"56988e62da0324c7e2efd77b7f10be46\"", &digest));
     }
 }

@@ -240,7 +240,10 @@ pub fn manifests_to_read(inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::scene::{Storage, name, of, options, sha512, tag};
     use super::*;
+    use crate::layout;
 
     #[test]
     fn manifest_whose_bytes_do_not_have_its_digest_is_unreadable() {
@@ -273,5 +276,80 @@ mod tests {
         assert_eq!(*graph.node_of(&digest), Node::Plain);
         graph.learn(&digest, Expectation::Perhaps, &Fetched::Missing);
         assert_eq!(*graph.node_of(&digest), Node::Missing);
+    }
+
+    #[test]
+    fn digests_are_numbered_once_and_told_by_their_number() {
+        let mut graph = Graph::default();
+        assert_eq!((graph.is_empty(), graph.len(), graph.iter().count()), (true, 0, 0));
+        let [one, two] = ["one", "two"].map(of);
+        let ids = [graph.intern(&one), graph.intern(&two), graph.intern(&one)];
+        assert_eq!(ids.map(Id::index), [0, 1, 0]);
+        assert_eq!((graph.id(&two), graph.id(&of("three"))), (Some(ids[1]), None));
+        assert_eq!((graph.digest(ids[0]), graph.digest(ids[1])), (&one, &two));
+        graph.learn(&two, Expectation::Manifest, &Fetched::Missing);
+        let all: Vec<_> = graph.iter().collect();
+        assert_eq!(all, [(ids[0], &one, &Node::Plain), (ids[1], &two, &Node::Missing)]);
+        assert_eq!(graph.node_of(&of("three")), &Node::Plain, "nothing is known of it");
+        assert_eq!((graph.is_empty(), graph.len()), (false, 2));
+    }
+
+    #[test]
+    fn manifest_names_its_parts_and_what_it_is_about() {
+        let mut graph = Graph::default();
+        let (child, subject) = (of("child"), of("subject"));
+        let json =
+            format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{child}"}}],"subject":{{"digest":"{subject}"}}}}"#);
+        graph.learn(&of(&json), Expectation::Perhaps, &Fetched::Bytes(json.clone().into()));
+        let [child, subject] = [graph.intern(&child), graph.intern(&subject)];
+        let node = Node::Manifest { references: [child].into(), subject: Some(subject) };
+        assert_eq!(graph.node_of(&of(&json)), &node);
+        graph.learn(&of("x"), Expectation::Manifest, &Fetched::TooLarge(5));
+        assert_eq!(graph.node_of(&of("x")), &Node::Unreadable("5 bytes are too many for a manifest".into()));
+    }
+
+    #[test]
+    fn name_goes_on_standing_for_all_that_it_ever_stood_for() {
+        let mut storage = Storage::default();
+        let key = layout::layer_link(&name("a"), &sha512("content"));
+        storage.link(key.clone(), &of("first").to_string());
+        let mut graph = Graph::new(&storage.inventory(&options()));
+        for says in ["second", "second", "first"] {
+            storage.link(key.clone(), &of(says).to_string());
+            graph.learn_links(&storage.inventory(&options()));
+        }
+        let id = graph.intern(&sha512("content"));
+        let meant: Vec<&Digest> = graph.aliases(id).iter().map(|id| graph.digest(*id)).collect();
+        assert_eq!(meant, [&of("first"), &of("second")]);
+        let first = graph.intern(&of("first"));
+        assert!(graph.aliases(first).is_empty());
+    }
+
+    #[test]
+    fn every_digest_that_may_be_a_manifest_is_read_once() {
+        let mut storage = Storage::default();
+        let image = storage.index("a", &[]);
+        storage.put(layout::revision_link(&name("b"), &image));
+        let alias = sha512("image");
+        storage.link(layout::revision_link(&name("b"), &alias), &image.to_string());
+        storage.tag("a", "v1", &of("unlinked"));
+        storage.link(layout::tag_current(&name("a"), &tag("v2")), "nonsense");
+        storage.put(layout::tag_history(&name("a"), &tag("v2"), &of("perhaps meant")));
+        storage.put(layout::tag_history(&name("a"), &tag("v1"), &of("named before")));
+        storage.put(format!("{}_x/sha256/{}/link", layout::repository(&name("a")), of("suspect").hex()));
+        storage.put(format!("{}Up/_layers/sha256/{}/link", layout::REPOSITORIES, of("stranger").hex()));
+        storage.layer("a", "layer");
+        let keep = [KeepFrom::Digest(of("kept")), "c:v1".parse().unwrap(), KeepFrom::Image("c".into(), image.clone())];
+        let mut expected = vec![
+            (image, Expectation::Manifest),
+            (alias, Expectation::Manifest),
+            (of("unlinked"), Expectation::Manifest),
+            (of("perhaps meant"), Expectation::Perhaps),
+            (of("suspect"), Expectation::Perhaps),
+            (of("stranger"), Expectation::Perhaps),
+            (of("kept"), Expectation::Perhaps),
+        ];
+        expected.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(manifests_to_read(&storage.inventory(&options()), &keep), expected);
     }
 }

@@ -27,17 +27,17 @@ impl ImagePattern {
         self.repository.matches(repository)
     }
 
-    /// The side that names repositories, as it was typed.
+    /// Its repositories.
     #[must_use]
-    pub fn repository(&self) -> &str {
-        self.repository.text()
+    pub fn repository(&self) -> &Pattern {
+        &self.repository
     }
 
-    /// The side that names tags, as it was typed, if there is one.
+    /// The pattern of its tags, if it means tags.
     #[must_use]
-    pub fn tag(&self) -> Option<&str> {
+    pub fn tag(&self) -> Option<&Pattern> {
         match &self.what {
-            What::Tag(pattern) => Some(pattern.text()),
+            What::Tag(pattern) => Some(pattern),
             What::Everything | What::Digest(_) => None,
         }
     }
@@ -54,6 +54,15 @@ impl ImagePattern {
         all && [["zq7", "0xqz", "wj-4"], ["zq7/qz", "0xqz/7.q", "wj-4/zz"], ["zq7/qz/j", "0xqz/7.q/0", "wj-4/zz/x"]]
             .iter()
             .any(|names| self.repository.matches_all(names))
+    }
+
+    /// The digest it means, if it means one.
+    #[must_use]
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.what {
+            What::Digest(digest) => Some(digest),
+            What::Everything | What::Tag(_) => None,
+        }
     }
 
     /// Whether it means all of its repositories.
@@ -163,5 +172,22 @@ mod tests {
         for text in ["", ":v1", "app:", "re:(", "a[:v1", "app@sha256:12", "app@v1"] {
             assert!(text.parse::<ImagePattern>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn pattern_reads_back_as_it_was_written_and_says_what_is_missing() {
+        for text in ["app", "team/*:v*", "re:^a$:re:b"] {
+            assert_eq!(image(text).to_string(), text);
+        }
+        assert_eq!("app:".parse::<ImagePattern>().unwrap_err().to_string(), "write REPOSITORY:TAG");
+        let broken = "re:(:".parse::<ImagePattern>().unwrap_err().to_string();
+        assert!(broken.contains("unclosed group"), "{broken}");
+        assert!("".parse::<ImagePattern>().unwrap_err().to_string().contains("empty"));
+    }
+
+    #[test]
+    fn expression_may_end_at_its_first_letter() {
+        assert!(means("re:a:b", "a", "b") && !means("re:a:b", "b", "b") && !means("re:a:b", "a", "c"));
+        assert!(!image("re:a:b").is_whole());
     }
 }

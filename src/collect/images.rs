@@ -46,3 +46,40 @@ fn closure(root: Id, graph: &Graph) -> HashSet<Id> {
     }
     seen
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{Storage, of, options, sha512};
+    use super::*;
+    use crate::layout;
+
+    fn images(storage: &Storage, digest: &Digest) -> Vec<String> {
+        let (scan, _) = storage.scan(&options());
+        images_with(&HashSet::from([digest]), &scan.inventory, &scan.graph)
+    }
+
+    #[test]
+    fn images_are_told_by_tag_and_only_without_one_by_digest() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        let index = storage.index("a", &[&image]);
+        storage.tag("a", "v1", &index);
+        let other = storage.index("b", &[&layer, &layer]);
+        storage.index("b", &[]);
+        storage.tag("b", "v2", &of("elsewhere"));
+        assert_eq!(images(&storage, &layer), ["a:v1".to_owned(), format!("b@{other}")]);
+        assert_eq!(images(&storage, &image), ["a:v1"]);
+        assert_eq!(images(&storage, &of("nowhere")), Vec::<String>::new());
+        assert_eq!(images(&storage, &of("elsewhere")), ["b:v2"]);
+    }
+
+    #[test]
+    fn image_needs_what_its_layers_stand_for() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        storage.link(layout::layer_link(&super::super::scene::name("a"), &sha512("x")), &layer.to_string());
+        let image = storage.index("a", &[&sha512("x")]);
+        assert_eq!(images(&storage, &layer), [format!("a@{image}")]);
+    }
+}

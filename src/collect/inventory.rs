@@ -152,6 +152,12 @@ impl Repository {
         }
     }
 
+    /// Whether it links a manifest. Its links are sorted by digest once a listing has ended.
+    #[must_use]
+    pub fn links_manifest(&self, digest: &Digest) -> bool {
+        self.revisions.binary_search_by(|link| link.digest.cmp(digest)).is_ok()
+    }
+
     /// Tags that name something now.
     pub fn current_tags(&self) -> impl Iterator<Item = (&Tag, &Current)> {
         self.tags.iter().filter_map(|(tag, entry)| Some((tag, entry.current.as_ref()?)))
@@ -204,5 +210,84 @@ impl Inventory {
         }
         found.extend(self.strangers.iter().filter(is_wanted).map(|digest| (String::new(), digest)));
         found.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{DAY, NOW, Storage, name, of, options, sha512, tag};
+    use super::*;
+
+    #[test]
+    fn every_pointer_to_a_digest_is_found_by_its_key() {
+        let (digest, alias, other) = (of("x"), sha512("x"), of("other"));
+        let a = name("a");
+        let pointers = [
+            layout::layer_link(&a, &alias),
+            layout::layer_link(&a, &digest),
+            layout::revision_link(&a, &alias),
+            layout::revision_link(&a, &digest),
+            layout::signature_link(&a, &digest, &other),
+            layout::signature_link(&a, &other, &digest),
+            layout::tag_current(&a, &tag("v1")),
+            layout::tag_history(&a, &tag("v1"), &digest),
+        ];
+        let mut storage = Storage::default();
+        for key in &pointers {
+            storage.link(key.clone(), &digest.to_string());
+        }
+        storage.put(layout::layer_link(&a, &other));
+        storage.put(layout::revision_link(&a, &other));
+        storage.put(layout::tag_history(&a, &tag("v1"), &other));
+        let inventory = storage.inventory(&options());
+        let mut found: Vec<_> = inventory.pointers_to(&HashSet::from([&digest])).collect();
+        found.sort();
+        let mut expected: Vec<_> = pointers.iter().map(|key| (key.clone(), &digest)).collect();
+        expected.sort();
+        assert_eq!(found, expected);
+
+        let mut odd = Storage::default();
+        odd.put(format!("{}_x/sha256/{}/link", layout::repository(&a), digest.hex()));
+        odd.put(format!("{}Up/_layers/sha256/{}/link", layout::REPOSITORIES, other.hex()));
+        let inventory = odd.inventory(&options());
+        let found: HashSet<_> = inventory.pointers_to(&HashSet::from([&digest, &other])).collect();
+        assert_eq!(found, HashSet::from([(String::new(), &digest), (String::new(), &other)]));
+    }
+
+    #[test]
+    fn upload_is_as_young_as_its_newest_file_or_its_start_and_as_large_as_all_files() {
+        let evidence = |size, modified| Evidence { size, modified, etag: None, outside: false };
+        let mut upload = Upload::default();
+        assert_eq!((upload.newest(), upload.bytes()), (None, 0));
+        upload.files = vec![("a".into(), evidence(3, NOW)), ("b".into(), evidence(4, Timestamp::from_days(1)))];
+        assert_eq!((upload.newest(), upload.bytes()), (Some(NOW), 7));
+        upload.started = Some(NOW.plus(DAY));
+        assert_eq!(upload.newest(), Some(NOW.plus(DAY)));
+    }
+
+    #[test]
+    fn link_names_another_digest_only_if_it_says_so() {
+        let link = |content| Link { digest: of("x"), content, evidence: seen() };
+        assert_eq!(link(Content::Other(of("y"))).alias(), Some(&of("y")));
+        for content in [Content::AsNamed, Content::Unreadable, Content::Unread] {
+            assert_eq!(link(content).alias(), None);
+        }
+        assert_eq!(Target::Unreadable(Some(of("x"))).digest(), Some(&of("x")));
+        assert_eq!(Target::Digest(of("x")).digest(), Some(&of("x")));
+        assert_eq!((Target::Unreadable(None).digest(), Target::Unread.digest()), (None, None));
+    }
+
+    fn seen() -> Evidence {
+        Evidence { size: 71, modified: NOW, etag: None, outside: false }
+    }
+
+    #[test]
+    fn history_alone_makes_no_tag() {
+        let mut storage = Storage::default();
+        storage.tag("a", "v1", &of("x"));
+        storage.put(layout::tag_history(&name("a"), &tag("v2"), &of("x")));
+        let inventory = storage.inventory(&options());
+        let tags: Vec<&Tag> = inventory.repositories[0].current_tags().map(|(tag, _)| tag).collect();
+        assert_eq!(tags, [&tag("v1")]);
     }
 }

@@ -1,6 +1,6 @@
 //! `--keep-from`: digests and images that are roots whatever the storage says.
 
-use crate::error::shortened;
+use crate::error::quoted;
 use crate::model::{Algorithm, Digest, RepositoryName, Tag};
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub enum KeepFrom {
 
 /// A line that is no digest and no image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {:?} is neither a digest nor an image (REPOSITORY:TAG, REPOSITORY@DIGEST)", shortened(text))]
+#[error("line {line}: {} is neither a digest nor an image (REPOSITORY:TAG, REPOSITORY@DIGEST)", quoted(text))]
 pub struct NotAnImage {
     /// Counted from one.
     pub line: usize,
@@ -131,8 +131,10 @@ mod tests {
     /// A file that was taken for a list may have one line of any length.
     #[test]
     fn reason_is_short_whatever_the_line_is() {
-        let error = KeepFrom::parse_list(&"x ".repeat(1 << 20)).unwrap_err();
-        assert!(error.to_string().len() < 500);
+        for line in ["x ", "x\u{11}\u{10ffff}"] {
+            let error = KeepFrom::parse_list(&line.repeat(1 << 20)).unwrap_err();
+            assert!(error.to_string().len() < 500);
+        }
     }
 
     #[test]
@@ -144,5 +146,43 @@ mod tests {
         assert!(KeepFrom::parse_list("UP:1").is_err());
         assert!(KeepFrom::parse_list("sha256:0123456789ab").is_err());
         assert_eq!(KeepFrom::parse_list("\n# nothing\n").unwrap(), []);
+    }
+
+    #[test]
+    fn image_reads_back_as_it_was_written() {
+        let digest = Digest::of(b"");
+        for text in [digest.to_string(), "host:5000/app:1.0".into(), format!("app@{digest}")] {
+            assert_eq!(text.parse::<KeepFrom>().unwrap().to_string(), text);
+        }
+        assert_eq!("app".parse::<KeepFrom>().unwrap().to_string(), "app:latest");
+        assert_eq!("no image".parse::<KeepFrom>().unwrap_err().line, 1);
+    }
+
+    #[test]
+    fn colon_before_a_slash_is_no_tag() {
+        let digest = Digest::of(b"");
+        assert_eq!(one("localhost:5000/app"), KeepFrom::Tag("localhost:5000/app".into(), Tag::new("latest").unwrap()));
+        assert_eq!(means("localhost:5000/app"), ["app"]);
+        let image = |name: &str| KeepFrom::Image(name.into(), digest.clone());
+        assert_eq!(one(&format!("localhost:5000/app@{digest}")), image("localhost:5000/app"));
+        assert_eq!(one(&format!("localhost:5000/app:1@{digest}")), image("localhost:5000/app"));
+        assert_eq!(one(&format!("app@{digest}")), image("app"));
+        assert!(KeepFrom::parse_list(&format!("UP@{digest}")).is_err());
+        assert_eq!(one(&digest.to_string()).repositories(), []);
+    }
+
+    #[test]
+    fn host_is_told_from_the_first_part_of_a_name() {
+        assert_eq!(means("localhost/app"), ["localhost/app", "app"]);
+        assert_eq!(means("Host/app"), ["Host/app", "app"]);
+        assert_eq!(means("a.b/app"), ["a.b/app", "app"]);
+        assert_eq!(means("team/app"), ["team/app"], "a part without a dot, a colon or upper case is no host");
+    }
+
+    #[test]
+    fn comments_and_empty_lines_do_not_count() {
+        let list = KeepFrom::parse_list("# all of these\n\n app:1 # in use\n\tapp:2\n").unwrap();
+        assert_eq!(list.iter().map(ToString::to_string).collect::<Vec<_>>(), ["app:1", "app:2"]);
+        assert_eq!(KeepFrom::parse_list("a b").unwrap_err().line, 1);
     }
 }

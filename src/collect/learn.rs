@@ -204,4 +204,45 @@ mod tests {
         let newest = stale.repositories[0].uploads.values().next().unwrap().newest();
         assert_eq!(newest, Some(Timestamp::from_days(99)), "younger by its start than by its files");
     }
+
+    /// Content is stored under SHA-256: a link of another name that says nothing hides what its repository serves by it.
+    #[test]
+    fn only_a_link_of_another_name_that_says_nothing_damages_its_repository() {
+        let wide = Digest::from_parts("sha512", &Digest::of(b"1").hex().repeat(2)).unwrap();
+        let damaged = |digest: &Digest, content: Option<&[u8]>| {
+            let mut inventory = listed(&[(layout::layer_link(&name(), digest), NOW)]);
+            inventory.repositories[0].layers[0].content = Content::Unread;
+            let read = inventory.to_read(NOW, None).remove(0);
+            assert_eq!(read.key, layout::layer_link(&name(), digest));
+            inventory.learn(&read, content);
+            inventory.repositories[0].damaged
+        };
+        assert!(damaged(&wide, Some(b"nonsense")));
+        assert!(!damaged(&wide, Some(Digest::of(b"1").to_string().as_bytes())));
+        assert!(!damaged(&Digest::of(b"1"), Some(b"nonsense")));
+        assert!(!damaged(&wide, Some(wide.to_string().as_bytes())));
+    }
+
+    #[test]
+    fn damage_stays_whatever_is_read_later() {
+        let mut inventory = listed(&[(layout::revision_link(&name(), &Digest::of(b"1")), NOW)]);
+        inventory.repositories[0].damaged = true;
+        let read = inventory.to_read(NOW, None).remove(0);
+        inventory.learn(&read, Some(Digest::of(b"1").to_string().as_bytes()));
+        assert!(inventory.repositories[0].damaged);
+    }
+
+    #[test]
+    fn what_was_read_is_not_read_again() {
+        let tag = Tag::new("t").unwrap();
+        let one = Digest::of(b"1");
+        let keys = [layout::revision_link(&name(), &one), layout::tag_current(&name(), &tag)];
+        let mut inventory = listed(&keys.clone().map(|key| (key, NOW)));
+        let reads = inventory.to_read(NOW, None);
+        assert_eq!(reads.iter().map(|read| &read.key).collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+        for read in reads {
+            inventory.learn(&read, Some(one.to_string().as_bytes()));
+        }
+        assert_eq!(inventory.to_read(NOW, None).len(), 0);
+    }
 }

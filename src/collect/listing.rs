@@ -1,6 +1,6 @@
 //! From a listing to an inventory: entry by entry, in any order.
 
-use super::entry::{Entry, is_etag_of_link};
+use super::entry::{Entry, bare_etag, etag_of_link, is_etag_of_link};
 use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
 use super::problem::ProblemCode;
 use crate::layout::{self, SHA256_LINK_SIZE, StorageKey};
@@ -157,9 +157,10 @@ impl Builder {
             assume(&mut repository.revisions, reads_revisions);
             assume(&mut repository.layers, etags_prove);
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
+            let mut revisions = ByEtag { revisions: &repository.revisions, found: None };
             for entry in repository.tags.values_mut() {
                 entry.history.sort_by(|a, b| a.digest.cmp(&b.digest));
-                resolve(entry, &repository.revisions, etags_prove);
+                resolve(entry, &mut revisions, etags_prove);
             }
             for upload in repository.uploads.values_mut() {
                 upload.files.sort_by(|a, b| a.0.cmp(&b.0));
@@ -181,12 +182,27 @@ fn assume(links: &mut [Link], reads: bool) {
     }
 }
 
+/// The manifests of a repository by the `ETag` of a link to them: worked out once, and only where a tag's history does
+/// not have what it names. A hundred thousand tags without history must not be compared with as many manifests each.
+struct ByEtag<'a> {
+    revisions: &'a [Link],
+    found: Option<HashMap<String, &'a Digest>>,
+}
+
+impl<'a> ByEtag<'a> {
+    fn find(&mut self, etag: &str) -> Option<&'a Digest> {
+        let by_etag = |link: &'a Link| (etag_of_link(&link.digest), &link.digest);
+        let found = self.found.get_or_insert_with(|| self.revisions.iter().map(by_etag).collect());
+        found.get(&bare_etag(etag).to_ascii_lowercase()).copied()
+    }
+}
+
 /// Finds what a tag names by its `ETag`, among what it has named first.
-fn resolve(entry: &mut TagEntry, revisions: &[Link], etags_prove: bool) {
+fn resolve(entry: &mut TagEntry, revisions: &mut ByEtag<'_>, etags_prove: bool) {
     let Some(current) = &mut entry.current else { return };
     let Some(etag) = current.evidence.etag.as_deref().filter(|_| etags_prove) else { return };
-    let mut candidates = entry.history.iter().chain(revisions).map(|link| &link.digest);
-    if let Some(digest) = candidates.find(|digest| is_etag_of_link(etag, digest)) {
+    let named = entry.history.iter().map(|link| &link.digest).find(|digest| is_etag_of_link(etag, digest));
+    if let Some(digest) = named.or_else(|| revisions.find(etag)) {
         current.target = Target::Digest(digest.clone());
     }
 }
@@ -285,11 +301,155 @@ mod tests {
     }
 
     #[test]
+    fn tag_without_history_is_found_among_the_manifests() {
+        let tag = |number: u32| Tag::new(&format!("v{number}")).unwrap();
+        let mut entries = Vec::new();
+        for number in 0..3 {
+            entries.push(link(layout::revision_link(&name(), &digest(number)), &digest(number)));
+            let (key, size, etag) = link(layout::tag_current(&name(), &tag(number)), &digest(number));
+            entries.push((key, size, etag.map(|etag| format!("\"{}\"", etag.to_uppercase()))));
+        }
+        entries.push(link(layout::tag_history(&name(), &tag(1), &digest(7)), &digest(7)));
+        let found = inventory(S3, &entries);
+        for number in 0..3 {
+            let current = found.repositories[0].tags[&tag(number)].current.as_ref().unwrap();
+            assert_eq!(current.target, Target::Digest(digest(number)));
+        }
+    }
+
+    /// Compared one with the other, these would take minutes.
+    #[test]
+    fn many_tags_without_history_are_found() {
+        const TAGS: u32 = 20_000;
+        let mut entries = Vec::new();
+        for number in 0..TAGS {
+            let tag = Tag::new(&format!("v{number}")).unwrap();
+            entries.push(link(layout::revision_link(&name(), &digest(number)), &digest(number)));
+            entries.push(link(layout::tag_current(&name(), &tag), &digest(number)));
+        }
+        assert_eq!(to_read(&inventory(S3, &entries)), 0);
+    }
+
+    #[test]
     fn link_listed_twice_counts_once() {
         let twice = [
             link(layout::layer_link(&name(), &digest(1)), &digest(1)),
             link(layout::layer_link(&name(), &digest(1)), &digest(1)),
         ];
         assert_eq!(inventory(S3, &twice).repositories[0].layers.len(), 1);
+    }
+
+    #[test]
+    fn everything_listed_is_counted() {
+        let entries = [
+            link(layout::layer_link(&name(), &digest(1)), &digest(1)),
+            (format!("{}.DS_Store", layout::REPOSITORIES), 9, None),
+            (format!("{}a//b", layout::REPOSITORIES), 20, None),
+        ];
+        let found = inventory(S3, &entries);
+        assert_eq!((found.objects, found.bytes), (3, 100));
+    }
+
+    /// ETags that are hardly ever the MD5 of a link prove nothing, also not that a link differs.
+    #[test]
+    fn etags_are_trusted_only_where_most_are_right_or_few_are_not() {
+        let right = |at| link(layout::layer_link(&name(), &digest(at)), &digest(at));
+        let wrong = |at| link(layout::layer_link(&name(), &digest(at)), &digest(at + 1));
+        let read = |wrong_ones: u32, right_ones: u32| {
+            let entries = (0..wrong_ones).map(wrong).chain((wrong_ones..wrong_ones + right_ones).map(right));
+            to_read(&inventory(S3, &entries.collect::<Vec<_>>()))
+        };
+        assert_eq!(read(100, 0), 100, "few");
+        assert_eq!(read(101, 0), 0, "many, and none is right");
+        assert_eq!(read(101, 100), 0, "most are wrong");
+        assert_eq!(read(101, 101), 101, "half are right");
+        assert_eq!(read(0, 101), 0);
+    }
+
+    #[test]
+    fn link_is_taken_at_its_keys_word_only_in_the_usual_form() {
+        let usual = (layout::layer_link(&name(), &digest(1)), 71, None);
+        let long = (layout::layer_link(&name(), &digest(2)), 72, None);
+        let wide = Digest::from_parts("sha512", &digest(3).hex().repeat(2)).unwrap();
+        let other_algorithm = (layout::layer_link(&name(), &wide), 71, None);
+        // Sized as its own text, and proven to be it: the content is stored under another name all the same.
+        let (key, _, etag) = link(layout::revision_link(&name(), &wide), &wide);
+        let found = inventory(AZURE, &[usual, long, other_algorithm, (key, 71, etag.clone())]);
+        assert_eq!(to_read(&found), 3);
+        let proven = inventory(S3, &[(layout::layer_link(&name(), &wide), 71, etag)]);
+        assert_eq!(to_read(&proven), 1, "the registry keeps nothing under this name");
+        let long = link(layout::layer_link(&name(), &digest(2)), &digest(2));
+        assert_eq!(
+            to_read(&inventory(S3, &[(long.0, 72, long.2)])),
+            1,
+            "an ETag and a size that contradict each other"
+        );
+        assert_eq!(to_read(&inventory(DIRECTORY, &[(layout::revision_link(&name(), &digest(1)), 71, None)])), 1);
+    }
+
+    #[test]
+    fn tag_names_what_its_etag_proves_and_is_read_elsewhere() {
+        let tag = Tag::new("v1").unwrap();
+        let target = |proof, says: &Digest, others: &[(String, u64, Option<String>)]| {
+            let current = link(layout::tag_current(&name(), &tag), says);
+            let found = inventory(proof, &[&[current], others].concat());
+            found.repositories[0].tags[&tag].current.as_ref().unwrap().target.clone()
+        };
+        let history = link(layout::tag_history(&name(), &tag, &digest(1)), &digest(1));
+        let revision = link(layout::revision_link(&name(), &digest(2)), &digest(2));
+        let others = [history, revision];
+        assert_eq!(target(S3, &digest(1), &others), Target::Digest(digest(1)));
+        assert_eq!(target(S3, &digest(2), &others), Target::Digest(digest(2)));
+        assert_eq!(target(S3, &digest(3), &others), Target::Unread, "nobody knows such a digest");
+        assert_eq!(target(DIRECTORY, &digest(1), &others), Target::Unread);
+    }
+
+    #[test]
+    fn order_of_the_listing_plays_no_part() {
+        let repositories = ["b", "a", "c", "b", "a", "c"].map(|name| RepositoryName::new(name).unwrap());
+        let tag = Tag::new("v1").unwrap();
+        let mut entries = Vec::new();
+        for (at, repository) in (0..).zip(&repositories) {
+            entries.push(link(layout::layer_link(repository, &digest(at)), &digest(at)));
+            entries.push(link(layout::revision_link(repository, &digest(at)), &digest(at)));
+            entries.push(link(layout::tag_history(repository, &tag, &digest(at)), &digest(at)));
+            entries.push(link(layout::signature_link(repository, &digest(at), &digest(9)), &digest(9)));
+            let upload = layout::upload(repository, "0f8fad5b-d9cb-469f-a165-70867728950e");
+            entries.push((format!("{upload}{at}"), 5, None));
+        }
+        let found = inventory(S3, &entries);
+        let names: Vec<&str> = found.repositories.iter().map(|repository| repository.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        for repository in &found.repositories {
+            assert!(repository.layers.is_sorted_by(|a, b| a.digest < b.digest));
+            assert!(repository.revisions.is_sorted_by(|a, b| a.digest < b.digest));
+            assert!(repository.tags[&tag].history.is_sorted_by(|a, b| a.digest < b.digest));
+            assert!(repository.signatures.is_sorted_by(|a, b| a.revision < b.revision));
+            let upload = repository.uploads.values().next().unwrap();
+            assert!(upload.files.is_sorted_by(|a, b| a.0 < b.0));
+            assert_eq!((repository.layers.len(), repository.signatures.len(), upload.files.len()), (2, 2, 2));
+        }
+        entries.reverse();
+        assert_eq!(format!("{:?}", inventory(S3, &entries)), format!("{found:?}"));
+    }
+
+    #[test]
+    fn what_a_client_cannot_name_or_lies_outside_is_told_and_keeps_alive() {
+        let hex = digest(1).hex();
+        let entries = [
+            (format!("{}a//_layers/sha256/{hex}/link", layout::REPOSITORIES), 71, None),
+            (format!("{}a/_x/./sha256/{hex}/link", layout::REPOSITORIES), 71, None),
+        ];
+        let found = inventory(S3, &entries);
+        assert_eq!(found.problems.count(ProblemCode::UnaddressableKey), 2);
+        assert_eq!((found.strangers, &found.repositories[0].suspects[..]), (vec![digest(1)], &[digest(1)][..]));
+        assert!(found.repositories[0].damaged);
+
+        let mut builder = Builder::new(S3);
+        let key = layout::layer_link(&name(), &digest(1));
+        builder.see(&Entry { key: &key, size: 71, modified: Timestamp::from_days(1), etag: None, outside: true });
+        let found = builder.finish();
+        assert_eq!(found.problems.count(ProblemCode::OutsideRoot), 1);
+        assert!(found.repositories[0].layers[0].evidence.outside);
     }
 }

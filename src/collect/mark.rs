@@ -51,6 +51,13 @@ pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &[Root], di
     for root in roots {
         graph.intern(&root.digest);
     }
+    // So may what a manifest needs that cannot be read.
+    let unreadable = |digest: &Digest| matches!(graph.node_of(digest), Node::Unreadable(_));
+    let has_unreadable = |repository: &&Repository| repository.revisions.iter().flat_map(names).any(unreadable);
+    let damaged: Vec<&Repository> = inventory.repositories.iter().filter(has_unreadable).collect();
+    for digest in damaged.into_iter().flat_map(every_name) {
+        graph.intern(digest);
+    }
     let mut marker = Marker::new(inventory, graph, dismissed);
     for reason in Reason::ALL {
         marker.reason = reason;
@@ -221,5 +228,182 @@ impl<'a> Marker<'a> {
 fn push_once(list: &mut Vec<usize>, value: usize) {
     if list.last() != Some(&value) {
         list.push(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keep_from::KeepFrom;
+    use super::super::options::Options;
+    use super::super::report::Scan;
+    use super::super::scene::{Storage, keys, name, of, options, sha512};
+    use super::*;
+    use crate::layout;
+
+    fn scan(storage: &Storage) -> Scan {
+        storage.scan(&options()).0
+    }
+
+    /// The repositories that need a digest, by number.
+    fn needed_in(scan: &Scan, digest: &Digest) -> Vec<usize> {
+        let repositories = 0..scan.inventory.repositories.len();
+        repositories.filter(|at| scan.marks.in_repository(*at, scan.graph.id(digest)).is_some()).collect()
+    }
+
+    #[test]
+    fn what_is_needed_is_needed_to_any_depth_and_nothing_else_is() {
+        let mut storage = Storage::default();
+        let (layer, other) = (storage.layer("a", "layer"), storage.layer("a", "other"));
+        let child = storage.index("a", &[&layer]);
+        let inner = storage.index("a", &[&child]);
+        let outer = storage.index("a", &[&inner, &of("not there")]);
+        storage.tag("a", "v1", &outer);
+        let scan = scan(&storage);
+        let all: HashSet<&Digest> = scan.marks.all(&scan.graph).map(|(_, digest, _)| digest).collect();
+        assert_eq!(all, HashSet::from([&layer, &child, &inner, &outer, &of("not there")]));
+        for digest in all {
+            assert_eq!(scan.marks.anywhere(scan.graph.id(digest)), Some(Reason::Needed));
+        }
+        assert_eq!(scan.marks.anywhere(scan.graph.id(&other)), None);
+        assert_eq!(scan.marks.in_repository(1, scan.graph.id(&layer)), None, "there is no such repository");
+        assert_eq!(scan.marks.anywhere(None), None);
+    }
+
+    #[test]
+    fn earlier_reason_counts_in_each_repository_and_overall() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        storage.tag("a", "v1", &image);
+        storage.layer("b", "layer");
+        storage.seen(&layout::layer_link(&name("b"), &layer)).outside = true;
+        let scan = scan(&storage);
+        let id = scan.graph.id(&layer);
+        assert_eq!(scan.marks.in_repository(0, id), Some(Reason::Needed));
+        assert_eq!(scan.marks.in_repository(1, id), Some(Reason::PointerStays));
+        assert_eq!(scan.marks.anywhere(id), Some(Reason::Needed));
+    }
+
+    #[test]
+    fn each_repository_needs_for_itself() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        storage.tag("a", "v1", &image);
+        storage.layer("b", "layer");
+        let (_, plan) = storage.scan(&options());
+        assert_eq!(keys(&plan), [layout::layer_link(&name("b"), &layer).as_str()].into());
+    }
+
+    /// Without the other repository's links the next run would not know that the child is a manifest.
+    #[test]
+    fn child_that_only_others_link_keeps_its_links_there() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("b", "layer");
+        let child = storage.index("b", &[&layer]);
+        // Also where a third repository links it, whichever comes first.
+        storage.put(layout::revision_link(&name("c"), &child));
+        storage.put(layout::layer_link(&name("c"), &layer));
+        let index = storage.index("a", &[&child]);
+        storage.tag("a", "v1", &index);
+        let scan = scan(&storage);
+        assert_eq!(needed_in(&scan, &child), [0, 1, 2]);
+        assert_eq!(needed_in(&scan, &layer), [0, 1, 2]);
+        assert_eq!(storage.kept(&options()).len(), storage.objects.len());
+        // Whoever links it himself needs nobody.
+        storage.put(layout::revision_link(&name("a"), &child));
+        assert_eq!(needed_in(&self::scan(&storage), &child), [0]);
+    }
+
+    #[test]
+    fn what_is_about_an_image_is_needed_with_it_and_goes_with_it() {
+        let mut storage = Storage::default();
+        let image = storage.index("a", &[]);
+        let sbom = storage.layer("a", "sbom");
+        let about = storage.about("a", &[&sbom], Some(&image));
+        let above = storage.about("a", &[], Some(&about));
+        let signature = storage.layer("a", "signature");
+        storage.put(layout::signature_link(&name("a"), &image, &signature));
+        // In another repository nothing is about it.
+        storage.put(layout::revision_link(&name("b"), &about));
+        assert!(storage.kept(&options()).is_empty());
+        storage.tag("a", "v1", &image);
+        let scan = scan(&storage);
+        for digest in [&image, &sbom, &about, &above, &signature] {
+            assert_eq!(needed_in(&scan, digest), [0]);
+        }
+    }
+
+    #[test]
+    fn what_stands_for_another_is_needed_with_it() {
+        let mut storage = Storage::default();
+        let (layer, alias) = (storage.layer("a", "layer"), sha512("layer"));
+        storage.link(layout::layer_link(&name("a"), &alias), &layer.to_string());
+        let image = storage.index("a", &[&alias]);
+        let named = sha512("image");
+        storage.link(layout::revision_link(&name("a"), &named), &image.to_string());
+        let about = storage.about("a", &[], Some(&named));
+        storage.tag("a", "v1", &image);
+        // A link elsewhere that alone tells for what the name stands.
+        let index = storage.index("b", &[&alias]);
+        storage.tag("b", "v1", &index);
+        let scan = scan(&storage);
+        for digest in [&layer, &alias] {
+            assert_eq!(needed_in(&scan, digest), [0, 1]);
+        }
+        assert_eq!(needed_in(&scan, &about), [0]);
+        assert_eq!(needed_in(&scan, &named), [0], "the name by which it is about the image");
+        assert_eq!(storage.kept(&options()).len(), storage.objects.len());
+    }
+
+    #[test]
+    fn what_nobody_links_is_kept_with_all_that_needs() {
+        let mut storage = Storage::default();
+        let layer = storage.blob("layer");
+        let child = storage.index("b", &[&layer]);
+        let index = storage.index("b", &[&child]);
+        storage.objects.remove(&layout::revision_link(&name("b"), &index));
+        storage.layer("a", "other");
+        let keep = Options { keep_from: vec![KeepFrom::Digest(index.clone())], ..options() };
+        let (scan, _) = storage.scan(&keep);
+        for digest in [&layer, &child, &index] {
+            assert_eq!(scan.marks.anywhere(scan.graph.id(digest)), Some(Reason::Needed));
+        }
+        assert_eq!(needed_in(&scan, &child), [1], "whose link says that it is a manifest");
+        assert_eq!(needed_in(&scan, &index), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn manifests_that_name_each_other_end() {
+        let mut graph = Graph::default();
+        let mut storage = Storage::default();
+        let (one, two) = (storage.layer("a", "one"), storage.layer("a", "two"));
+        // No bytes have such digests; aliases can say it.
+        storage.link(layout::layer_link(&name("a"), &sha512("one")), &one.to_string());
+        let inventory = storage.inventory(&options());
+        graph.learn_links(&inventory);
+        let root = |digest: &Digest| Root { repository: None, digest: digest.clone(), reason: Reason::Needed };
+        let marks = mark(&inventory, &mut graph, &[root(&sha512("one")), root(&two), root(&two)]);
+        for digest in [&one, &two, &sha512("one")] {
+            assert_eq!(marks.in_repository(0, graph.id(digest)), Some(Reason::Needed));
+        }
+    }
+
+    /// A manifest that cannot be read and was dismissed damages nothing, unless something needs it after all.
+    #[test]
+    fn dismissed_manifest_that_cannot_be_read_keeps_all_beside_it_once_it_is_needed() {
+        let mut storage = Storage::default();
+        let broken = storage.manifest("a", "{");
+        storage.tag("a", "v1", &broken);
+        let image = storage.index("a", &[]);
+        storage.tag("a", "v2", &image);
+        let beside = storage.layer("a", "beside");
+        storage.layer("b", "beside");
+        let remove = Options { images: super::super::scene::removing(&["a:v1"]).images, ..options() };
+        let needed = |storage: &Storage, digest: &Digest| needed_in(&storage.scan(&remove).0, digest);
+        assert_eq!((needed(&storage, &beside), needed(&storage, &image)), (vec![], vec![0]));
+        let index = storage.index("b", &[&broken]);
+        storage.tag("b", "v1", &index);
+        assert_eq!((needed(&storage, &broken), needed(&storage, &beside)), (vec![0, 1], vec![0]));
     }
 }

@@ -15,9 +15,12 @@ pub mod images;
 pub mod inventory;
 pub mod keep_from;
 pub mod learn;
+mod levels;
+pub mod list;
 pub mod listing;
 pub mod mark;
 pub mod named;
+pub mod near;
 pub mod needs;
 pub mod options;
 pub mod outcome;
@@ -28,8 +31,11 @@ pub mod problem;
 pub mod refusal;
 pub mod report;
 pub mod roots;
-pub mod scan;
+mod scan;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;
 pub mod tag_change;
+
+#[cfg(test)]
+mod scene;

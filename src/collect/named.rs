@@ -4,6 +4,7 @@ use super::dismissed::{Dismissed, Why};
 use super::image_pattern::ImagePattern;
 use super::inventory::{Inventory, Repository};
 use super::keep_from::KeepFrom;
+use super::near::near;
 use super::plan::Stage;
 use super::roots::is_linked;
 use super::state::journal::{Journal, Removed};
@@ -127,55 +128,85 @@ fn digests(image: &ImagePattern, repository: &Repository) -> Vec<Digest> {
     found
 }
 
+fn perhaps(alike: &[&str]) -> String {
+    if alike.is_empty() { String::new() } else { format!("; is it {}?", alike.join(", ")) }
+}
+
 fn words(image: &ImagePattern, repositories: u64, inventory: &Inventory) -> String {
     match repositories {
         0 => {
-            let near = near(image.repository(), inventory.repositories.iter().map(|it| it.name.as_str()));
-            format!("no repository is called so{near}")
+            let names = inventory.repositories.iter().map(|it| it.name.as_str());
+            format!("no repository is called so{}", perhaps(&near(image.repository().text(), names)))
         }
         1 => {
             let repository = inventory.repositories.iter().find(|found| image.is_of(found.name.as_str()));
             let tags = repository.into_iter().flat_map(|found| found.tags.keys()).map(Tag::as_str);
             let name = repository.map(|found| found.name.to_string()).unwrap_or_default();
-            let near = image.tag().map_or_else(String::new, |tag| near(tag, tags));
-            format!("there is nothing of that name in {name}{near}")
+            let alike = image.tag().map_or_else(Vec::new, |tag| near(tag.text(), tags));
+            format!("there is nothing of that name in {name}{}", perhaps(&alike))
         }
         many => format!("there is nothing of that name in any of {many} repositories"),
     }
 }
 
-/// So many names are told of those that look alike.
-const TOLD: usize = 3;
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{Storage, name, of, options, removing, tag};
+    use super::*;
+    use crate::layout;
 
-fn near<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let limit = (typed.chars().count() / 3).clamp(1, 3);
-    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let typed_last = last(typed);
-    let distances = names.filter_map(|name| {
-        let distance = if last(name) == typed_last { 0 } else { distance(typed, name, limit) };
-        (distance <= limit).then_some((distance, name))
-    });
-    let mut alike: Vec<(usize, &str)> = distances.collect();
-    alike.sort_unstable();
-    let alike: Vec<&str> = alike.into_iter().take(TOLD).map(|(_, name)| name).collect();
-    if alike.is_empty() { String::new() } else { format!("; is it {}?", alike.join(", ")) }
-}
-
-/// How many letters differ, as far as `limit` goes.
-fn distance(a: &str, b: &str, limit: usize) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > limit {
-        return limit + 1;
+    fn unmatched(storage: &Storage, images: &[&str]) -> Vec<(String, String)> {
+        let (_, unmatched) = named(&removing(images).images, &storage.inventory(&options()), &[], &[]);
+        unmatched.into_iter().map(|it| (it.image, it.why)).collect()
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(x != y)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
+
+    fn registry() -> (Storage, Digest) {
+        let mut storage = Storage::default();
+        let image = storage.index("team/app", &[]);
+        storage.tag("team/app", "v1", &image);
+        storage.tag("team/app", "v2", &of("elsewhere"));
+        storage.put(layout::tag_history(&name("team/app"), &tag("v1"), &of("before")));
+        storage.index("team/api", &[]);
+        (storage, image)
+    }
+
+    #[test]
+    fn what_is_there_in_any_way_is_found() {
+        let (storage, image) = registry();
+        for text in [image.to_string(), of("elsewhere").to_string(), of("before").to_string()] {
+            assert_eq!(unmatched(&storage, &[&format!("team/app@{text}")]), [], "{text}");
         }
+        assert_eq!(unmatched(&storage, &["team/app:v*", "team/app", "team/*"]), []);
     }
-    row[b.len()]
+
+    #[test]
+    fn what_names_nothing_is_told_with_what_was_perhaps_meant() {
+        let (storage, image) = registry();
+        let told = |text: &str, why: &str| (text.to_owned(), why.to_owned());
+        let here = "there is nothing of that name in team/app";
+        assert_eq!(unmatched(&storage, &["team/app:v3"]), [told("team/app:v3", &format!("{here}; is it v1, v2?"))]);
+        assert_eq!(unmatched(&storage, &["team/app:other"]), [told("team/app:other", here)]);
+        let name = "no repository is called so; is it team/app, team/api?";
+        assert_eq!(unmatched(&storage, &["taem/app", "team/app:v1"]), [told("taem/app", name)]);
+        assert_eq!(unmatched(&storage, &["nowhere"]), [told("nowhere", "no repository is called so")]);
+        let many = "there is nothing of that name in any of 2 repositories";
+        assert_eq!(unmatched(&storage, &["team/*:v3"]), [told("team/*:v3", many)]);
+        let digest = format!("team/api@{}", of("nothing"));
+        assert_eq!(unmatched(&storage, &[&digest]), [told(&digest, "there is nothing of that name in team/api")]);
+        assert_ne!(image, of("nothing"));
+    }
+
+    #[test]
+    fn tag_that_is_to_be_kept_stays_though_it_is_named() {
+        let (storage, _) = registry();
+        let inventory = storage.inventory(&options());
+        let kept = |texts: &[&str]| {
+            let keep: Vec<KeepFrom> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+            let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep, &[]);
+            assert_eq!((keep.len(), unmatched.len()), (texts.len(), 0));
+            dismissed.is_empty()
+        };
+        assert!(kept(&["team/app:v1"]) && kept(&["host:5000/team/app:v1", "team/app:v2"]));
+        assert!(!kept(&["team/app:v2"]) && !kept(&["team/api:v1"]) && !kept(&[]));
+    }
 }

@@ -94,3 +94,90 @@ fn by(
     let damaged = is_damaged(at, repository, graph, dismissed);
     damaged.then(|| format!("{}, in which something cannot be read: it keeps everything", repository.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{DAY, NOW, Storage, name, of, removing};
+    use super::*;
+    use crate::layout;
+
+    /// Why what is named by its digest must stay; nothing if it need not.
+    fn needed(storage: &Storage, options: &Options) -> Option<String> {
+        let (scan, _) = storage.scan(options);
+        let refused = none_is_needed((&scan.inventory, &scan.graph, &scan.marks), options, &scan.dismissed);
+        refused.err().map(|error| {
+            assert_eq!((error.kind(), error.refusal()), (ErrorKind::Refused, Some(Code::Needed)));
+            error.to_string()
+        })
+    }
+
+    /// Two images of which both repositories' indexes may need the first.
+    fn registry() -> (Storage, Digest) {
+        let mut storage = Storage::default();
+        let image = storage.index("a", &[]);
+        storage.index("a", &[&of("other")]);
+        storage.tag("a", "v1", &image);
+        (storage, image)
+    }
+
+    #[test]
+    fn what_nothing_needs_is_not_refused() {
+        let (storage, image) = registry();
+        assert_eq!(needed(&storage, &removing(&[&format!("a@{image}")])), None);
+        assert_eq!(needed(&storage, &removing(&["a"])), None);
+    }
+
+    #[test]
+    fn index_that_stays_is_told_with_its_tags() {
+        let (mut storage, image) = registry();
+        let by_digest = removing(&[&format!("a@{image}")]);
+        let mut elsewhere = storage.clone();
+        let index = elsewhere.index("b", &[&image]);
+        let told = |by: &str| Some(format!("remove what was named: a@{image} is needed by {by}; nothing was changed"));
+        assert_eq!(needed(&elsewhere, &by_digest), told(&format!("b@{index}, which stays")));
+        storage.index("a", &[&image]);
+        storage.tag("a", "v2", &index);
+        storage.tag("a", "v3", &index);
+        assert_eq!(needed(&storage, &by_digest), told(&format!("a@{index} (v2, v3), which stays")));
+        // Together with the index it may go.
+        assert_eq!(needed(&storage, &removing(&[&format!("a@{image}"), &format!("a@{index}")])), None);
+    }
+
+    #[test]
+    fn what_is_kept_or_damaged_or_outside_is_told() {
+        let (mut storage, image) = registry();
+        let options = removing(&[&format!("a@{image}")]);
+        let contains = |storage: &Storage, options: &Options, word: &str| {
+            assert!(needed(storage, options).is_some_and(|why| why.contains(word)), "{word}");
+        };
+        for text in [image.to_string(), format!("elsewhere@{image}")] {
+            let keep_from = text.parse().into_iter().collect();
+            contains(&storage, &Options { keep_from, ..options.clone() }, "by --keep-from;");
+        }
+        let keep_from = of("other").to_string().parse().into_iter().collect();
+        assert_eq!(needed(&storage, &Options { keep_from, ..options.clone() }), None);
+        let mut outside = storage.clone();
+        outside.seen(&layout::revision_link(&name("a"), &image)).outside = true;
+        contains(&outside, &options, "it lies outside the root");
+        let mut young = storage.clone();
+        let min_age = Options { min_age: DAY, ..options.clone() };
+        young.put(layout::layer_link(&name("a"), &image)).modified = NOW;
+        contains(&young, &min_age, "a link that is younger than --min-age");
+        storage.manifest("a", "{");
+        contains(&storage, &options, "a, in which something cannot be read: it keeps everything");
+    }
+
+    #[test]
+    fn only_the_first_of_many_are_told() {
+        let mut storage = Storage::default();
+        for number in 0..7 {
+            storage.index("a", &[&of(&number.to_string())]);
+        }
+        let all: Vec<Digest> = storage.manifests.keys().cloned().collect();
+        let names: Vec<&Digest> = all.iter().collect();
+        let index = storage.index("b", &names);
+        let why = needed(&storage, &removing(&["a"])).unwrap_or_default();
+        assert_eq!(why.matches(&format!("is needed by b@{index}, which stays")).count(), TOLD);
+        assert!(why.ends_with("; and 2 more; nothing was changed"), "{why}");
+    }
+}

@@ -170,3 +170,57 @@ impl Options {
         self.repositories.is_empty() || self.repositories.iter().any(|pattern| pattern.matches(repository))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::scene::options;
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[test]
+    fn what_a_mode_keeps_without_a_word_is_as_documented() {
+        let (live, offline) = (Mode::Live, Mode::Offline);
+        assert_eq!([live, offline].map(Mode::default_min_age), [24 * HOUR, Duration::ZERO]);
+        assert_eq!([live, offline].map(|mode| mode.default_defer(false)), [24 * HOUR, Duration::ZERO]);
+        assert_eq!([live, offline].map(|mode| mode.default_defer(true)), [168 * HOUR, Duration::ZERO]);
+        assert_eq!([live, offline].map(Mode::default_settle), [HOUR / 30, Duration::ZERO]);
+    }
+
+    #[test]
+    fn words_read_back_and_others_are_refused() {
+        for mode in [Mode::Live, Mode::Offline] {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        for aside in [Aside::Auto, Aside::Always, Aside::Never] {
+            assert_eq!(aside.to_string().parse(), Ok(aside));
+        }
+        assert_eq!("Live".parse::<Mode>().unwrap_err().to_string(), "\"Live\" is none of its words");
+        assert_eq!("".parse::<Aside>().unwrap_err().to_string(), "\"\" is none of its words");
+        let words = [Mode::Live.name(), Mode::Offline.name(), Aside::Auto.name(), Aside::Always.name()];
+        assert_eq!((words, Aside::Never.name()), (["live", "offline", "auto", "always"], "never"));
+    }
+
+    #[test]
+    fn content_waits_at_least_as_long_as_a_push_may_take() {
+        let wait = |defer, settle| Options { defer, settle, ..options() }.wait();
+        assert_eq!(wait(24 * HOUR, HOUR), 24 * HOUR);
+        assert_eq!(wait(HOUR, 24 * HOUR), 24 * HOUR);
+        assert_eq!(wait(Duration::ZERO, HOUR), Duration::ZERO, "a registry that is stopped has no pushes");
+    }
+
+    #[test]
+    fn without_a_pattern_all_repositories_may_lose_something() {
+        assert!(options().is_in_scope("a"));
+        let scoped = Options { repositories: vec!["b".parse().unwrap(), "c/*".parse().unwrap()], ..options() };
+        assert_eq!(["a", "b", "c/d", "b/c"].map(|name| scoped.is_in_scope(name)), [false, true, true, false]);
+    }
+
+    #[test]
+    fn what_was_removed_by_name_can_be_brought_back_for_a_day_at_least() {
+        let undo = |defer, collects| Options { defer, collects, ..options() }.undo();
+        assert_eq!((undo(Duration::ZERO, true), undo(HOUR, true)), (Duration::ZERO, HOUR));
+        assert_eq!((undo(Duration::ZERO, false), undo(48 * HOUR, false)), (24 * HOUR, 48 * HOUR));
+    }
+}

@@ -68,3 +68,46 @@ impl Outcomes {
         self.by_deletion.iter().filter(|outcome| condition(outcome)).count() as u64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{Storage, options};
+    use super::*;
+
+    #[test]
+    fn only_what_is_surely_gone_may_be_taken_for_gone() {
+        let why = || "why".to_owned();
+        for (outcome, may_be_there) in [
+            (Outcome::Deleted, false),
+            (Outcome::AlreadyGone, false),
+            (Outcome::Failed(why()), true),
+            (Outcome::Unknown(why()), true),
+            (Outcome::NotAttempted, true),
+            (Outcome::Changed, true),
+        ] {
+            assert_eq!(outcome.may_still_be_there(), may_be_there, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn every_deletion_has_its_outcome_and_untold_ones_were_not_attempted() {
+        let mut storage = Storage::default();
+        for text in ["one", "two", "three"] {
+            storage.blob(text);
+        }
+        let (_, plan) = storage.scan(&options());
+        let mut outcomes = Outcomes::new(&plan);
+        outcomes.set(1, Outcome::Deleted);
+        outcomes.set(9, Outcome::Deleted);
+        assert_eq!(
+            [0, 1, 9].map(|at| outcomes.get(at).clone()),
+            [Outcome::NotAttempted, Outcome::Deleted, Outcome::NotAttempted]
+        );
+        let all: Vec<_> = outcomes.with(&plan).map(|(deletion, outcome)| (deletion.key.as_str(), outcome)).collect();
+        let keys: Vec<_> = plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect();
+        let expected = [Outcome::NotAttempted, Outcome::Deleted, Outcome::NotAttempted];
+        assert_eq!(all, keys.into_iter().zip(&expected).collect::<Vec<_>>());
+        assert_eq!(outcomes.count(|outcome| *outcome == Outcome::NotAttempted), 2);
+        assert_eq!(outcomes.count(|_| false), 0);
+    }
+}

@@ -23,6 +23,27 @@ enum Matcher {
 pub struct NotAPattern(pub(super) String);
 
 impl Pattern {
+    /// The name itself, where the pattern is one: a glob without anything to fill in.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        match &self.matcher {
+            Matcher::Glob(_) if !self.text.contains(['*', '?', '[', ']', '{', '}', '\\']) => Some(&self.text),
+            Matcher::Glob(_) | Matcher::Regex(_) => None,
+        }
+    }
+
+    /// The directory that all that a glob matches is in, without a slash at its end; `None` where that may be anywhere.
+    #[must_use]
+    pub fn directory(&self) -> Option<&str> {
+        match &self.matcher {
+            Matcher::Glob(_) => {
+                let literal = self.text.split(['*', '?', '[', ']', '{', '}', '\\']).next().unwrap_or_default();
+                literal.rsplit_once('/').map(|(directory, _)| directory).filter(|directory| !directory.is_empty())
+            }
+            Matcher::Regex(_) => None,
+        }
+    }
+
     /// Whether the pattern matches.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -96,9 +117,31 @@ mod tests {
     }
 
     #[test]
+    fn names_and_directories_are_seen_in_globs_only() {
+        let parts = |text: &str| {
+            let pattern: Pattern = text.parse().unwrap();
+            (pattern.literal().map(str::to_owned), pattern.directory().map(str::to_owned))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(parts("app"), (some("app"), None));
+        assert_eq!(parts("team/app"), (some("team/app"), some("team")));
+        assert_eq!(parts("team/x/ap?"), (None, some("team/x")));
+        assert_eq!(parts("team*/x"), (None, None));
+        assert_eq!(parts("{a,b}/x"), (None, None));
+        assert_eq!(parts("re:^team/app$"), (None, None));
+    }
+
+    #[test]
     fn bad_patterns_are_told() {
         assert!("re:(".parse::<Pattern>().is_err());
         assert!("a[".parse::<Pattern>().is_err());
         assert!("".parse::<Pattern>().is_err());
+    }
+
+    #[test]
+    fn pattern_reads_back_as_it_was_written() {
+        for text in ["ci/*", "re:^a$"] {
+            assert_eq!(text.parse::<Pattern>().unwrap().to_string(), text);
+        }
     }
 }

@@ -3,11 +3,10 @@
 use super::decide::DeleteReason;
 use super::dismissed::Dismissed;
 use super::entry::Evidence;
-use super::graph::{Graph, Id, Node};
+use super::graph::Graph;
 use super::mark::Marks;
 use crate::model::{Digest, RepositoryName};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The stages of a run, in order: pointers go before what they point to.
@@ -113,67 +112,6 @@ impl Plan {
     }
 }
 
-/// Gives every revision that goes its level: below everything that names it and goes as well, and below the subject it
-/// is about. So if a delete fails, what is left is never a parent without its children, or an image without its
-/// signatures.
-pub(super) fn set_levels(deletions: &mut [Deletion], graph: &Graph) {
-    let revisions = deletions.iter().filter(|deletion| deletion.stage == Stage::Revision);
-    let going = revisions.flat_map(|deletion| [&deletion.digest, &deletion.alias]).flatten();
-    let level = levels(going.filter_map(|digest| graph.id(digest)), graph);
-    for deletion in deletions.iter_mut().filter(|deletion| deletion.stage == Stage::Revision) {
-        let ids = [&deletion.digest, &deletion.alias].into_iter().flatten().filter_map(|digest| graph.id(digest));
-        deletion.level = ids.map(|id| level.get(&id).copied().unwrap_or(0)).max().unwrap_or(0);
-    }
-}
-
-/// The level of each of these: below everything among them that names it, and below the subject it is about.
-pub(super) fn levels(of: impl Iterator<Item = Id>, graph: &Graph) -> HashMap<Id, u32> {
-    let mut level: HashMap<Id, u32> = of.map(|id| (id, 0)).collect();
-    let mut edges: HashMap<Id, Vec<Id>> = HashMap::new();
-    let mut above: HashMap<Id, u32> = HashMap::new();
-    for id in level.keys() {
-        for (parent, child) in names_of(graph, *id) {
-            if parent != child && level.contains_key(&parent) && level.contains_key(&child) {
-                edges.entry(parent).or_default().push(child);
-                *above.entry(child).or_default() += 1;
-            }
-        }
-    }
-    let mut free: Vec<Id> = level.keys().filter(|id| !above.contains_key(id)).copied().collect();
-    while let Some(id) = free.pop() {
-        let next = level.get(&id).copied().unwrap_or(0) + 1;
-        for child in edges.remove(&id).unwrap_or_default() {
-            if let Some(current) = level.get_mut(&child) {
-                *current = next.max(*current);
-            }
-            if let Some(left) = above.get_mut(&child) {
-                *left -= 1;
-                if *left == 0 {
-                    free.push(child);
-                }
-            }
-        }
-    }
-    // What is named in a circle (only hostile bytes can claim that) never becomes free, and goes last.
-    let last = u32::try_from(level.len()).unwrap_or(u32::MAX);
-    for id in above.into_iter().filter(|(_, left)| *left > 0).map(|(id, _)| id) {
-        level.insert(id, last);
-    }
-    level
-}
-
-fn names_of(graph: &Graph, id: Id) -> Vec<(Id, Id)> {
-    let aliases = graph.aliases(id).iter().map(|alias| (id, *alias));
-    match graph.node(id) {
-        Node::Manifest { references, subject } => {
-            let down = references.iter().map(|child| (id, *child));
-            let up = subject.iter().map(|subject| (*subject, id));
-            down.chain(up).chain(aliases).collect()
-        }
-        Node::Plain | Node::Unreadable(_) | Node::Missing => aliases.collect(),
-    }
-}
-
 /// Whether a planned deletion may still go, once more is known to be needed than when it was planned.
 #[must_use]
 pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks, dismissed: &Dismissed) -> bool {
@@ -194,6 +132,9 @@ pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks, dismissed: 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::levels::{levels, set_levels};
+    use super::super::options::Options;
+    use super::super::scene::{self, Storage};
     use super::*;
     use crate::collect::graph::{Expectation, Fetched};
     use crate::layout;
@@ -254,5 +195,138 @@ mod tests {
     fn what_is_planned_twice_goes_once() {
         let digest = Digest::of(b"x");
         assert_eq!(Plan::new(vec![going(&digest), going(&digest)]).deletions().len(), 1);
+    }
+
+    #[test]
+    fn bytes_are_those_of_all_that_goes() {
+        let of_size = |content: &[u8], size| {
+            let going = going(&Digest::of(content));
+            Deletion { evidence: Evidence { size, ..going.evidence.clone() }, ..going }
+        };
+        assert_eq!(Plan::new(vec![of_size(b"a", 3), of_size(b"b", 4)]).bytes(), 7);
+        assert_eq!(Plan::new(vec![of_size(b"a", u64::MAX), of_size(b"b", 4)]).bytes(), u64::MAX);
+        assert!(Plan::default().is_empty() && !Plan::new(vec![of_size(b"a", 3)]).is_empty());
+    }
+
+    #[test]
+    fn what_is_named_in_a_circle_goes_last() {
+        let mut graph = Graph::default();
+        let [child, inner] = ["child", "inner"].map(scene::of);
+        let (one, two) = (scene::sha512("one"), scene::sha512("two"));
+        // Links of other names can claim what no bytes can: each stands for the other.
+        let mut storage = Storage::default();
+        storage.link(layout::layer_link(&scene::name("a"), &one), &two.to_string());
+        storage.link(layout::layer_link(&scene::name("a"), &two), &one.to_string());
+        graph.learn_links(&storage.inventory(&scene::options()));
+        let outer = add(&mut graph, &[&child, &inner], None);
+        let digests = [&one, &two, &outer, &child, &inner];
+        let ids = digests.map(|digest| graph.intern(digest));
+        let level = levels(ids.into_iter(), &graph);
+        assert_eq!(ids.map(|id| level[&id]), [5, 5, 0, 1, 1]);
+    }
+
+    #[test]
+    fn child_of_many_goes_after_the_last_of_them() {
+        let mut graph = Graph::default();
+        let child = add(&mut graph, &[], None);
+        let one = add(&mut graph, &[&child], None);
+        let two = add(&mut graph, &[&child, &one], None);
+        let three = add(&mut graph, &[&two, &child], None);
+        let unplanned = add(&mut graph, &[&three], None);
+        let ids = [&three, &two, &one, &child].map(|digest| graph.intern(digest));
+        let level = levels(ids.into_iter(), &graph);
+        assert_eq!(ids.map(|id| level[&id]), [0, 1, 2, 3], "what stays has no level");
+        assert!(!level.contains_key(&graph.intern(&unplanned)));
+    }
+
+    #[test]
+    fn what_is_about_something_that_stays_waits_for_nothing() {
+        let mut graph = Graph::default();
+        let subject = add(&mut graph, &[], None);
+        let child = add(&mut graph, &[&subject], None);
+        let about = add(&mut graph, &[&child], Some(&subject));
+        let ids = [&about, &child].map(|digest| graph.intern(digest));
+        let level = levels(ids.into_iter(), &graph);
+        assert_eq!(ids.map(|id| level[&id]), [0, 1]);
+        assert_eq!(level.len(), 2, "what stays has no level");
+    }
+
+    #[test]
+    fn only_revisions_have_levels() {
+        let mut storage = Storage::default();
+        let child = storage.index("a", &[]);
+        let index = storage.index("a", &[&child]);
+        storage.put(layout::layer_link(&scene::name("a"), &child));
+        storage.put(layout::layer_link(&scene::name("a"), &index));
+        let (_, plan) = storage.scan(&scene::options());
+        let levels = |stage| {
+            let of_stage = plan.deletions().iter().filter(move |deletion| deletion.stage == stage);
+            of_stage.map(|deletion| deletion.level).collect::<Vec<_>>()
+        };
+        assert_eq!((levels(Stage::Revision), levels(Stage::LayerLink)), (vec![0, 1], vec![0, 0]));
+    }
+
+    #[test]
+    fn what_is_needed_after_all_does_not_go() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        let tag = scene::tag("v1");
+        storage.put(layout::tag_history(&scene::name("a"), &tag, &image));
+        storage.upload("a", &["data"]);
+        storage.layer("b", "layer");
+        let (before, plan) = storage.scan(&scene::options());
+        assert!(plan.deletions().iter().all(|deletion| still_goes(
+            deletion,
+            &before.graph,
+            &before.marks,
+            &before.dismissed
+        )));
+        storage.tag("a", "v2", &image);
+        let (scan, _) = storage.scan(&scene::options());
+        let goes =
+            plan.deletions().iter().filter(|deletion| still_goes(deletion, &scan.graph, &scan.marks, &scan.dismissed));
+        let own =
+            [layout::layer_link(&scene::name("b"), &layer), layout::upload(&scene::name("a"), scene::UPLOAD) + "data"];
+        assert_eq!(goes.map(|deletion| deletion.key.clone()).collect::<Vec<_>>(), own);
+    }
+
+    #[test]
+    fn pointers_are_what_names_something() {
+        let pointers = Stage::ALL.map(Stage::is_pointer);
+        assert_eq!(pointers, [true, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn entry_of_history_that_the_tag_names_now_stays() {
+        let mut storage = Storage::default();
+        let gone = scene::of("gone");
+        storage.tag("a", "v1", &gone);
+        storage.put(layout::tag_history(&scene::name("a"), &scene::tag("v1"), &scene::of("before")));
+        let (_, plan) = storage.scan(&scene::options());
+        let keys: Vec<_> = plan.deletions().iter().map(|deletion| deletion.digest.clone()).collect();
+        assert_eq!(keys, [Some(scene::of("before"))]);
+    }
+
+    #[test]
+    fn upload_goes_whole_once_its_newest_file_is_old() {
+        let mut storage = Storage::default();
+        storage.upload("a", &["startedat", "data"]);
+        let data = layout::upload(&scene::name("a"), scene::UPLOAD) + "data";
+        let weekly = Options { uploads_older_than: Some(7 * scene::DAY), ..scene::options() };
+        assert!(storage.kept(&weekly).is_empty());
+        let scoped = Options { repositories: vec!["b".parse().unwrap()], ..weekly.clone() };
+        assert_eq!(storage.kept(&scoped).len(), 2);
+        let mut outside = storage.clone();
+        outside.seen(&data).outside = true;
+        assert_eq!(outside.kept(&weekly).len(), 2);
+        storage.seen(&data).modified = scene::NOW;
+        assert_eq!(storage.kept(&weekly).len(), 2);
+    }
+
+    #[test]
+    fn every_stage_has_its_word() {
+        let words = ["tag", "tag_history", "revision", "layer_link", "upload", "blob"];
+        assert_eq!(Stage::ALL.map(Stage::name), words);
     }
 }

@@ -97,3 +97,38 @@ impl Problems {
         self.found.extend(other.found);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_counted_and_the_first_told() {
+        let mut problems = Problems::default();
+        for number in 0..TOLD_IN_FULL + 2 {
+            problems.add(ProblemCode::BrokenTag, Some("a"), None, number.to_string());
+        }
+        problems.add(ProblemCode::UnknownLink, None, Some("key".into()), "odd");
+        let told: Vec<&str> = problems.as_slice().iter().map(|problem| problem.message.as_str()).collect();
+        let numbers: Vec<String> = (0..TOLD_IN_FULL).map(|number| number.to_string()).collect();
+        assert_eq!(told, numbers.iter().map(String::as_str).chain(["odd"]).collect::<Vec<_>>());
+        let counts = [(ProblemCode::BrokenTag, TOLD_IN_FULL + 2), (ProblemCode::UnknownLink, 1)];
+        assert_eq!(problems.counts().collect::<Vec<_>>(), counts);
+        assert_eq!(counts.map(|(code, _)| problems.count(code)), [TOLD_IN_FULL + 2, 1]);
+        assert_eq!(problems.count(ProblemCode::DanglingTag), 0);
+    }
+
+    #[test]
+    fn what_parts_of_a_run_found_is_added_up() {
+        let mut all = Problems::default();
+        for codes in [vec![ProblemCode::BrokenTag], vec![ProblemCode::BrokenTag, ProblemCode::DanglingTag]] {
+            let mut part = Problems::default();
+            for code in codes {
+                part.add(code, None, None, "why");
+            }
+            all.extend(part);
+        }
+        assert_eq!(all.counts().collect::<Vec<_>>(), [(ProblemCode::BrokenTag, 2), (ProblemCode::DanglingTag, 1)]);
+        assert_eq!(all.as_slice().len(), 3);
+    }
+}

@@ -350,4 +350,56 @@ mod tests {
         let small = Findings { bytes: (1 << 30) - 1, planned_bytes: (1 << 30) - 1, ..healthy() };
         assert_eq!(codes(&small, &options(false, &[])), Vec::<&str>::new());
     }
+
+    #[test]
+    fn refusal_tells_its_code_and_how_to_allow_it() {
+        let told = |findings: Findings| {
+            let refusal = refusals(&findings, &options(true, &[])).remove(0);
+            (refusal.to_string(), refusal.allow())
+        };
+        let (text, allow) = told(Findings { planned_bytes: 4 << 30, ..healthy() });
+        assert!(text.starts_with("100 % of the bytes would go, and the limit is 75 %"), "{text}");
+        assert!(text.ends_with("(percent)"), "{text}");
+        assert_eq!(allow, "--allow percent");
+        let (text, allow) = told(Findings { repositories: 0, ..healthy() });
+        assert!(text.starts_with("there are 9 blobs") && text.ends_with("(no-repositories)"), "{text}");
+        assert_eq!(allow, "--allow no-repositories=s3://b/r");
+    }
+
+    #[test]
+    fn permission_reads_back_as_it_was_written_and_only_the_worst_want_the_location() {
+        for code in RefusalCode::ALL {
+            let worst =
+                [RefusalCode::NoRepositories, RefusalCode::NothingMarked, RefusalCode::Database].contains(&code);
+            assert_eq!(code.wants_location(), worst);
+            assert_eq!(code.name().parse::<Allowed>().is_err(), worst, "{}", code.name());
+            for text in [format!("{}=s3://b/r", code.name()), code.name().to_owned()] {
+                if let Ok(allowed) = text.parse::<Allowed>() {
+                    assert_eq!((allowed.code, allowed.to_string()), (code, text));
+                }
+            }
+        }
+    }
+
+    /// A percentage of what is small says nothing, from a gigabyte on it does.
+    #[test]
+    fn share_of_a_gigabyte_counts() {
+        let large = Findings { bytes: 1 << 30, planned_bytes: 1 << 30, ..healthy() };
+        assert_eq!(codes(&large, &options(false, &[])), ["percent"]);
+        assert_eq!(codes(&large, &options(false, &["percent"])), Vec::<&str>::new());
+        assert_eq!(codes(&large, &options(false, &["holes"])), ["percent"]);
+        assert_eq!(codes(&large, &options(false, &["percent=s3://other"])), ["percent"]);
+        let no_limit = Options { max_delete_percent: None, ..options(false, &[]) };
+        assert_eq!(codes(&large, &no_limit), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn half_of_the_repositories_may_be_without_a_tag() {
+        let untagged =
+            |all, untagged| Findings { repositories_with_manifests: all, of_these_untagged: untagged, ..healthy() };
+        for (all, without, refused) in [(4, 2, false), (4, 3, true), (1, 1, true), (2, 1, false), (3, 0, false)] {
+            assert_eq!(!codes(&untagged(all, without), &options(true, &[])).is_empty(), refused, "{without} of {all}");
+            assert!(codes(&untagged(all, without), &options(false, &[])).is_empty(), "{without} of {all}");
+        }
+    }
 }

@@ -295,3 +295,20 @@ pub struct Report {
     /// Why entries failed, the first of each kind.
     pub failures: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_ordered_by_bytes_and_then_by_name() {
+        let row = |name: &str, blobs, uploads| {
+            let tally = |bytes| Tally { count: 1, bytes };
+            let planned = Counts { blobs: tally(blobs), uploads: tally(uploads), ..Counts::default() };
+            RepositoryRow { name: name.into(), planned, deleted: Counts::default() }
+        };
+        let mut rows = [row("d", 1, 1), row("c", 2, 1), row("b", 1, 2), row("a", u64::MAX, 1)];
+        rows.sort_by(RepositoryRow::largest_first);
+        assert_eq!(rows.map(|row| row.name), ["a", "b", "c", "d"]);
+    }
+}

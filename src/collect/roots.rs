@@ -266,3 +266,212 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
     }
     problems
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::scene::{DAY, NOW, Storage, name, of, options, sha512, tag};
+    use super::*;
+
+    fn with_min_age() -> Options {
+        Options { min_age: DAY, ..options() }
+    }
+
+    /// Why the first repository needs a digest.
+    fn reason(storage: &Storage, options: &Options, digest: &Digest) -> Option<Reason> {
+        let (scan, _) = storage.scan(options);
+        scan.marks.in_repository(0, scan.graph.id(digest))
+    }
+
+    fn codes(storage: &Storage, options: &Options) -> Vec<ProblemCode> {
+        storage.scan(options).0.problems.counts().map(|(code, _)| code).collect()
+    }
+
+    /// An image with its layer; nothing tags it.
+    fn untagged() -> (Storage, Digest, Digest) {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        (storage, image, layer)
+    }
+
+    #[test]
+    fn keeps_tagged_image_and_lets_untagged_go_only_if_told() {
+        let (mut storage, image, layer) = untagged();
+        assert_eq!(reason(&storage, &options(), &image), None);
+        assert!(storage.kept(&options()).is_empty());
+        let careful = Options { delete_untagged: false, ..options() };
+        assert_eq!(reason(&storage, &careful, &layer), Some(Reason::Needed));
+        assert_eq!(storage.kept(&careful).len(), storage.objects.len());
+        storage.tag("a", "v1", &image);
+        assert_eq!(reason(&storage, &options(), &layer), Some(Reason::Needed));
+        assert_eq!(storage.kept(&options()).len(), storage.objects.len());
+        assert_eq!(codes(&storage, &options()), []);
+    }
+
+    #[test]
+    fn damaged_repository_keeps_all_that_any_pointer_names() {
+        let (mut healthy, image, layer) = untagged();
+        let (history, signature) = (healthy.blob("history"), healthy.layer("a", "signature"));
+        healthy.put(layout::tag_history(&name("a"), &tag("v1"), &history));
+        healthy.put(layout::signature_link(&name("a"), &image, &signature));
+        assert!(healthy.kept(&options()).is_empty());
+
+        let mut unknown_link = healthy.clone();
+        let suspect = unknown_link.blob("suspect");
+        let shape = format!("{}_referrers/sha256/{}/link", layout::repository(&name("a")), suspect.hex());
+        unknown_link.put(shape);
+        assert_eq!(codes(&unknown_link, &options()), [ProblemCode::UnknownLink]);
+        let mut unreadable = healthy.clone();
+        unreadable.manifest("a", "{");
+        assert_eq!(codes(&unreadable, &options()), [ProblemCode::UnreadableManifest]);
+        let mut unreadable_tagged = healthy;
+        let broken = unreadable_tagged.blob("{");
+        unreadable_tagged.manifests.insert(broken.clone(), "{".into());
+        unreadable_tagged.tag("a", "v2", &broken);
+        for (storage, odd) in [(unknown_link, suspect), (unreadable, of("{")), (unreadable_tagged, broken)] {
+            for digest in [&image, &layer, &history, &signature, &odd] {
+                assert_eq!(reason(&storage, &options(), digest), Some(Reason::Needed));
+            }
+            assert_eq!(storage.kept(&options()).len(), storage.objects.len());
+        }
+    }
+
+    #[test]
+    fn repository_out_of_scope_keeps_all_its_pointers() {
+        let (storage, image, _) = untagged();
+        let others = Options { repositories: vec!["b".parse().unwrap()], ..options() };
+        assert_eq!(reason(&storage, &others, &image), Some(Reason::PointerStays));
+        assert_eq!(storage.kept(&others).len(), storage.objects.len());
+        let own = Options { repositories: vec!["a".parse().unwrap()], ..options() };
+        assert!(storage.kept(&own).is_empty());
+    }
+
+    /// The registry answers 404 for such a tag; its content is kept, for another reason than that of a whole image.
+    #[test]
+    fn tag_without_its_revision_link_keeps_what_is_there() {
+        let (mut storage, image, layer) = untagged();
+        storage.tag("a", "v1", &image);
+        storage.objects.remove(&layout::revision_link(&name("a"), &image));
+        assert_eq!(reason(&storage, &options(), &layer), Some(Reason::BrokenTag));
+        assert_eq!(codes(&storage, &options()), [ProblemCode::BrokenTag]);
+        storage.objects.remove(&layout::blob_data(&image));
+        storage.manifests.clear();
+        assert_eq!(reason(&storage, &options(), &image), None);
+        assert_eq!(codes(&storage, &options()), [ProblemCode::DanglingTag]);
+    }
+
+    #[test]
+    fn revision_link_without_its_manifest_is_told() {
+        let (mut storage, image, _) = untagged();
+        storage.objects.remove(&layout::blob_data(&image));
+        storage.manifests.clear();
+        assert_eq!(codes(&storage, &options()), [ProblemCode::DanglingRevision]);
+    }
+
+    #[test]
+    fn tag_that_cannot_be_read_keeps_its_history_and_every_revision() {
+        let (mut storage, image, layer) = untagged();
+        let (meant, before) = (storage.blob("meant"), storage.blob("before"));
+        storage.put(layout::tag_history(&name("a"), &tag("v1"), &before));
+        storage.link(layout::tag_current(&name("a"), &tag("v1")), &format!("{meant}\n"));
+        for digest in [&image, &layer, &meant, &before] {
+            assert_eq!(reason(&storage, &options(), digest), Some(Reason::Needed));
+        }
+    }
+
+    #[test]
+    fn young_link_of_any_kind_keeps_what_it_names() {
+        let (mut storage, image, layer) = untagged();
+        let recent = NOW.plus(DAY / 2);
+        let now = Timestamp::from_nanos(NOW.as_nanos() - 1);
+        for key in [layout::revision_link(&name("a"), &image), layout::layer_link(&name("a"), &layer)] {
+            for time in [now, recent] {
+                let mut young = storage.clone();
+                young.seen(&key).modified = time;
+                assert_eq!(reason(&young, &with_min_age(), &layer), Some(Reason::Young), "{key}");
+                assert_eq!(reason(&young, &options(), &layer), None, "{key}");
+            }
+        }
+        let history = layout::tag_history(&name("a"), &tag("v1"), &image);
+        storage.put(history.clone());
+        assert_eq!(reason(&storage, &with_min_age(), &image), None);
+        storage.seen(&history).modified = now;
+        assert_eq!(reason(&storage, &with_min_age(), &image), Some(Reason::Young));
+    }
+
+    /// A tag that was moved a moment ago: whoever pulls by the digest of a moment ago is served.
+    #[test]
+    fn what_a_young_tag_named_before_is_young() {
+        let (mut storage, image, layer) = untagged();
+        let (next, unlinked) = (storage.index("a", &[]), of("unlinked"));
+        storage.tag("a", "v1", &next);
+        let history = |digest| layout::tag_history(&name("a"), &tag("v1"), digest);
+        storage.put(history(&image));
+        storage.put(history(&unlinked));
+        assert_eq!(reason(&storage, &with_min_age(), &layer), None, "the tag is old");
+        storage.seen(&layout::tag_current(&name("a"), &tag("v1"))).modified = NOW;
+        assert_eq!(reason(&storage, &with_min_age(), &layer), Some(Reason::Young));
+        assert_eq!(reason(&storage, &with_min_age(), &unlinked), None);
+        assert_eq!(reason(&storage, &options(), &layer), None, "nothing is young without an age");
+    }
+
+    #[test]
+    fn pointer_outside_of_the_root_keeps_what_it_names() {
+        let (mut storage, image, layer) = untagged();
+        let (history, signature) = (storage.blob("history"), storage.blob("signature"));
+        let pointers = [
+            (layout::revision_link(&name("a"), &image), &image),
+            (layout::layer_link(&name("a"), &layer), &layer),
+            (layout::tag_history(&name("a"), &tag("v1"), &history), &history),
+            (layout::signature_link(&name("a"), &image, &signature), &signature),
+        ];
+        for (key, _) in &pointers {
+            storage.put(key.clone());
+        }
+        for (key, digest) in pointers {
+            let mut linked = storage.clone();
+            linked.seen(&key).outside = true;
+            assert_eq!(reason(&linked, &options(), digest), Some(Reason::PointerStays), "{key}");
+            assert!(linked.kept(&options()).contains(&layout::blob_data(digest)));
+        }
+    }
+
+    #[test]
+    fn keep_from_keeps_digests_wherever_they_are_and_tags_where_they_are() {
+        let (mut storage, image, layer) = untagged();
+        let keep = |text: &str| Options { keep_from: vec![text.parse().unwrap()], ..options() };
+        for text in [image.to_string(), format!("elsewhere@{image}")] {
+            assert_eq!(reason(&storage, &keep(&text), &layer), Some(Reason::Needed), "{text}");
+        }
+        // A tag whose link cannot be read keeps everything anyhow; one without a revision link only for that reason.
+        storage.objects.remove(&layout::revision_link(&name("a"), &image));
+        storage.tag("a", "v1", &image);
+        assert_eq!(reason(&storage, &keep("a:v1"), &image), Some(Reason::Needed));
+        for unknown in ["a:v2", "b:v1"] {
+            assert_eq!(reason(&storage, &keep(unknown), &image), Some(Reason::BrokenTag), "{unknown}");
+            assert!(codes(&storage, &keep(unknown)).contains(&ProblemCode::KeepFromUnknown), "{unknown}");
+        }
+        assert!(!codes(&storage, &keep("a:v1")).contains(&ProblemCode::KeepFromUnknown));
+    }
+
+    #[test]
+    fn link_under_a_name_that_no_registry_accepts_keeps_what_it_names() {
+        let (mut storage, image, layer) = untagged();
+        storage.put(format!("{}Up/_layers/sha256/{}/link", layout::REPOSITORIES, image.hex()));
+        assert_eq!(reason(&storage, &options(), &layer), Some(Reason::Needed));
+        assert_eq!(codes(&storage, &options()), [ProblemCode::InvalidRepository]);
+    }
+
+    #[test]
+    fn both_names_of_a_link_are_roots() {
+        let mut storage = Storage::default();
+        let (alias, content) = (sha512("content"), storage.blob("content"));
+        let link = layout::layer_link(&name("a"), &alias);
+        storage.link(link.clone(), &content.to_string()).modified = NOW;
+        for digest in [&alias, &content] {
+            assert_eq!(reason(&storage, &with_min_age(), digest), Some(Reason::Young));
+        }
+        assert_eq!(storage.kept(&with_min_age()).len(), 2);
+    }
+}

@@ -1,4 +1,4 @@
-//! All that a scan learned, in one value.
+//! All that a scan learned, as one value.
 
 use super::applied::Left;
 use super::blobs::{BlobSurvey, Owners};

@@ -303,4 +303,34 @@ mod tests {
         assert_eq!(text(How::SoftDelete), "\"soft_delete\"");
         assert_eq!(text(How::SaidByAnswers), "\"said_by_answers\"");
     }
+
+    #[test]
+    fn midnight_itself_is_no_day_further() {
+        let midnight = Timestamp::parse_rfc3339("2026-11-22T00:00:00Z").unwrap();
+        assert_eq!(midnight_after(midnight), midnight);
+        assert_eq!(midnight_after(midnight.plus(Duration::from_nanos(1))), midnight.plus(DAY));
+        assert_eq!(midnight_after(Timestamp::from_nanos(-1)), Timestamp::default());
+        assert_eq!([1, 86_400, 86_401, 200_000].map(|seconds| whole_days(Duration::from_secs(seconds))), [1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn every_way_to_keep_something_has_its_word() {
+        let all = [How::Versioning, How::VersioningSuspended, How::ObjectLock, How::SoftDelete, How::SaidByAnswers];
+        let words: std::collections::BTreeSet<&str> = all.iter().map(|how| how.words()).collect();
+        assert_eq!(words.len(), all.len());
+        assert!(words.iter().all(|words| words.contains("version") || words.contains("delete")));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_called_free() {
+        let row = |keeps: StoreKeeps| {
+            let row = keeps.row(now());
+            (row.known, row.how, row.why)
+        };
+        assert_eq!(row(StoreKeeps::NOTHING), (true, None, None));
+        assert_eq!(row(denied()), (false, None, Some("no permission".into())));
+        let end = Period::NotKnown { why: "nobody told".into() };
+        let held = StoreKeeps::held(How::SoftDelete, end);
+        assert_eq!(row(held), (true, Some(How::SoftDelete), Some("nobody told".into())));
+    }
 }

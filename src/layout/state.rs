@@ -117,8 +117,8 @@ pub fn own_directory(key: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     const RUN: &str = "20261121T191005Z-0a1b2c";
@@ -145,6 +145,10 @@ mod tests {
             "docker/registry/regsweep/runs/a/journal-+00001.jsonl",
             "docker/registry/regsweep/aside/a/sha256/xyz",
             "docker/registry/regsweep/aside/a/b/sha256/xyz",
+            "docker/registry/regsweep/aside/../sha256/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "docker/registry/regsweep/runs/../journal-000001.jsonl",
+            "docker/registry/regsweep/runs/a/journal-0000001.jsonl",
+            "docker/registry/regsweep/runs/a/done.txt",
             "docker/registry/regsweep/probe-",
             "docker/registry/regsweep/probe-a\u{1b}[2J",
             "docker/registry/regsweep/probe-notes.txt",
@@ -153,6 +157,9 @@ mod tests {
             assert_eq!(StateKey::parse(key), StateKey::Unrecognized, "{key}");
         }
         assert_eq!(own_directory("docker/registry/regsweep/lease.json"), None);
+        let aside = aside(RUN, &Digest::of(b""));
+        assert_eq!(own_directory(&aside).unwrap(), format!("docker/registry/regsweep/aside/{RUN}"));
+        assert!(is_run(&"a".repeat(64)) && !is_run(&"a".repeat(65)));
         assert_eq!(own_directory(&done(RUN)).unwrap(), format!("docker/registry/regsweep/runs/{RUN}"));
     }
 }

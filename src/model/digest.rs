@@ -176,6 +176,7 @@ mod tests {
         assert_eq!(Digest::of(b"").to_string(), empty);
         assert!(empty.parse::<Digest>().unwrap().matches(b""));
         assert!(!empty.parse::<Digest>().unwrap().matches(b"x"));
+        assert_eq!(format!("{:?}", Digest::of(b"")), empty);
     }
 
     #[test]

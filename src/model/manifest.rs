@@ -6,7 +6,7 @@
 
 use super::digest::Digest;
 use super::media_type::{Kind, MediaType};
-use crate::error::shortened;
+use crate::error::{quoted, shortened};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
@@ -91,7 +91,7 @@ impl Fields {
             let what = self.media_type.filter(|media_type| !media_type.is_empty());
             let version = self.schema_version.map_or_else(|| "none".into(), |version| version.to_string());
             return Err(Unreadable(match what {
-                Some(media_type) => format!("manifest of unknown media type {:?}", shortened(&media_type)),
+                Some(media_type) => format!("manifest of unknown media type {}", quoted(&media_type)),
                 None => format!("manifest of unknown kind (no media type, schema version {version})"),
             }));
         }
@@ -109,7 +109,7 @@ struct Descriptor(Reference);
 
 /// How Go's `encoding/json` compares field names: without regard to case, and with two letters outside ASCII that fold
 /// into it. A manifest that says `Layers` is read by the registry, so it must not be taken as one without layers.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     name.chars()
         .map(|character| match character {
             '\u{17f}' => 's',
@@ -348,6 +348,7 @@ mod tests {
         let word = "x".repeat(1 << 20);
         for json in [
             format!(r#"{{"mediaType":"{word}"}}"#),
+            format!(r#"{{"mediaType":"{}"}}"#, "\u{10ffff}".repeat(1 << 20)),
             format!(r#"{{"schemaVersion":2,"layers":[{{"digest":"{word}"}}]}}"#),
             format!(r#"{{"schemaVersion":"{word}"}}"#),
         ] {
@@ -362,5 +363,32 @@ mod tests {
             let _ = Manifest::parse("[".repeat(depth).as_bytes());
             let _ = Manifest::parse(format!("{{\"a\":{}", "{\"a\":".repeat(depth)).as_bytes());
         }
+    }
+
+    #[test]
+    fn manifest_as_large_as_the_registry_reads_is_read() {
+        let json = |length: usize| format!(r#"{{"schemaVersion":2,"manifests":[],"x":"{}"}}"#, " ".repeat(length));
+        let rest = usize::try_from(LARGEST).unwrap() - json(0).len();
+        assert!(Manifest::parse(json(rest).as_bytes()).is_ok());
+        assert!(Manifest::parse(json(rest + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn layers_alone_make_an_image_and_other_versions_nothing() {
+        let layer = descriptor("l");
+        let kind = |json: &str| Manifest::parse(json.as_bytes()).map(|manifest| manifest.kind);
+        assert_eq!(kind(&format!(r#"{{"schemaVersion":2,"layers":[{layer}]}}"#)), Ok(Kind::Image));
+        assert_eq!(kind(&format!(r#"{{"schemaVersion":2,"layers":[{layer}],"manifests":[]}}"#)), Ok(Kind::Index));
+        for version in ["", r#""schemaVersion":3,"#] {
+            assert!(reason(&format!(r#"{{{version}"layers":[{layer}]}}"#)).contains("unknown kind"));
+        }
+        assert!(reason(r#"{"schemaVersion":2,"blobs":[]}"#).contains("unknown kind"));
+    }
+
+    #[test]
+    fn names_fold_as_the_registry_folds_them() {
+        assert_eq!(folded("blob\u{17f}Um"), "blobsum");
+        assert_eq!(folded("\u{212a}EY"), "key");
+        assert_eq!(folded("\u{e4}\u{c4}"), "\u{e4}\u{c4}", "no other letters");
     }
 }

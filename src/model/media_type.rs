@@ -39,6 +39,12 @@ impl MediaType<'_> {
             _ => Kind::Unknown,
         }
     }
+
+    /// Whether it is the configuration of an image, and not of a chart, a signature or the like.
+    #[must_use]
+    pub fn is_image_config(self) -> bool {
+        matches!(self.0, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
+    }
 }
 
 #[cfg(test)]
@@ -51,5 +57,22 @@ mod tests {
         assert_eq!(MediaType("application/vnd.oci.image.index.v1+json; charset=utf-8").kind(), Kind::Index);
         assert_eq!(MediaType("application/vnd.oci.image.index.v2+json").kind(), Kind::Unknown);
         assert_eq!(MediaType("").kind(), Kind::Unknown);
+    }
+
+    #[test]
+    fn every_media_type_of_the_standards_promises_its_kind() {
+        for (media_type, kind) in [
+            ("application/vnd.oci.image.manifest.v1+json", Kind::Image),
+            ("application/vnd.docker.distribution.manifest.v2+json", Kind::Image),
+            ("application/vnd.oci.image.index.v1+json", Kind::Index),
+            ("application/vnd.docker.distribution.manifest.list.v2+json", Kind::Index),
+            ("application/vnd.oci.artifact.manifest.v1+json", Kind::Artifact),
+            ("application/vnd.cncf.oras.artifact.manifest.v1+json", Kind::Artifact),
+            ("application/vnd.cncf.oras.artifact.manifest.v1-rc1+json", Kind::Artifact),
+            ("application/vnd.docker.distribution.manifest.v1+json", Kind::Schema1),
+            ("application/vnd.docker.distribution.manifest.v1+prettyjws", Kind::Schema1),
+        ] {
+            assert_eq!(MediaType(media_type).kind(), kind, "{media_type}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The grammar is that of `distribution/reference` (0.5.0, 0.6.0), which every registry of the 2.x and 3.x lines uses.
 
-use super::Digest;
+use super::digest::Digest;
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
@@ -57,13 +57,14 @@ impl Tag {
         &self.0
     }
 
-    /// The image that this tag is about, if it is of the form in which signatures, attestations and lists of referrers
-    /// are tagged: `sha256-<hex>`, perhaps with an ending (`.sig`, `.att`, `.sbom`).
+    /// The manifest that a tag is about by its name, and what follows the digest: `sha256-<hex>` is the fallback for the
+    /// referrers of a manifest, `sha256-<hex>.sig`, `.att` and `.sbom` are cosign's.
     #[must_use]
-    pub fn bound_to(&self) -> Option<Digest> {
+    pub fn about(&self) -> Option<(Digest, &str)> {
         let (algorithm, rest) = self.0.split_once('-')?;
-        let hex = rest.split('.').next().unwrap_or(rest);
-        Digest::from_parts(algorithm, hex).ok()
+        let (hex, suffix) = rest.find('.').map_or((rest, ""), |dot| rest.split_at(dot));
+        let digest = Digest::from_parts(algorithm, hex).ok()?;
+        matches!(suffix, "" | ".sig" | ".att" | ".sbom").then_some((digest, suffix))
     }
 }
 
@@ -151,6 +152,20 @@ mod tests {
         }
         for tag in ["", ".a", "-a", "a/b", "a b", "a\0", "é", &"t".repeat(129)] {
             assert!(Tag::new(tag).is_none(), "{tag}");
+        }
+    }
+
+    #[test]
+    fn tag_is_about_what_its_name_says() {
+        let digest = Digest::of(b"image");
+        let name = digest.to_string().replace(':', "-");
+        let about = |tag: &str| Tag::new(tag).and_then(|tag| tag.about().map(|(of, rest)| (of, rest.to_owned())));
+        for suffix in ["", ".sig", ".att", ".sbom"] {
+            assert_eq!(about(&format!("{name}{suffix}")), Some((digest.clone(), suffix.to_owned())));
+        }
+        for tag in ["latest", "sha256-12", "v1.sig", &format!("{name}.txt"), &format!("x-{name}"), &format!("{name}-x")]
+        {
+            assert_eq!(about(tag), None, "{tag}");
         }
     }
 

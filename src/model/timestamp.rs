@@ -1,5 +1,6 @@
 //! A point in time as a store reports it.
 
+use chrono::Datelike as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -65,6 +66,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    /// This time without `duration`.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+
     /// How long it is from this time until a later one; nothing if that is past.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
@@ -79,6 +86,26 @@ impl Timestamp {
 
     fn to_chrono(self) -> chrono::DateTime<chrono::Utc> {
         chrono::DateTime::from_timestamp_nanos(self.0)
+    }
+
+    /// Whole days since 1970, in UTC; days before 1970 are negative.
+    #[must_use]
+    pub fn days(self) -> i64 {
+        self.0.div_euclid(86_400_000_000_000)
+    }
+
+    /// Year, month and day of the month, in UTC.
+    #[must_use]
+    pub fn date(self) -> (i32, u32, u32) {
+        let time = self.to_chrono();
+        (time.year(), time.month(), time.day())
+    }
+
+    /// Reads a date, `2026-11-21`: 00:00 UTC.
+    #[must_use]
+    pub fn parse_date(text: &str) -> Option<Self> {
+        let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(Self::from_parts(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp(), 0))
     }
 
     /// RFC 3339 in UTC, with as many digits of a second as there are.
@@ -135,6 +162,18 @@ mod tests {
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
     }
 
+    #[test]
+    fn days_and_dates_are_those_of_utc() {
+        let time = Timestamp::parse_rfc3339("2026-11-21T01:30:00+02:00").unwrap();
+        assert_eq!((time.days(), time.date()), (20_777, (2026, 11, 20)));
+        assert_eq!((Timestamp::from_nanos(-1).days(), Timestamp::from_nanos(-1).date()), (-1, (1969, 12, 31)));
+        assert_eq!(Timestamp::parse_date("1970-01-02"), Some(Timestamp::from_days(1)));
+        assert_eq!(Timestamp::from_days(1).minus(DAY), Timestamp::from_days(0));
+        for text in ["2026-02-30", "2026-11-21T00:00:00Z", "21.11.2026", ""] {
+            assert_eq!(Timestamp::parse_date(text), None, "{text}");
+        }
+    }
+
     /// A plan's evidence is compared with a listing to the nanosecond.
     #[test]
     fn every_time_reads_back_as_it_was_written() {
@@ -152,5 +191,25 @@ mod tests {
             Timestamp::from_nanos(i64::MIN).age(Timestamp::from_nanos(i64::MAX)),
             Duration::from_nanos(i64::MAX.cast_unsigned())
         );
+    }
+
+    #[test]
+    fn spans_are_told_in_either_direction() {
+        let (early, late) = (Timestamp::from_days(10), Timestamp::from_days(12));
+        assert_eq!((early.until(late), late.until(early)), (2 * DAY, Duration::ZERO));
+        assert_eq!((early.age(late), late.age(early)), (2 * DAY, Duration::ZERO));
+        assert_eq!((early.distance(late), late.distance(early)), (2 * DAY, 2 * DAY));
+        assert_eq!(early.plus(2 * DAY), late);
+        assert_eq!(early.as_nanos(), 864_000_000_000_000);
+        assert_eq!(Timestamp::from_parts(i64::MIN, 0), Timestamp::from_nanos(i64::MIN));
+        assert_eq!(Timestamp::from_parts(-1, 1), Timestamp::from_nanos(-999_999_999));
+    }
+
+    #[test]
+    fn names_and_people_have_their_own_forms() {
+        let time = Timestamp::parse_rfc3339("2026-11-21T19:10:05.25Z").unwrap();
+        assert_eq!(time.to_compact(), "20261121T191005Z");
+        assert_eq!(time.to_string(), time.to_rfc3339());
+        assert_eq!(Timestamp::parse_http("yesterday"), None);
     }
 }

@@ -169,6 +169,7 @@ pub fn code(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn generic(text: &str) -> object_store::Error {

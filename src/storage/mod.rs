@@ -9,6 +9,7 @@ pub mod directory;
 pub mod explain;
 pub mod fetch;
 mod identity;
+mod listing;
 pub mod location;
 pub mod open;
 pub mod page;

@@ -17,6 +17,8 @@ use std::ops::Range;
 pub struct Page {
     text: String,
     objects: Vec<Object>,
+    /// What a listing by a delimiter has put together: prefixes that end in it.
+    pub directories: Vec<String>,
     /// The token for the next page; none at the end.
     pub next: Option<String>,
 }
@@ -56,21 +58,29 @@ impl Page {
         })
     }
 
-    /// Takes `prefix` off every key, and leaves out what `keep` does not want.
+    /// Takes `prefix` off every key.
     ///
     /// # Errors
     /// If a key does not begin with the prefix: then this is not the listing that was asked for.
-    pub fn relative_to(&mut self, prefix: &str, keep: impl Fn(&str) -> bool) -> Result<(), NotAListing> {
+    pub fn relative_to(&mut self, prefix: &str) -> Result<(), NotAListing> {
+        let other = |key: &str| NotAListing(format!("key {key:?} does not begin with {prefix:?}"));
+        for directory in &mut self.directories {
+            *directory = directory.strip_prefix(prefix).ok_or_else(|| other(directory))?.to_owned();
+        }
         for object in &mut self.objects {
             let key = &self.text[object.key.clone()];
             if !key.starts_with(prefix) {
-                return Err(NotAListing(format!("key {key:?} does not begin with {prefix:?}")));
+                return Err(other(key));
             }
             object.key.start += prefix.len();
         }
+        Ok(())
+    }
+
+    /// Leaves out what `keep` does not want.
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         let text = &self.text;
         self.objects.retain(|object| keep(&text[object.key.clone()]));
-        Ok(())
     }
 
     /// How many objects there are.
@@ -150,6 +160,7 @@ struct Parser {
     complete: bool,
     truncated: Option<bool>,
     in_object: bool,
+    in_common: bool,
     field: Option<Field>,
     encoded: bool,
     buffer: String,
@@ -169,6 +180,7 @@ enum Field {
     ResourceType,
     Next,
     Truncated,
+    Directory,
 }
 
 impl Parser {
@@ -180,6 +192,7 @@ impl Parser {
             complete: false,
             truncated: None,
             in_object: false,
+            in_common: false,
             field: None,
             encoded: false,
             buffer: String::new(),
@@ -203,9 +216,8 @@ impl Parser {
             return Err(NotAListing(format!("it begins with <{}>", String::from_utf8_lossy(name))));
         }
         self.depth += 1;
-        if name == object {
-            self.in_object = true;
-        }
+        self.in_object |= name == object;
+        self.in_common |= name == b"CommonPrefixes";
         self.field = match (self.dialect, self.in_object, name) {
             (Dialect::S3, true, b"Key") | (Dialect::Azure, true, b"Name") => Some(Field::Key),
             (Dialect::S3, true, b"Size") | (Dialect::Azure, true, b"Content-Length") => Some(Field::Size),
@@ -216,6 +228,7 @@ impl Parser {
                 Some(Field::Next)
             }
             (Dialect::S3, false, b"IsTruncated") => Some(Field::Truncated),
+            (Dialect::S3, false, b"Prefix") if self.in_common => Some(Field::Directory),
             _ => None,
         };
         self.encoded = encoded;
@@ -242,6 +255,7 @@ impl Parser {
             }
             Some(Field::Etag) => self.etag = Some(text.to_owned()),
             Some(Field::ResourceType) => self.is_directory = text.trim() == "directory",
+            Some(Field::Directory) => self.page.directories.push(text.to_owned()),
             Some(Field::Next) => self.page.next = Some(text.to_owned()).filter(|token| !token.is_empty()),
             Some(Field::Truncated) => {
                 self.truncated = match text.trim() {
@@ -252,6 +266,7 @@ impl Parser {
             }
             None => {}
         }
+        self.in_common &= name != b"CommonPrefixes";
         let object: &[u8] = if self.dialect == Dialect::S3 { b"Contents" } else { b"Blob" };
         if name == object && self.in_object {
             self.in_object = false;
@@ -377,6 +392,19 @@ mod tests {
         assert_eq!(parse(body.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
         let unsaid = body.replace("<IsTruncated>true</IsTruncated>", "");
         assert_eq!(parse(unsaid.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
+    }
+
+    #[test]
+    fn what_a_delimiter_puts_together_is_told() {
+        let body = s3(
+            &object("a/k"),
+            "<CommonPrefixes><Prefix>a/x&amp;y/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>a/z/</Prefix></CommonPrefixes>",
+        );
+        let mut page = parse(body.as_bytes(), Dialect::S3).unwrap();
+        assert_eq!(page.directories, ["a/x&y/", "a/z/"], "not the prefix that was asked for");
+        page.relative_to("a/").unwrap();
+        assert_eq!((keys(&page), &page.directories[..]), (vec!["k"], &["x&y/".to_owned(), "z/".to_owned()][..]));
+        assert!(page.relative_to("b/").is_err());
     }
 
     #[test]

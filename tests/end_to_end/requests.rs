@@ -62,8 +62,8 @@ fn dry_run_reads_each_manifest_once_and_no_link() {
     assert!(counts.head <= 4, "no more looks than there are markers: {counts:?}");
     let (repositories, blobs) = keys(&bucket);
     let pages = (repositories.div_ceil(1000) + blobs.div_ceil(1000)) as u64;
-    // One or two more: the first look whether there is a registry at all.
-    assert!((pages..=pages + 2).contains(&counts.list), "{} pages for {pages}", counts.list);
+    // One or two more: the first look whether there is a registry at all. And some that make it faster.
+    assert!((pages..=pages + 6).contains(&counts.list), "{} pages for {pages}", counts.list);
     // One more: whether the bucket keeps versions.
     assert_eq!(counts.other, 1, "{counts:?}");
     assert_eq!(ran.count("/requests/get"), counts.get + counts.other);

@@ -91,4 +91,20 @@ mod tests {
             assert_ne!(other, here);
         }
     }
+
+    #[test]
+    fn place_is_told_by_what_tells_it_from_others() {
+        let bucket = Place {
+            kind: "s3".into(),
+            endpoint: Some("AWS".into()),
+            bucket: Some("b".into()),
+            root: "r".into(),
+            ..Place::default()
+        };
+        assert_eq!(bucket.to_string(), "s3 at AWS bucket b");
+        let account = Place { kind: "azure".into(), account: Some("a".into()), ..Place::default() };
+        assert_eq!(account.to_string(), "azure account a");
+        let directory = Place { kind: "directory".into(), device: Some(1), inode: Some(2), ..Place::default() };
+        assert_eq!(directory.to_string(), "directory, device 1, inode 2");
+    }
 }

@@ -167,3 +167,82 @@ fn planned<S: Serializer>(rows: &[RepositoryRow], serializer: S) -> Result<S::Ok
     }
     serializer.collect_seq(rows.iter().map(|row| Planned { name: &row.name, planned: &row.planned }))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::header::Header;
+    use super::*;
+    use crate::collect::blobs::Tally;
+    use crate::collect::plan::Plan;
+    use crate::collect::report::Report;
+    use crate::collect::scene::{self, DAY, NOW, Storage};
+
+    /// A plan as its file has it: in order of stage and key.
+    fn show(plan: &Plan, now: Timestamp) -> PlanReport {
+        let mut lines: Vec<Line> = plan.deletions().iter().map(scene::line).collect();
+        lines.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+        let mut summary = Summary::default();
+        for line in &lines {
+            summary.see(line);
+        }
+        let header = Header {
+            version: "0".into(),
+            run: "run".into(),
+            command: "plan".into(),
+            location: "here".into(),
+            place: Place::default(),
+            named: None,
+            options: scene::options(),
+            created: NOW,
+        };
+        let (deletions, bytes) = (plan.deletions().len() as u64, plan.bytes());
+        summary.finish("file", &Sealed { header, deletions, bytes, sha256: "00".into() }, now)
+    }
+
+    #[test]
+    fn plan_shows_what_the_run_that_made_it_reported() {
+        let mut storage = Storage::default();
+        for repository in ["a", "b", "c"] {
+            let layer = storage.layer(repository, &"x".repeat(repository.len()));
+            storage.index(repository, &[&layer, &scene::of(repository)]);
+            storage.put(layout::layer_link(&scene::name(repository), &storage.clone().blob("only c has more")));
+            storage.upload(repository, &["data", "startedat"]);
+        }
+        let large = storage.layer("c", &"y".repeat(1000));
+        storage.put(layout::signature_link(&scene::name("c"), &large, &large));
+        storage.put(layout::upload(&scene::name("c"), &scene::UPLOAD.replace('0', "1")) + "data");
+        storage.blob("only c has more");
+        storage.blob("orphan");
+        let (scan, plan) = storage.scan(&scene::options());
+        let report = Report::new(&scan, &plan, Duration::ZERO);
+        let shown = show(&plan, NOW);
+        assert_eq!((shown.planned, shown.planned_bytes), (report.planned, report.planned_bytes));
+        assert_eq!(shown.planned.uploads, Tally { count: 4, bytes: 7 * 71 });
+        let rows = |rows: &[RepositoryRow]| rows.iter().map(|row| (row.name.clone(), row.planned)).collect::<Vec<_>>();
+        assert_eq!(rows(&shown.repositories), rows(&report.repositories));
+        assert_eq!(shown.repositories[0].name, "c");
+        assert_eq!((shown.nobody.shared, shown.nobody.unlinked), (report.nobody.shared, report.nobody.unlinked));
+        assert_eq!(shown.nobody.unlinked, Tally { count: 1, bytes: 6 });
+        assert_eq!((&shown.expires, shown.state), (&NOW.plus(DAY).to_rfc3339(), State::Good));
+        let json: serde_json::Value = serde_json::to_value(&shown).unwrap();
+        assert_eq!(json["repositories"][0]["name"], "c");
+        assert!(json["repositories"][0]["planned"]["layer_links"].is_u64());
+        assert!(json["repositories"][0].get("deleted").is_none(), "nothing was deleted so far");
+    }
+
+    #[test]
+    fn plan_is_good_from_its_making_to_its_last_moment() {
+        let instant = Duration::from_nanos(1);
+        let before = |span: Duration| Timestamp::from_nanos(NOW.as_nanos() - i64::try_from(span.as_nanos()).unwrap());
+        for (now, state) in [
+            (NOW, State::Good),
+            (NOW.plus(DAY), State::Good),
+            (NOW.plus(DAY).plus(instant), State::Expired),
+            (before(CLOCK_TOLERANCE), State::Good),
+            (before(CLOCK_TOLERANCE + instant), State::FromFuture),
+        ] {
+            assert_eq!(State::of(NOW, DAY, now), state, "{now}");
+        }
+    }
+}

@@ -56,21 +56,83 @@ pub fn seal<E>(header: &Header, plan: &Plan, mut write: impl FnMut(&str) -> Resu
         hash.update(line.as_bytes());
         write(&line).map_err(NotSealed::Write)
     };
-    let first = header.to_json() + "\n";
-    if first.len() > LARGEST_HEADER {
-        return Err(NotSealed::TooLong("the list of what to keep".into()));
-    }
-    put(first)?;
+    put(line_of(header.to_json(), LARGEST_HEADER, || "the list of what to keep".into())?)?;
     let mut ordered: Vec<&Deletion> = plan.deletions().iter().collect();
     ordered.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
     for deletion in ordered {
-        let line = line::to_json(deletion) + "\n";
-        if line.len() > LARGEST_LINE {
-            return Err(NotSealed::TooLong(deletion.key.clone()));
-        }
-        put(line)?;
+        put(line_of(line::to_json(deletion), LARGEST_LINE, || deletion.key.clone())?)?;
     }
     let sha256 = Digest::Sha256(hash.finalize().into()).hex();
     let totals = Totals { deletions: plan.deletions().len() as u64, bytes: plan.bytes(), sha256 };
     write(&Seal { seal: totals }.to_line()).map_err(NotSealed::Write)
+}
+
+/// A line with its end, if it can be read back.
+fn line_of<E>(json: String, longest: usize, what: impl FnOnce() -> String) -> Result<String, NotSealed<E>> {
+    let line = json + "\n";
+    if line.len() > longest { Err(NotSealed::TooLong(what())) } else { Ok(line) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::decide::DeleteReason;
+    use crate::collect::entry::Evidence;
+    use crate::collect::plan::Stage;
+    use crate::collect::scene::{self, NOW, WRITTEN};
+    use crate::collect::sealed::{Place, Reader};
+
+    fn header() -> Header {
+        Header {
+            version: "0".into(),
+            run: "run".into(),
+            command: "plan".into(),
+            location: "here".into(),
+            place: Place::default(),
+            named: None,
+            options: scene::options(),
+            created: NOW,
+        }
+    }
+
+    fn one(etag: usize) -> Plan {
+        let digest = scene::of("x");
+        Plan::new(vec![Deletion {
+            stage: Stage::Blob,
+            key: crate::layout::blob_data(&digest),
+            digest: Some(digest),
+            alias: None,
+            repository: None,
+            evidence: Evidence { size: 1, modified: WRITTEN, etag: Some("x".repeat(etag).into()), outside: false },
+            reason: DeleteReason::UnreferencedBlob,
+            rule: None,
+            level: 0,
+        }])
+    }
+
+    /// What was written, if it was.
+    fn sealed(header: &Header, plan: &Plan) -> Option<Vec<String>> {
+        let mut lines = Vec::new();
+        let written = seal(header, plan, |line| {
+            lines.push(line.to_owned());
+            Ok::<(), std::convert::Infallible>(())
+        });
+        written.is_ok().then_some(lines)
+    }
+
+    fn is_read(lines: &[String]) -> bool {
+        let mut reader = Reader::new();
+        reader.take(lines.concat().as_bytes(), |_| {}).is_ok() && reader.finish().is_ok()
+    }
+
+    #[test]
+    fn longest_line_that_is_written_is_the_longest_that_is_read() {
+        let header = header();
+        let length = |etag| sealed(&header, &one(etag)).map(|lines| lines[1].len());
+        let longest = LARGEST_LINE - length(0).unwrap_or_default();
+        assert_eq!(length(longest), Some(LARGEST_LINE));
+        assert!(sealed(&header, &one(longest)).is_some_and(|lines| is_read(&lines)));
+        assert_eq!(length(longest + 1), None);
+        assert_eq!((LARGEST_LINE, LARGEST_HEADER), (65_536, 16_777_216));
+    }
 }

@@ -196,9 +196,10 @@ pub struct Journal {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::collect::scene::{self, Storage};
     use crate::layout;
     use crate::model::{RepositoryName, Tag};
 
@@ -248,5 +249,71 @@ mod tests {
             let (read, _) = parse(&text.as_bytes()[..end]);
             assert!(read.iter().zip(removed()).all(|(read, removed)| *read == removed), "cut at {end}");
         }
+    }
+
+    #[test]
+    fn pointer_is_written_down_with_what_it_held_and_what_it_is_about() {
+        let mut storage = Storage::default();
+        let subject = storage.index("a", &[]);
+        let about = storage.about("a", &[], Some(&subject));
+        let content = storage.blob("content");
+        storage.link(layout::layer_link(&scene::name("a"), &scene::sha512("content")), &content.to_string());
+        storage.link(layout::revision_link(&scene::name("a"), &scene::sha512("about")), &about.to_string());
+        storage.put(layout::layer_link(&scene::name("a"), &about));
+        storage.upload("a", &["data"]);
+        let (scan, plan) = storage.scan(&scene::options());
+        let written: Vec<Removed> =
+            plan.deletions().iter().filter_map(|deletion| Removed::of(deletion, &scan.graph, &scan.marks)).collect();
+        let removed = |key, content: &Digest, subject: Option<&Digest>| Removed {
+            key,
+            content: content.clone(),
+            subject: subject.cloned(),
+        };
+        let a = scene::name("a");
+        let mut expected = vec![
+            removed(layout::revision_link(&a, &subject), &subject, None),
+            removed(layout::revision_link(&a, &about), &about, Some(&subject)),
+            removed(layout::revision_link(&a, &scene::sha512("about")), &about, Some(&subject)),
+            removed(layout::layer_link(&a, &about), &about, None),
+            removed(layout::layer_link(&a, &scene::sha512("content")), &content, None),
+        ];
+        let mut written = written;
+        for list in [&mut written, &mut expected] {
+            list.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn pointers_of_every_kind_add_up() {
+        let stages = [
+            (Stage::Tag, 1),
+            (Stage::TagHistory, 2),
+            (Stage::Revision, 3),
+            (Stage::LayerLink, 4),
+            (Stage::Upload, 5),
+            (Stage::Blob, 6),
+        ];
+        let all = stages.into_iter().flat_map(|(stage, count)| std::iter::repeat_n(stage, count));
+        let mut pointers: Pointers = all.collect();
+        assert_eq!(pointers, Pointers { tags: 1, tag_history: 2, manifests: 3, layer_links: 4 });
+        assert_eq!(pointers.total(), 10);
+        pointers += Pointers { tags: 10, tag_history: 20, manifests: 30, layer_links: 40 };
+        assert_eq!(pointers, Pointers { tags: 11, tag_history: 22, manifests: 33, layer_links: 44 });
+    }
+
+    #[test]
+    fn end_of_a_run_reads_back_and_another_schema_is_none() {
+        let done = Done {
+            schema: "regsweep.done/1".into(),
+            command: "garbage-collect".into(),
+            gone: "2026-11-21T00:00:00Z".into(),
+            until: "1970-01-02T00:00:00Z".into(),
+        };
+        assert!(done.to_text().ends_with("}\n"));
+        assert_eq!(Done::parse(done.to_text().as_bytes()), Some(done.clone()));
+        assert_eq!(done.until(), Some(Timestamp::from_days(1)));
+        let newer = Done { schema: "regsweep.done/2".into(), until: "never".into(), ..done };
+        assert_eq!((Done::parse(newer.to_text().as_bytes()), newer.until()), (None, None));
     }
 }

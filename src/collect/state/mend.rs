@@ -76,14 +76,15 @@ fn is_missing(removed: &Removed, repository: &Repository, needs: impl Fn(&Digest
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::entry::Entry;
     use crate::collect::graph::{Expectation, Fetched};
     use crate::collect::listing::{Builder, Proof};
     use crate::collect::mark::mark;
     use crate::collect::roots::{Reason, Root};
+    use crate::collect::scene::{self, Storage};
     use crate::layout;
     use crate::model::{RepositoryName, Tag, Timestamp};
 
@@ -171,5 +172,78 @@ mod tests {
         let mut world = World::new();
         world.keys.clear();
         assert_eq!(world.mended(), Vec::<String>::new());
+    }
+
+    /// A repository whose image is needed, and what was taken of it.
+    fn to_mend_of(storage: &Storage, taken: &[(String, &Digest)]) -> Vec<String> {
+        let (scan, _) = storage.scan(&scene::options());
+        let taken =
+            taken.iter().map(|(key, content)| Removed { key: key.clone(), content: (*content).clone(), subject: None });
+        let taken: Vec<Removed> = taken.collect();
+        let mend = to_mend(&taken, &scan.inventory, &scan.graph, &scan.marks);
+        mend.into_iter().map(|removed| removed.key.clone()).collect()
+    }
+
+    #[test]
+    fn link_is_needed_by_its_key_or_by_what_it_held() {
+        let mut storage = Storage::default();
+        let a = scene::name("a");
+        let (content, alias) = (scene::of("content"), scene::sha512("content"));
+        let image = storage.index("a", &[&content]);
+        let other = storage.index("a", &[&alias, &image]);
+        storage.tag("a", "v1", &image);
+        storage.tag("a", "v2", &other);
+        let wanted = [
+            (layout::layer_link(&a, &scene::sha512("other name")), &content),
+            (layout::layer_link(&a, &alias), &image),
+            (layout::revision_link(&a, &alias), &scene::of("unneeded")),
+            (layout::revision_link(&a, &scene::sha512("image")), &image),
+        ];
+        assert_eq!(to_mend_of(&storage, &wanted).len(), 4);
+        // Each once, whatever journals it is in.
+        assert_eq!(to_mend_of(&storage, &[wanted.clone(), wanted.clone()].concat()).len(), 4);
+        let unneeded = scene::of("unneeded");
+        let others = [
+            (layout::layer_link(&a, &unneeded), &unneeded),
+            (layout::revision_link(&a, &unneeded), &unneeded),
+            (layout::layer_link(&scene::name("b"), &content), &content),
+            (layout::tag_current(&a, &scene::tag("v3")), &image),
+            (layout::blob_data(&content), &content),
+        ];
+        assert_eq!(to_mend_of(&storage, &others), Vec::<String>::new());
+        for (key, _) in &wanted {
+            storage.put(key.clone());
+        }
+        assert_eq!(to_mend_of(&storage, &wanted), Vec::<String>::new());
+    }
+
+    #[test]
+    fn signature_comes_back_with_what_it_signs() {
+        let mut storage = Storage::default();
+        let a = scene::name("a");
+        let image = storage.index("a", &[]);
+        let (one, two) = (scene::of("one"), scene::of("two"));
+        let taken = [(layout::signature_link(&a, &image, &one), &one)];
+        assert_eq!(to_mend_of(&storage, &taken), Vec::<String>::new(), "nothing needs the image");
+        storage.tag("a", "v1", &image);
+        assert_eq!(to_mend_of(&storage, &taken), [taken[0].0.clone()]);
+        storage.put(layout::signature_link(&a, &image, &two));
+        storage.put(layout::signature_link(&a, &two, &one));
+        assert_eq!(to_mend_of(&storage, &taken), [taken[0].0.clone()], "another signature, and one of another");
+        storage.put(taken[0].0.clone());
+        assert_eq!(to_mend_of(&storage, &taken), Vec::<String>::new());
+    }
+
+    #[test]
+    fn history_comes_back_only_for_what_its_tag_names_now() {
+        let mut storage = Storage::default();
+        let (a, v1) = (scene::name("a"), scene::tag("v1"));
+        let (image, before) = (storage.index("a", &[]), storage.index("a", &[&scene::of("x")]));
+        storage.link(layout::tag_current(&a, &v1), &image.to_string());
+        storage.tag("a", "v2", &before);
+        let key = |tag: &Tag, digest| (layout::tag_history(&a, tag, digest), digest);
+        let taken =
+            [key(&v1, &image), key(&v1, &before), key(&scene::tag("v2"), &before), key(&scene::tag("v3"), &image)];
+        assert_eq!(to_mend_of(&storage, &taken), [taken[0].0.clone()]);
     }
 }

@@ -209,8 +209,8 @@ fn wait_of<'a>(journals: impl Iterator<Item = &'a Journal>) -> Option<Duration> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::state::journal::Done;
     use crate::collect::state::pending::Waiting;
@@ -313,5 +313,17 @@ mod tests {
         assert!(!overview(&journals, &Pending::default(), None).is_empty());
         let nothing = Found { lease: None, journals: Vec::new(), pending: &Pending::default(), aside: Vec::new() };
         assert!(Overview::new(&nothing, written).is_empty());
+    }
+
+    #[test]
+    fn anything_that_waits_or_can_be_undone_or_put_back_is_something() {
+        let empty = Overview::default();
+        assert!(empty.is_empty());
+        let row = run_row(&journal("run", None, &[]), Timestamp::from_days(1), &Pending::default());
+        assert_eq!((row.state, row.gone.as_str(), &row.until), (Unfinished, "1970-01-02T00:00:00Z", &None));
+        let one = Tally { count: 1, bytes: 0 };
+        assert!(!Overview { waiting: one, ..empty.clone() }.is_empty());
+        assert!(!Overview { runs: vec![row], ..empty.clone() }.is_empty());
+        assert!(!Overview { aside: vec![AsideRow { run: "run".into(), content: one }], ..empty }.is_empty());
     }
 }

@@ -144,4 +144,29 @@ mod tests {
         let text = pending().to_text("run") + "2026-01-01T00:00:00Z md5:00 7\nä\n";
         assert_eq!(Pending::parse(text.as_bytes()), (pending(), 2));
     }
+
+    #[test]
+    fn record_is_what_was_noted_and_not_let_go() {
+        let mut record = Pending::default();
+        assert_eq!((record.is_empty(), record.len()), (true, 0));
+        record = pending();
+        assert_eq!((record.is_empty(), record.len(), record.iter().count()), (false, 3, 3));
+        record.retain(|digest| *digest != Digest::of(b"a"));
+        assert_eq!((record.len(), record.get(&Digest::of(b"a"))), (2, None));
+        let waiting = Waiting { since: Timestamp::from_days(1), size: 7 };
+        assert_eq!(record.get(&Digest::of(b"b")), Some(waiting));
+    }
+
+    #[test]
+    fn schema_that_only_begins_alike_is_another() {
+        for first in ["regsweep.pending/10 run", "regsweep.pending/1x", "regsweep.pending/"] {
+            assert_eq!(Pending::parse(format!("{first}\n").as_bytes()), (Pending::default(), 1), "{first}");
+        }
+        let text = pending().to_text("run");
+        let (_, entries) = text.split_once('\n').map_or(("", ""), |parts| parts);
+        let (bare, odd) = Pending::parse(format!("{SCHEMA}\n{entries}").as_bytes());
+        assert_eq!((bare.len(), bare.wait, odd), (3, None, 0));
+        let (spaced, odd) = Pending::parse(format!("{SCHEMA} run\n\n{entries}").as_bytes());
+        assert_eq!((spaced.len(), odd), (3, 0), "an empty line is nothing");
+    }
 }

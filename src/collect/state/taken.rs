@@ -73,3 +73,100 @@ pub fn needed_again(taken: &[Taken], inventory: &Inventory, graph: &Graph, marks
 fn places(inventory: &Inventory) -> HashMap<&RepositoryName, usize> {
     inventory.repositories.iter().enumerate().map(|(at, repository)| (&repository.name, at)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::report::Scan;
+    use crate::collect::roots::Reason;
+    use crate::collect::scene::{Storage, name, of, options, sha512, tag};
+    use crate::layout;
+
+    fn removed(key: String, content: &Digest, subject: Option<&Digest>) -> Removed {
+        Removed { key, content: content.clone(), subject: subject.cloned() }
+    }
+
+    fn among(removed: &[Removed]) -> Vec<Taken> {
+        Taken::among(removed).collect()
+    }
+
+    /// The revision link of a manifest that a run took away.
+    fn link(repository: &str, key: &Digest, content: &Digest, subject: Option<&Digest>) -> Removed {
+        removed(layout::revision_link(&name(repository), key), content, subject)
+    }
+
+    fn read(scan: &Scan, taken: &[Removed]) -> Vec<Digest> {
+        to_read(&among(taken), &scan.inventory, &scan.graph, &scan.marks)
+    }
+
+    fn again(scan: &Scan, taken: &[Removed]) -> Vec<Root> {
+        needed_again(&among(taken), &scan.inventory, &scan.graph, &scan.marks)
+    }
+
+    #[test]
+    fn only_revision_links_were_manifests() {
+        let (a, digest, alias) = (name("a"), of("x"), sha512("x"));
+        let all = [
+            link("a", &alias, &digest, Some(&of("subject"))),
+            removed(layout::layer_link(&a, &digest), &digest, None),
+            removed(layout::signature_link(&a, &digest, &digest), &digest, None),
+            removed(layout::tag_current(&a, &tag("v1")), &digest, None),
+            removed(layout::tag_history(&a, &tag("v1"), &digest), &digest, None),
+        ];
+        let taken = Taken { repository: a, digest: alias, manifest: digest, subject: Some(of("subject")) };
+        assert_eq!(among(&all), [taken]);
+    }
+
+    /// An index in `b` that names two children; a tag keeps it.
+    fn index() -> (Storage, Digest, Digest) {
+        let mut storage = Storage::default();
+        storage.layer("a", "layer");
+        let (child, other) = (of("child"), sha512("other"));
+        let index = storage.index("b", &[&child, &other]);
+        storage.tag("b", "v1", &index);
+        (storage, child, other)
+    }
+
+    #[test]
+    fn needed_manifest_without_its_link_is_read_once_by_either_name() {
+        let (storage, child, other) = index();
+        let (scan, _) = storage.scan(&options());
+        let content = of("the content of the other");
+        let by_name = link("b", &other, &content, None);
+        let by_content = link("b", &sha512("another name"), &child, None);
+        let mut expected = vec![child.clone(), content];
+        expected.sort();
+        assert_eq!(read(&scan, &[by_name.clone(), by_content.clone(), by_content, by_name]), expected);
+        // Where nobody needs it, in another repository, or where it is known already.
+        let index = scan.graph.iter().find(|(_, _, node)| matches!(node, Node::Manifest { .. }));
+        let index = index.map_or_else(|| of("none"), |(_, digest, _)| digest.clone());
+        let nothing = [
+            link("b", &of("unneeded"), &of("unneeded"), None),
+            link("a", &child, &child, None),
+            link("c", &child, &child, None),
+            link("b", &index, &index, None),
+        ];
+        assert_eq!(read(&scan, &nothing), []);
+    }
+
+    #[test]
+    fn what_is_about_something_needed_is_needed_again_for_the_same_reason() {
+        let (mut storage, child, _) = index();
+        let broken = storage.index("b", &[&of("x")]);
+        storage.objects.remove(&layout::revision_link(&name("b"), &broken));
+        storage.tag("b", "v2", &broken);
+        let (scan, _) = storage.scan(&options());
+        let (sbom, older) = (of("sbom"), of("older"));
+        let root = |digest: &Digest, reason| Root { repository: Some(1), digest: digest.clone(), reason };
+        let taken = [link("b", &sha512("sbom"), &sbom, Some(&child)), link("b", &older, &older, Some(&broken))];
+        assert_eq!(again(&scan, &taken), [root(&sbom, Reason::Needed), root(&older, Reason::BrokenTag)]);
+        let nothing = [
+            link("b", &sbom, &sbom, None),
+            link("b", &sbom, &sbom, Some(&of("unneeded"))),
+            link("a", &sbom, &sbom, Some(&child)),
+            link("c", &sbom, &sbom, Some(&child)),
+            link("b", &child, &child, Some(&child)),
+        ];
+        assert_eq!(again(&scan, &nothing), [], "what is needed already is no news");
+    }
+}

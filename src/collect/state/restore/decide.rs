@@ -7,9 +7,10 @@ use super::wanted::{Line, Wanted};
 use crate::collect::graph::Node;
 use crate::collect::images::images_with;
 use crate::collect::inventory::{Link, Repository, TagEntry};
+use crate::collect::levels::levels;
 use crate::collect::mark::Marks;
 use crate::collect::options::Options;
-use crate::collect::plan::{Stage, levels};
+use crate::collect::plan::Stage;
 use crate::collect::state::mend::to_mend;
 use crate::layout::{self, StorageKey};
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
@@ -606,12 +607,31 @@ mod tests {
         for digest in [&old, &new] {
             world.there(layout::revision_link(&app, digest), digest);
         }
-        world.took("20260102T000000Z-0", &[(layout::tag_current(&app, &v1), &new)]);
-        world.took("20260101T000000Z-f", &[(layout::tag_current(&app, &v1), &old)]);
-        let tagged =
-            |wanted: &Wanted| world.restore(wanted).writes().map(|write| write.content.clone()).collect::<Vec<_>>();
-        assert_eq!(tagged(&Wanted::All), std::slice::from_ref(&new));
-        assert_eq!(tagged(&Wanted::Runs(vec!["20260101T000000Z-f".into()])), std::slice::from_ref(&old));
+        let runs = [("20260102T000000Z-0", &new), ("20260101T000000Z-f", &old)];
+        for runs in [runs, [runs[1], runs[0]]] {
+            world.journals.clear();
+            for (run, digest) in runs {
+                world.took(run, &[(layout::tag_current(&app, &v1), digest)]);
+            }
+            let tagged =
+                |wanted: &Wanted| world.restore(wanted).writes().map(|write| write.content.clone()).collect::<Vec<_>>();
+            assert_eq!(tagged(&Wanted::All), std::slice::from_ref(&new));
+            assert_eq!(tagged(&Wanted::Runs(vec!["20260101T000000Z-f".into()])), std::slice::from_ref(&old));
+        }
+    }
+
+    /// The image is whole without it; half a signature is none.
+    #[test]
+    fn signature_whose_layer_is_gone_stays_away_from_its_image() {
+        let mut taken = taken();
+        let app = name("app");
+        let gone = Digest::of(b"gone");
+        let sbom = taken.world.image(&[&gone], Some(&taken.image));
+        let pointers = [(layout::revision_link(&app, &sbom), &sbom), (layout::layer_link(&app, &gone), &gone)];
+        taken.world.took("later", &pointers);
+        let restoration = taken.world.restore(&image_of("app:v1"));
+        assert_eq!(keys(&restoration), set(taken.keys.iter().map(|(key, _)| key.clone())));
+        assert_eq!((restoration.incomplete.manifests, restoration.gone.layer_links), (1, 1));
     }
 
     #[test]
@@ -695,5 +715,169 @@ mod tests {
         assert_eq!(restoration.lost.len(), 1);
         assert_eq!(restoration.lost[0].image, format!("app@{outer}"));
         assert_eq!(restoration.planned().total(), 0, "the other layer stays away, too");
+    }
+
+    #[test]
+    fn link_by_another_name_comes_back_with_what_it_stands_for() {
+        let mut world = World::default();
+        let app = name("app");
+        let layer = world.blob("layer");
+        let alias = Digest::from_parts("sha512", &"ab".repeat(64)).unwrap();
+        let image = world.image(&[&layer], None);
+        let pointers = [(layout::revision_link(&app, &image), &image), (layout::layer_link(&app, &alias), &layer)];
+        world.took("run", &pointers);
+        let restoration = world.restore(&image_of(&format!("app@{image}")));
+        assert_eq!(keys(&restoration), set(pointers.map(|(key, _)| key)));
+    }
+
+    /// What is listed may stand for content that is gone: then the image is as lost as if the link were.
+    #[test]
+    fn image_whose_link_is_there_and_whose_content_is_gone_is_lost() {
+        let mut taken = taken();
+        // No journal knows of it: only the listing does.
+        let (link, layer) = (taken.keys[3].0.clone(), taken.layers[0].clone());
+        taken.world.journals[0].removed.retain(|removed| removed.key != link);
+        taken.world.there(link, &layer);
+        taken.world.lose(&layer);
+        let restoration = taken.world.restore(&image_of("app:v1"));
+        let lost = [Lost { image: "app:v1".into(), missing: vec![taken.layers[0].to_string()] }];
+        assert_eq!((keys(&restoration), restoration.lost), (BTreeSet::new(), lost.to_vec()));
+    }
+
+    #[test]
+    fn signature_that_is_there_is_not_written_again() {
+        let mut taken = taken();
+        let app = name("app");
+        let [one, two] = ["one signature", "another signature"].map(|text| taken.world.blob(text));
+        let link = |signature| (layout::signature_link(&app, &taken.image, signature), signature);
+        let pointers = [link(&one), link(&two)];
+        let there = pointers[1].0.clone();
+        taken.world.took("later", &pointers);
+        taken.world.there(there.clone(), &two);
+        let restoration = taken.world.restore(&Wanted::All);
+        assert!(keys(&restoration).contains(&layout::signature_link(&app, &taken.image, &one)));
+        assert!(!keys(&restoration).contains(&there));
+        assert_eq!(restoration.there, Pointers { manifests: 1, ..Pointers::default() });
+    }
+
+    #[test]
+    fn history_of_a_tag_that_is_there_comes_back() {
+        let mut taken = taken();
+        let app = name("app");
+        let other = taken.world.image(&[], None);
+        taken.world.there(layout::tag_current(&app, &tag("v1")), &other);
+        taken.world.there(layout::revision_link(&app, &other), &other);
+        let restoration = taken.world.restore(&Wanted::All);
+        assert_eq!((restoration.planned().tags, restoration.planned().tag_history), (0, 1));
+        assert_eq!((restoration.tagless, restoration.newer.len()), (0, 1));
+    }
+
+    /// Of two images of one run only one is whole: what both need comes back, what only the other needs does not.
+    #[test]
+    fn only_what_a_whole_image_needs_comes_back() {
+        let mut taken = taken();
+        let app = name("app");
+        let (more, gone) = (taken.world.blob("more"), Digest::of(b"gone"));
+        let half = taken.world.image(&[&taken.layers[0], &more, &gone], None);
+        let pointers = [
+            (layout::tag_current(&app, &tag("half")), &half),
+            (layout::tag_history(&app, &tag("half"), &half), &half),
+            (layout::revision_link(&app, &half), &half),
+            (layout::layer_link(&app, &more), &more),
+            (layout::layer_link(&app, &gone), &gone),
+        ];
+        taken.world.took("run", &pointers);
+        let restoration = taken.world.restore(&Wanted::Runs(vec!["run".into()]));
+        assert_eq!(keys(&restoration), set(taken.keys.iter().map(|(key, _)| key.clone())));
+        let incomplete = Pointers { tags: 1, tag_history: 1, manifests: 1, layer_links: 1 };
+        assert_eq!((restoration.incomplete, restoration.gone.layer_links), (incomplete, 1));
+        assert_eq!(restoration.lost, [Lost { image: "app:half".into(), missing: vec![gone.to_string()] }]);
+    }
+
+    /// What no image needs and no image lacks comes back with its run.
+    #[test]
+    fn link_that_nothing_needs_comes_back_with_its_run() {
+        let mut world = World::default();
+        let layer = world.blob("layer");
+        let key = layout::layer_link(&name("app"), &layer);
+        world.took("run", &[(key.clone(), &layer)]);
+        assert_eq!(keys(&world.restore(&Wanted::Runs(vec!["run".into()]))), set([key]));
+    }
+
+    #[test]
+    fn lost_image_is_told_by_its_tag_only_while_that_names_nothing_else() {
+        let mut taken = taken();
+        taken.world.lose(&taken.layers[0]);
+        let lost = |world: &World| world.restore(&image_of("app:v1")).lost[0].image.clone();
+        taken.world.there(taken.keys[0].0.clone(), &taken.image);
+        assert_eq!(lost(&taken.world), "app:v1");
+        let newer = taken.world.image(&[], None);
+        taken.world.there(layout::revision_link(&name("app"), &newer), &newer);
+        taken.world.there(taken.keys[0].0.clone(), &newer);
+        assert_eq!(lost(&taken.world), format!("app@{}", taken.image));
+    }
+
+    #[test]
+    fn what_another_repository_has_is_not_there_in_this_one() {
+        let mut taken = taken();
+        let before = name("a");
+        for (key, content) in taken.keys.clone() {
+            taken.world.there(key.replace("/app/", &format!("/{before}/")), &content);
+        }
+        taken.world.took("run", &[(layout::layer_link(&before, &Digest::of(b"other")), &Digest::of(b"other"))]);
+        for wanted in [Wanted::All, image_of("app:v1")] {
+            let restoration = taken.world.restore(&wanted);
+            assert_eq!(keys(&restoration), set(taken.keys.iter().map(|(key, _)| key.clone())));
+            assert_eq!(restoration.there, Pointers::default());
+        }
+    }
+
+    #[test]
+    fn what_a_tag_has_named_comes_back_where_its_revision_does() {
+        let mut world = World::default();
+        let (app, other, v1) = (name("app"), name("other"), tag("v1"));
+        let layer = world.blob("layer");
+        let (old, now) = (world.image(&[&layer], None), world.image(&[], None));
+        for repository in [&app, &other] {
+            world.there(layout::tag_current(repository, &v1), &now);
+            world.there(layout::revision_link(repository, &now), &now);
+        }
+        let links = |repository| {
+            [(layout::tag_history(repository, &v1, &old), &old), (layout::layer_link(repository, &layer), &layer)]
+        };
+        let revision = (layout::revision_link(&app, &old), &old);
+        world.took("run", &[&links(&app)[..], &links(&other), std::slice::from_ref(&revision)].concat());
+        let whole = [links(&app).map(|(key, _)| key).to_vec(), vec![revision.0]].concat();
+        assert_eq!(keys(&world.restore(&image_of("app:v1"))), set(whole.clone()));
+        // There the manifest could not be served, whatever layers it had.
+        let history = links(&other)[0].0.clone();
+        let expected = set(whole.into_iter().chain([history]));
+        assert_eq!(keys(&world.restore(&Wanted::Digests(vec![old.clone()]))), expected);
+    }
+
+    #[test]
+    fn digest_that_was_asked_for_comes_back_with_what_it_stands_for() {
+        let mut world = World::default();
+        let app = name("app");
+        let layer = world.blob("layer");
+        let alias = Digest::from_parts("sha512", &"ab".repeat(64)).unwrap();
+        let pointers = [(layout::layer_link(&app, &alias), &layer), (layout::layer_link(&app, &layer), &layer)];
+        world.took("run", &pointers);
+        let wanted = Wanted::Digests(vec![alias]);
+        assert_eq!(keys(&world.restore(&wanted)), set(pointers.map(|(key, _)| key)));
+        world.lose(&layer);
+        let restoration = world.restore(&wanted);
+        assert_eq!((restoration.planned().total(), restoration.lost.len()), (0, 1));
+    }
+
+    #[test]
+    fn image_that_is_there_is_known_though_no_journal_knows_it() {
+        let mut taken = taken();
+        let app = name("app");
+        let other = taken.world.image(&[], None);
+        taken.world.there(layout::tag_current(&app, &tag("now")), &other);
+        taken.world.there(layout::revision_link(&app, &other), &other);
+        let restoration = taken.world.restore(&image_of("app:now"));
+        assert_eq!((restoration.unmatched, restoration.groups), (Vec::new(), Vec::new()));
     }
 }

@@ -157,3 +157,121 @@ pub fn repositories(lines: &[Line<'_>], wanted: &Wanted) -> Option<BTreeSet<Repo
     let names: BTreeSet<&str> = lines.iter().filter(concerns).map(|line| line.repository).collect();
     (!matches!(wanted, Wanted::Needed)).then(|| names.into_iter().filter_map(RepositoryName::new).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::collect::scene::{name, of, sha512, tag};
+    use crate::layout;
+
+    /// What two runs took of two repositories; the second run a link by another name.
+    fn journals() -> Vec<Journal> {
+        let (image, layer) = (of("image"), of("layer"));
+        let journal = |run: &str, pointers: Vec<(String, &Digest)>| Journal {
+            run: run.into(),
+            removed: pointers
+                .into_iter()
+                .map(|(key, content)| Removed { key, content: content.clone(), subject: None })
+                .collect(),
+            ..Journal::default()
+        };
+        let (a, b) = (name("a"), name("b"));
+        vec![
+            journal(
+                "one",
+                vec![
+                    (layout::tag_current(&a, &tag("v1")), &image),
+                    (layout::tag_history(&a, &tag("v1"), &image), &image),
+                    (layout::tag_history(&a, &tag("v2"), &of("old")), &of("old")),
+                    (layout::revision_link(&a, &image), &image),
+                    (layout::signature_link(&a, &image, &of("signature")), &of("signature")),
+                ],
+            ),
+            journal("two", vec![(layout::layer_link(&b, &sha512("layer")), &layer)]),
+        ]
+    }
+
+    /// The numbers of the pointers that were asked for.
+    fn picked(wanted: &Wanted) -> Vec<usize> {
+        let journals = journals();
+        let (lines, odd) = lines(&journals);
+        assert_eq!((lines.len(), odd), (6, 0));
+        (0..lines.len()).filter(|at| wanted.picks(&lines[*at])).collect()
+    }
+
+    fn images(texts: &[&str]) -> Wanted {
+        Wanted::Images(texts.iter().map(|text| text.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn what_is_asked_for_is_picked_by_run_image_or_digest() {
+        assert_eq!(picked(&Wanted::All), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(picked(&Wanted::Needed), Vec::<usize>::new());
+        assert_eq!(picked(&Wanted::Runs(vec!["two".into(), "three".into()])), [5]);
+        assert_eq!(picked(&images(&["a:v1"])), [0, 1]);
+        assert_eq!(picked(&images(&["*:v2"])), [2]);
+        assert_eq!(picked(&images(&["a"])), [0, 1, 2, 3, 4], "all of it");
+        assert_eq!(picked(&images(&[&format!("a@{}", of("image"))])), [0, 1, 3]);
+        assert_eq!(picked(&images(&[&format!("a@{}", of("signature"))])), [4]);
+        for digest in [of("layer"), sha512("layer")] {
+            assert_eq!(picked(&images(&[&format!("b@{digest}")])), [5]);
+            assert_eq!(picked(&images(&[&format!("a@{digest}")])), Vec::<usize>::new());
+            assert_eq!(picked(&Wanted::Digests(vec![digest])), [5]);
+        }
+        assert_eq!(picked(&Wanted::Digests(vec![of("image"), of("nobody")])), [0, 1, 3]);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_told() {
+        let journals = journals();
+        let (lines, _) = lines(&journals);
+        let unmatched = |wanted: &Wanted| wanted.unmatched(&lines, |image| image.is_of("there"));
+        assert_eq!(unmatched(&Wanted::All).len() + unmatched(&Wanted::Needed).len(), 0);
+        assert_eq!(unmatched(&Wanted::Runs(vec!["two".into(), "three".into()])), ["three"]);
+        assert_eq!(unmatched(&images(&["a:v1", "a:v3", "there:v1", "c"])), ["a:v3", "c"]);
+        let digests = [of("image"), sha512("layer"), of("nobody")];
+        assert_eq!(unmatched(&Wanted::Digests(digests.into())), [of("nobody").to_string()]);
+    }
+
+    #[test]
+    fn only_repositories_that_may_hold_something_of_it_are_looked_at() {
+        let journals = journals();
+        let (lines, _) = lines(&journals);
+        let names = |wanted: &Wanted| {
+            repositories(&lines, wanted).map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let list = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(names(&Wanted::All), list(&["a", "b"]));
+        assert_eq!(names(&Wanted::Needed), None);
+        assert_eq!(names(&Wanted::Runs(vec!["two".into()])), list(&["b"]));
+        assert_eq!(names(&images(&["a:v3"])), list(&["a"]), "it may be there");
+        assert_eq!(names(&Wanted::Digests(vec![of("nobody")])), list(&[]));
+    }
+
+    #[test]
+    fn only_a_link_of_another_name_may_hold_another_digest() {
+        let (a, x, y) = (name("a"), of("x"), of("y"));
+        let journal = |key: String| Journal {
+            removed: vec![Removed { key, content: y.clone(), subject: None }],
+            ..Journal::default()
+        };
+        let counted = |key: String| {
+            let journals = [journal(key)];
+            let (lines, odd) = lines(&journals);
+            (lines.len(), odd)
+        };
+        assert_eq!(counted(layout::layer_link(&a, &sha512("x"))), (1, 0));
+        assert_eq!(counted(layout::layer_link(&a, &y)), (1, 0));
+        assert_eq!(counted(layout::tag_current(&a, &tag("v1"))), (1, 0));
+        assert_eq!(counted(layout::layer_link(&a, &x)), (0, 1));
+        assert_eq!(counted(layout::blob_data(&y)), (0, 1));
+    }
+
+    #[test]
+    fn only_what_is_asked_for_by_name_comes_back_whole_or_not_at_all() {
+        let by_name = [images(&["a"]), Wanted::Runs(Vec::new()), Wanted::Digests(Vec::new())];
+        assert!(by_name.iter().all(|wanted| !wanted.halves()));
+        assert!(Wanted::All.halves() && Wanted::Needed.halves());
+    }
+}

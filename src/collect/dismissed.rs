@@ -15,34 +15,12 @@ use super::tag_change::{can_be_told_from, is_half_pushed};
 use crate::layout::StorageKey;
 use crate::model::{Digest, Tag, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
+
+pub use super::why::Why;
 
 /// A push that is under way has mostly ended by then.
 const A_MOMENT: Duration = Duration::from_secs(2);
-
-/// Why something was dismissed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Why {
-    /// [`DeleteReason::Named`] or [`DeleteReason::Retention`].
-    pub reason: DeleteReason,
-    /// The rule that decided, and how, in words.
-    pub rule: Option<Arc<str>>,
-}
-
-impl Why {
-    /// The user named it.
-    #[must_use]
-    pub fn named() -> Self {
-        Self { reason: DeleteReason::Named, rule: None }
-    }
-
-    /// A rule lets it go; which, and by what condition, in words.
-    #[must_use]
-    pub fn rule(words: &str) -> Self {
-        Self { reason: DeleteReason::Retention, rule: Some(words.into()) }
-    }
-}
 
 /// All that is dismissed, by the repository's index in the inventory.
 #[derive(Debug, Clone, Default)]

@@ -36,6 +36,7 @@ pub mod sealed;
 pub mod state;
 pub mod store_keeps;
 pub mod tag_change;
+mod why;
 
 #[cfg(test)]
 mod scene;

@@ -19,6 +19,7 @@ mod scan;
 mod settle;
 mod stages;
 mod survey;
+mod tags;
 mod tidy;
 mod work;
 
@@ -120,7 +121,7 @@ pub fn interrupted() -> Error {
 
 async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
     lease::probe(opened, order).await?;
-    let left = left::read(opened.reader(), Depth::Acting).await?;
+    let mut left = left::read(opened.reader(), Depth::Acting).await?;
     let now = order.now(opened.reader());
     let is_litter = |(_, written): &&(String, Timestamp)| lease::is_over(*written, now);
     let mut back: Vec<String> = left.litter.iter().filter(is_litter).map(|(key, _)| key.clone()).collect();
@@ -129,6 +130,7 @@ async fn prepare(opened: &Opened, order: &Order) -> Result<Left> {
         back.push(crate::layout::state::aside(&aside.run, &aside.digest));
     }
     forget(opened, &back).await;
+    left.tags_put_back = tags::put_back_for_killed(opened, &left, order).await?;
     Ok(left)
 }
 
@@ -164,7 +166,7 @@ pub async fn survey(
 pub async fn mend_earlier(opened: &Opened, left: &Left, survey: &Survey, observer: &dyn Observer) -> Result<u64> {
     let removed: Vec<&Removed> = left.journals.iter().flat_map(|left| &left.journal.removed).collect();
     let (mended, mut errors) = settle::mend(opened, &survey.scan, &removed, observer).await;
-    errors.pop().map_or(Ok(mended), Err)
+    errors.pop().map_or(Ok(left.tags_put_back + mended), Err)
 }
 
 /// Deletes what an approved plan says, pointers before content, and tells what came of each deletion. Beside a live

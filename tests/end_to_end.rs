@@ -20,6 +20,8 @@ mod gcs;
 mod last_image;
 #[path = "end_to_end/prune.rs"]
 mod prune;
+#[path = "end_to_end/recipes.rs"]
+mod recipes;
 #[path = "end_to_end/registry.rs"]
 mod registry;
 #[path = "end_to_end/requests.rs"]

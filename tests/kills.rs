@@ -25,6 +25,8 @@ mod scene;
 mod small;
 #[path = "faults/state.rs"]
 mod state;
+#[path = "kills/tags.rs"]
+mod tags;
 #[path = "kills/victim.rs"]
 mod victim;
 #[path = "faults/whole.rs"]

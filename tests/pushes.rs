@@ -23,5 +23,7 @@ mod refusals;
 mod scene;
 #[path = "faults/state.rs"]
 mod state;
+#[path = "pushes/tags.rs"]
+mod tags;
 #[path = "faults/whole.rs"]
 mod whole;

@@ -9,6 +9,10 @@ use crate::model::Timestamp;
 /// is broken. What is in its memory ends with the process; as long as content waits, such an image is mended.
 #[must_use]
 pub fn cache(cache: &DescriptorCache, report: &Report) -> Option<String> {
+    // Nothing that the registry may remember is gone so far, and a collection will say so.
+    if !report.collects && report.mode == Mode::Offline.name() {
+        return None;
+    }
     let is_sure = match cache {
         DescriptorCache::InMemory => true,
         DescriptorCache::Unknown => false,

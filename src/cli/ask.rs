@@ -27,6 +27,17 @@ pub async fn confirmed(report: &Report) -> Result<bool> {
 
 fn question(report: &Report) -> String {
     let planned = &report.planned;
+    if !report.collects {
+        let what = [(planned.tags, "tag"), (planned.manifests, "manifest")].into_iter().filter(|(count, _)| *count > 0);
+        let what: Vec<String> = what.map(|(count, one)| words::number(count, one)).collect();
+        let what = if what.is_empty() { "these links".to_owned() } else { what.join(" and ") };
+        let undo = if report.keeps_state {
+            "Content stays, and `regsweep restore` undoes it for a day at least."
+        } else {
+            "Content stays, but this cannot be undone."
+        };
+        return format!("remove {what}? {undo}");
+    }
     if planned.blobs.count == 0 && planned.uploads.count == 0 && report.pending.blobs.count > 0 {
         let waiting = words::size(report.pending.blobs.bytes);
         return format!(

@@ -5,7 +5,7 @@ use super::words::{number, printable, size, wrapped};
 use super::{held, outcome_text, retention_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
-use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
+use crate::collect::report::{Counts, Nobody, Report, RepositoryRow, TagRow};
 use crate::model::Timestamp;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
@@ -73,10 +73,12 @@ pub fn plan(report: &Report) -> String {
         text.push_str("\nnothing to delete\n");
     } else {
         text.push_str("\nto delete\n");
-        text.push_str(&stages(planned));
+        let command = report.plan.as_ref().map_or(&report.command, |plan| &plan.command);
+        text.push_str(&stages(planned, command));
         if let Some(retention) = &report.retention {
             text.push_str(&retention_text::by_rule(retention));
         }
+        text.push_str(&tags(&report.tags));
         if !report.repositories.is_empty() || report.nobody.shared.count > 0 {
             text.push_str("\nby repository, the largest first\n");
             text.push_str(&repositories(&report.repositories, &report.nobody));
@@ -112,7 +114,8 @@ fn finish(mut table: Table, right: &[usize]) -> String {
     lines.lines().fold(String::new(), |text, line| text + " " + line.trim_end() + "\n")
 }
 
-pub(super) fn stages(planned: &Counts) -> String {
+pub(super) fn stages(planned: &Counts, command: &str) -> String {
+    let collects_only = matches!(command, "garbage-collect" | "plan");
     let mut rows = table();
     let of = |stage: Stage, counts: &Counts| match stage {
         Stage::Tag => (counts.tags, None),
@@ -128,9 +131,12 @@ pub(super) fn stages(planned: &Counts) -> String {
             continue;
         }
         let (what, why) = match stage {
+            Stage::Tag if command == "prune" => ("tags", "a rule lets them go"),
             Stage::Tag => ("tags", "named for deletion"),
-            Stage::TagHistory => ("tag history", "what it names is not needed here"),
-            Stage::Revision => ("manifests", "no tag needs them"),
+            Stage::TagHistory if collects_only => ("tag history", "what it names is not needed here"),
+            Stage::TagHistory => ("tag history", "of tags and manifests that go"),
+            Stage::Revision if collects_only => ("manifests", "no tag needs them"),
+            Stage::Revision => ("manifests", "dismissed, or part of what is; nothing else needs them"),
             Stage::LayerLink => ("layer links", "no manifest of their repository needs them"),
             Stage::Upload => ("uploads", "no sign of life for long"),
             Stage::Blob => ("blobs", "nothing needs them"),
@@ -139,6 +145,24 @@ pub(super) fn stages(planned: &Counts) -> String {
         rows.add_row(vec![what.to_owned(), count.to_string(), bytes, why.to_owned()]);
     }
     finish(rows, &[1, 2])
+}
+
+/// The tags that go, as many as are shown of repositories.
+fn tags(all: &[TagRow]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut rows = table();
+    for row in all.iter().take(ROWS) {
+        // A digest is known by its beginning.
+        let digest = row.digest.as_deref().unwrap_or("?").chars().take("sha256:".len() + 12).collect::<String>();
+        rows.add_row(vec![printable(&row.image), digest, row.rule.clone().unwrap_or_default()]);
+    }
+    let mut text = "\ntags\n".to_owned() + &finish(rows, &[]);
+    if all.len() > ROWS {
+        let _ = writeln!(text, "  and {} more (--format json names them all)", all.len() - ROWS);
+    }
+    text
 }
 
 /// What there is of each kind, in words.
@@ -187,8 +211,15 @@ fn kept(text: &mut String, report: &Report) {
         } else {
             format!("`regsweep restore --run {}` undoes this one", report.run)
         };
+        let how = match (report.collects, report.mode) {
+            (true, _) => format!(
+                "wait, in case a push that began before still needs them: the first can go after {when}, with the next run; until then {undo}"
+            ),
+            (false, "offline") => format!("stay: `regsweep gc --offline` removes them; until then {undo}"),
+            (false, _) => format!("stay: `regsweep gc` removes the first after {when}; until then {undo}"),
+        };
         lines.push(format!(
-            "{} ({}) that nothing needs any more wait, in case a push that began before still needs them: the first can go after {when}, with the next run; until then {undo}",
+            "{} ({}) that nothing needs any more {how}",
             number(pending.blobs.count, "blob"),
             size(pending.blobs.bytes)
         ));
@@ -209,7 +240,7 @@ fn kept(text: &mut String, report: &Report) {
     }
     if kept.broken_tags.count > 0 {
         lines.push(format!(
-            "{} that cannot be pulled ({} only they need): push the image again to mend one (later versions: `regsweep fsck --repair`, or `regsweep rm REPO@DIGEST` to let it go)",
+            "{} that cannot be pulled ({} only they need): push the image again to mend one, or let it go with `regsweep rm REPO@DIGEST` (later versions: `regsweep fsck --repair`)",
             number(kept.broken_tags.count, "tag"),
             size(kept.broken_tags.bytes)
         ));
@@ -262,7 +293,12 @@ fn space(text: &mut String, report: &Report) {
         && let Some(when) = minute(when)
     {
         let verb = if report.store_keeps.known && report.store_keeps.how.is_none() { "freed" } else { "deleted" };
-        let _ = writeln!(text, "        {} more can be {verb} after {when}", size(bytes.freeable_later));
+        let later = size(bytes.freeable_later);
+        let _ = match (report.collects, report.mode) {
+            (true, _) => writeln!(text, "        {later} more can be {verb} after {when}"),
+            (false, "offline") => writeln!(text, "        {later} more can be {verb} by `regsweep gc --offline`"),
+            (false, _) => writeln!(text, "        {later} more can be {verb} by `regsweep gc` after {when}"),
+        };
     }
 }
 

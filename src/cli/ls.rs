@@ -229,6 +229,7 @@ fn problem(code: ProblemCode) -> &'static str {
         ProblemCode::BrokenTag => "not linked",
         ProblemCode::DanglingTag | ProblemCode::DanglingRevision => "manifest missing",
         ProblemCode::UnreadableManifest => "unreadable",
+        ProblemCode::PushedJustNow => "being pushed",
         ProblemCode::UnreadableLink
         | ProblemCode::UnknownLink
         | ProblemCode::InvalidRepository

@@ -43,7 +43,7 @@ pub fn report(report: &PlanReport, options: &Options) -> String {
         return text;
     }
     text.push_str("\nto delete\n");
-    text.push_str(&stages(&report.planned));
+    text.push_str(&stages(&report.planned, &plan.command));
     text.push_str("\nby repository, the largest first\n");
     text.push_str(&repositories(&report.repositories, &report.nobody));
     let _ = writeln!(text, "\n{} ({})", number(plan.deletions, "deletion"), size(plan.bytes));

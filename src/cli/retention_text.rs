@@ -4,10 +4,10 @@ use super::words::{number, printable, wrapped};
 use crate::collect::report::RetentionRow;
 use std::fmt::Write as _;
 
-/// So many tags are told by name; JSON has them all.
+/// So many are told; JSON has them all.
 const TOLD: usize = 20;
 
-/// What each rule lets go, and which tags.
+/// What each rule lets go.
 pub(super) fn by_rule(row: &RetentionRow) -> String {
     let mut text = String::new();
     let rules = row.rules.iter().filter(|rule| rule.tags + rule.manifests > 0);
@@ -18,16 +18,6 @@ pub(super) fn by_rule(row: &RetentionRow) -> String {
         text.push_str("\nby rule\n");
         for line in lines {
             text.push_str(&wrapped(&printable(&line), "  "));
-        }
-    }
-    if !row.tags.is_empty() {
-        text.push_str("\ntags to go\n");
-        for tag in row.tags.iter().take(TOLD) {
-            let line = format!("{}:{}  {}", tag.repository, tag.tag, tag.why);
-            let _ = writeln!(text, "  {}", printable(&line));
-        }
-        if row.tags.len() > TOLD {
-            let _ = writeln!(text, "  and {} more (--format json names them all)", row.tags.len() - TOLD);
         }
     }
     text

@@ -22,6 +22,8 @@ pub(super) fn describe(report: &mut Report, job: &Job, order: &Order, survey: &S
     report.location.clone_from(&order.location);
     report.dry_run = job.dry_run || job.output.is_some();
     report.mode = job.options.mode.name();
+    report.collects = job.options.collects;
+    report.keeps_state = job.keeps_state;
     report.options = options::shown(&job.options);
     report.plan = job.applied.as_ref().map(Applied::row);
     report.seconds.scan = survey.scanning.as_secs_f64();

@@ -5,11 +5,11 @@ use super::graph::{Graph, Node};
 use super::inventory::{Inventory, Target};
 use super::mark::Marks;
 use super::outcome::{Outcome, Outcomes};
-use super::plan::{Plan, Stage};
+use super::plan::{Deletion, Plan, Stage};
 use super::problem::ProblemCode;
-use super::report::{Counts, Found, Nobody, Report, RepositoryRow, Scan};
+use super::report::{Counts, Found, Nobody, Report, RepositoryRow, Scan, TagRow};
 use super::roots::{self, Reason, names};
-use crate::layout;
+use crate::layout::{self, StorageKey};
 use crate::model::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -54,6 +54,7 @@ impl Report {
         report.problems = scan.problems.as_slice().to_vec();
         report.problem_counts = scan.problems.counts().collect();
         report.planned_bytes = plan.bytes();
+        report.tags = plan.deletions().iter().filter_map(tag_row).collect();
         // What an applied plan has and may not go now ends somewhere as well.
         report.kept.changed = scan.left.changed;
         report.kept.not_in_plan = scan.left.not_in_plan;
@@ -130,6 +131,16 @@ impl Report {
         });
         self.failures = told.take(FAILURES_TOLD).collect();
     }
+}
+
+fn tag_row(deletion: &Deletion) -> Option<TagRow> {
+    let StorageKey::TagCurrent { repository, tag } = StorageKey::parse(&deletion.key) else { return None };
+    Some(TagRow {
+        image: format!("{repository}:{tag}"),
+        digest: deletion.digest.as_ref().map(ToString::to_string),
+        reason: deletion.reason.name(),
+        rule: deletion.rule.as_deref().map(Into::into),
+    })
 }
 
 /// Uploads of which nothing is left.

@@ -11,33 +11,16 @@ use super::inventory::{Inventory, Link, Repository, TagEntry};
 use super::mark::{Marks, mark_without};
 use super::options::Options;
 use super::roots::{names, roots};
+use super::tag_change::{can_be_told_from, is_half_pushed};
 use crate::layout::StorageKey;
 use crate::model::{Digest, Tag, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::time::Duration;
 
-/// Why something was dismissed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Why {
-    /// [`DeleteReason::Named`] or [`DeleteReason::Retention`].
-    pub reason: DeleteReason,
-    /// The rule that decided, and how, in words.
-    pub rule: Option<Arc<str>>,
-}
+pub use super::why::Why;
 
-impl Why {
-    /// The user named it.
-    #[must_use]
-    pub fn named() -> Self {
-        Self { reason: DeleteReason::Named, rule: None }
-    }
-
-    /// A rule lets it go; which, and by what condition, in words.
-    #[must_use]
-    pub fn rule(words: &str) -> Self {
-        Self { reason: DeleteReason::Retention, rule: Some(words.into()) }
-    }
-}
+/// A push that is under way has mostly ended by then.
+const A_MOMENT: Duration = Duration::from_secs(2);
 
 /// All that is dismissed, by the repository's index in the inventory.
 #[derive(Debug, Clone, Default)]
@@ -78,13 +61,19 @@ impl Dismissed {
         }
         if let Some(digest) = entry.current.as_ref().and_then(|current| current.target.digest()) {
             let digest = digest.clone();
-            self.add(repository, at, &digest, why);
-            // A rule that drops a tag says nothing of what the tagged manifest is about.
-            if why.reason == DeleteReason::Named {
-                self.here(at).meant.insert(digest);
-            }
+            self.add_tagged(inventory, at, &digest, why);
         }
         self.here(at).tags.entry(tag.clone()).or_insert_with(|| (entry.clone(), why.clone()));
+    }
+
+    /// The manifest of a tag that goes, or is gone: it goes as well if nothing else needs it.
+    pub fn add_tagged(&mut self, inventory: &Inventory, at: usize, digest: &Digest, why: &Why) {
+        let Some(repository) = inventory.repositories.get(at) else { return };
+        self.add(repository, at, digest, why);
+        // A rule that drops a tag says nothing of what the tagged manifest is about.
+        if why.reason == DeleteReason::Named {
+            self.here(at).meant.insert(digest.clone());
+        }
     }
 
     /// A manifest, with every tag that names it. Its revision link may be missing.
@@ -277,6 +266,33 @@ impl Dismissed {
         if let Some(here) = self.repositories.get_mut(&at) {
             here.tags.retain(|known, _| known.as_str() != tag);
         }
+    }
+
+    /// When to look once more: a later write to one of these tags could not be told from what was seen at `looked`, or a
+    /// push to one is under way.
+    #[must_use]
+    pub fn look_again(&self, looked: Timestamp, settle: Duration) -> Option<Timestamp> {
+        let entries = self.repositories.values().flat_map(|here| here.tags.values());
+        let times = entries.filter_map(|(seen, _)| {
+            let soon = is_half_pushed(seen, looked, settle).then(|| looked.plus(A_MOMENT));
+            can_be_told_from(seen, looked).max(soon)
+        });
+        times.max()
+    }
+
+    /// Tags of which that still holds: they stay.
+    pub fn spare_just_pushed(&mut self, looked: Timestamp, settle: Duration) -> Vec<(usize, Tag)> {
+        let mut spared = Vec::new();
+        for (at, here) in &mut self.repositories {
+            here.tags.retain(|tag, (seen, _)| {
+                let is_told = can_be_told_from(seen, looked).is_none() && !is_half_pushed(seen, looked, settle);
+                if !is_told {
+                    spared.push((*at, tag.clone()));
+                }
+                is_told
+            });
+        }
+        spared
     }
 
     /// Whether the key is that of a dismissed tag, or of an entry in its history.
@@ -521,5 +537,20 @@ mod tests {
         let marks = mark_without(&inventory, &mut graph, &roots, &dismissed);
         let is_needed = |digest: &Digest| marks.in_repository(0, graph.id(digest)).is_some();
         assert_eq!([&untagged, &one, &child, &index].map(is_needed), [false, false, true, true]);
+    }
+
+    /// Who names a signature's tag means the signature; a rule that drops the tag says nothing of it.
+    #[test]
+    fn what_is_about_an_image_that_stays_goes_only_if_it_was_meant() {
+        let (mut storage, one, _) = two();
+        let sbom = storage.about("a", &[], Some(&one));
+        storage.tag("a", "sbom", &sbom);
+        let expected = set([links_of_tag("sbom", &sbom).to_vec(), vec![revision(&sbom)]]);
+        assert_eq!(gone(&storage, &removing(&["a:sbom"])), expected);
+        let inventory = storage.inventory(&options());
+        let mut dismissed = Dismissed::default();
+        dismissed.add_tag(&inventory, 0, &tag("sbom"), &Why::rule("keep = 1"));
+        let link = inventory.repositories[0].revisions.iter().find(|link| link.digest == sbom);
+        assert!(link.is_some_and(|link| !dismissed.is_meant(0, link)));
     }
 }

@@ -51,6 +51,13 @@ pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &[Root], di
     for root in roots {
         graph.intern(&root.digest);
     }
+    // So may what a manifest needs that cannot be read.
+    let unreadable = |digest: &Digest| matches!(graph.node_of(digest), Node::Unreadable(_));
+    let has_unreadable = |repository: &&Repository| repository.revisions.iter().flat_map(names).any(unreadable);
+    let damaged: Vec<&Repository> = inventory.repositories.iter().filter(has_unreadable).collect();
+    for digest in damaged.into_iter().flat_map(every_name) {
+        graph.intern(digest);
+    }
     let mut marker = Marker::new(inventory, graph, dismissed);
     for reason in Reason::ALL {
         marker.reason = reason;
@@ -380,5 +387,23 @@ mod tests {
         for digest in [&one, &two, &sha512("one")] {
             assert_eq!(marks.in_repository(0, graph.id(digest)), Some(Reason::Needed));
         }
+    }
+
+    /// A manifest that cannot be read and was dismissed damages nothing, unless something needs it after all.
+    #[test]
+    fn dismissed_manifest_that_cannot_be_read_keeps_all_beside_it_once_it_is_needed() {
+        let mut storage = Storage::default();
+        let broken = storage.manifest("a", "{");
+        storage.tag("a", "v1", &broken);
+        let image = storage.index("a", &[]);
+        storage.tag("a", "v2", &image);
+        let beside = storage.layer("a", "beside");
+        storage.layer("b", "beside");
+        let remove = Options { images: super::super::scene::removing(&["a:v1"]).images, ..options() };
+        let needed = |storage: &Storage, digest: &Digest| needed_in(&storage.scan(&remove).0, digest);
+        assert_eq!((needed(&storage, &beside), needed(&storage, &image)), (vec![], vec![0]));
+        let index = storage.index("b", &[&broken]);
+        storage.tag("b", "v1", &index);
+        assert_eq!((needed(&storage, &broken), needed(&storage, &beside)), (vec![0, 1], vec![0]));
     }
 }

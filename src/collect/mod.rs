@@ -32,9 +32,12 @@ pub mod refusal;
 pub mod report;
 pub mod retained;
 pub mod roots;
+mod scan;
 pub mod sealed;
 pub mod state;
 pub mod store_keeps;
+pub mod tag_change;
+mod why;
 
 #[cfg(test)]
 mod scene;

@@ -5,7 +5,12 @@ use super::image_pattern::ImagePattern;
 use super::inventory::{Inventory, Repository};
 use super::keep_from::KeepFrom;
 use super::near::near;
+use super::plan::Stage;
+use super::roots::is_linked;
+use super::state::journal::{Journal, Removed};
+use crate::layout::StorageKey;
 use crate::model::{Digest, Tag};
+use std::collections::BTreeSet;
 
 /// What the user named and nothing is: the text, and what there is instead, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +23,15 @@ pub struct Unmatched {
 
 /// Finds what was named. What names nothing is told: a typo must not look like a job that is done.
 ///
-/// A tag that `--keep-from` names as well stays.
+/// A tag that `--keep-from` names as well stays. `killed`: what runs that were killed were about to remove; the same
+/// command does the rest, although half of what it names is gone.
 #[must_use]
-pub fn named(images: &[ImagePattern], inventory: &Inventory, keep_from: &[KeepFrom]) -> (Dismissed, Vec<Unmatched>) {
+pub fn named(
+    images: &[ImagePattern],
+    inventory: &Inventory,
+    keep_from: &[KeepFrom],
+    killed: &[&Journal],
+) -> (Dismissed, Vec<Unmatched>) {
     let (mut dismissed, mut unmatched) = (Dismissed::default(), Vec::new());
     let why = Why::named();
     for image in images {
@@ -46,12 +57,57 @@ pub fn named(images: &[ImagePattern], inventory: &Inventory, keep_from: &[KeepFr
                 found = true;
             }
         }
+        for journal in killed {
+            found |= go_on(image, journal, inventory, &mut dismissed);
+        }
         if !found {
             let why = words(image, repositories, inventory);
             unmatched.push(Unmatched { image: image.to_string(), why });
         }
     }
     (dismissed, unmatched)
+}
+
+/// What a run that was killed has left of an image. Tells whether that run was about this image.
+///
+/// Without its tag, or its index, nothing in the listing says that a manifest was to go.
+fn go_on(image: &ImagePattern, journal: &Journal, inventory: &Inventory, dismissed: &mut Dismissed) -> bool {
+    let find = |name: &str| inventory.repositories.binary_search_by(|found| found.name.as_str().cmp(name)).ok();
+    let is_gone = |removed: &&Removed| match StorageKey::parse(&removed.key) {
+        StorageKey::TagCurrent { repository, tag } if image.is_of(repository) => {
+            let entry = find(repository).and_then(|at| inventory.repositories[at].tags.get(tag));
+            let is_meant = image.names_tag(tag) || image.names_digest(&removed.content);
+            is_meant && entry.is_none_or(|entry| entry.current.is_none())
+        }
+        StorageKey::RevisionLink { repository, digest } if image.is_of(repository) => {
+            let is_linked = find(repository).is_some_and(|at| is_linked(&inventory.repositories[at], &digest));
+            image.names_digest(&digest) && !is_linked
+        }
+        _ => false,
+    };
+    let why = Why::named();
+    let mut repositories = BTreeSet::new();
+    for removed in journal.removed.iter().filter(is_gone) {
+        let name = repository_of(&removed.key);
+        repositories.insert(name);
+        if let Some(at) = find(name) {
+            dismissed.add_tagged(inventory, at, &removed.content, &why);
+        }
+    }
+    for removed in journal.removed.iter().filter(|removed| removed.stage() == Some(Stage::Revision)) {
+        let name = repository_of(&removed.key);
+        if let Some(at) = find(name).filter(|_| repositories.contains(name)) {
+            dismissed.add_untagged(inventory, at, &removed.content, &why);
+        }
+    }
+    !repositories.is_empty()
+}
+
+fn repository_of(key: &str) -> &str {
+    match StorageKey::parse(key) {
+        StorageKey::TagCurrent { repository, .. } | StorageKey::RevisionLink { repository, .. } => repository,
+        _ => "",
+    }
 }
 
 fn is_kept(keep_from: &[KeepFrom], repository: &Repository, tag: &Tag) -> bool {
@@ -100,7 +156,7 @@ mod tests {
     use crate::layout;
 
     fn unmatched(storage: &Storage, images: &[&str]) -> Vec<(String, String)> {
-        let (_, unmatched) = named(&removing(images).images, &storage.inventory(&options()), &[]);
+        let (_, unmatched) = named(&removing(images).images, &storage.inventory(&options()), &[], &[]);
         unmatched.into_iter().map(|it| (it.image, it.why)).collect()
     }
 
@@ -146,7 +202,7 @@ mod tests {
         let inventory = storage.inventory(&options());
         let kept = |texts: &[&str]| {
             let keep: Vec<KeepFrom> = texts.iter().filter_map(|text| text.parse().ok()).collect();
-            let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep);
+            let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep, &[]);
             assert_eq!((keep.len(), unmatched.len()), (texts.len(), 0));
             dismissed.is_empty()
         };

@@ -181,6 +181,12 @@ impl Options {
         if self.collects { self.wait() } else { self.wait().max(SHORTEST_UNDO) }
     }
 
+    /// Whether tags decide what goes: then they must be all of the truth.
+    #[must_use]
+    pub fn trusts_tags(&self) -> bool {
+        self.delete_untagged || self.rules.is_some()
+    }
+
     /// Whether a repository may lose something.
     #[must_use]
     pub fn is_in_scope(&self, repository: &str) -> bool {
@@ -232,5 +238,12 @@ mod tests {
         assert!(options().is_in_scope("a"));
         let scoped = Options { repositories: vec!["b".parse().unwrap(), "c/*".parse().unwrap()], ..options() };
         assert_eq!(["a", "b", "c/d", "b/c"].map(|name| scoped.is_in_scope(name)), [false, true, true, false]);
+    }
+
+    #[test]
+    fn what_was_removed_by_name_can_be_brought_back_for_a_day_at_least() {
+        let undo = |defer, collects| Options { defer, collects, ..options() }.undo();
+        assert_eq!((undo(Duration::ZERO, true), undo(HOUR, true)), (Duration::ZERO, HOUR));
+        assert_eq!((undo(Duration::ZERO, false), undo(48 * HOUR, false)), (24 * HOUR, 48 * HOUR));
     }
 }

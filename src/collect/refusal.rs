@@ -211,7 +211,7 @@ pub fn refusals(findings: &Findings, options: &Options) -> Vec<Refusal> {
         );
         refuse(RefusalCode::Holes, message);
     }
-    if options.delete_untagged || options.rules.is_some() {
+    if options.trusts_tags() {
         let way = if options.rules.is_some() { "run `regsweep gc` without -m" } else { "run without -m" };
         refuse_untagged(findings, way, &mut refuse);
     }

@@ -1,21 +1,14 @@
 //! The report: what was found, marked, kept, planned and done, in one value for every outlet.
 
-use super::applied::Left;
-use super::blobs::{BlobSurvey, Owners, Tally};
-use super::dismissed::Dismissed;
-use super::graph::Graph;
-use super::inventory::Inventory;
-use super::mark::Marks;
-use super::problem::{Problem, ProblemCode, Problems};
-use super::roots::Root;
-use super::state::taken::Taken;
+use super::blobs::Tally;
+use super::problem::{Problem, ProblemCode};
 use super::store_keeps::StoreKeepsRow;
-use crate::model::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub use super::counts::Counts;
-pub use super::retained::{RetentionRow, RuleRow, TagRow};
+pub use super::retained::{RetentionRow, RuleRow};
+pub use super::scan::Scan;
 
 /// What is there.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -99,6 +92,19 @@ impl RepositoryRow {
         let bytes = |row: &Self| row.planned.blobs.bytes.saturating_add(row.planned.uploads.bytes);
         bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
     }
+}
+
+/// A tag that was to go.
+#[derive(Debug, Clone, Serialize)]
+pub struct TagRow {
+    /// The tag, with its repository.
+    pub image: String,
+    /// What it names, as far as that can be read.
+    pub digest: Option<String>,
+    /// Why it goes: `named` or `retention`.
+    pub reason: &'static str,
+    /// The rule that lets it go, in words.
+    pub rule: Option<String>,
 }
 
 /// The plan that is applied.
@@ -237,6 +243,14 @@ pub struct Report {
     pub kept: Kept,
     /// What was to go.
     pub planned: Counts,
+    /// The tags among it, each with its reason.
+    pub tags: Vec<TagRow>,
+    /// Whether what nothing needs goes as well. Else it is left to a collection.
+    #[serde(skip)]
+    pub collects: bool,
+    /// Whether what goes is written down, so that it can be undone.
+    #[serde(skip)]
+    pub keeps_state: bool,
     /// The plan's entries: each is one key, and ends as deleted or in one of the five words below.
     pub entries: Entries,
     /// Bytes of all that was to go, links included.
@@ -283,36 +297,6 @@ pub struct Report {
     pub problem_counts: BTreeMap<ProblemCode, u64>,
     /// Why entries failed, the first of each kind.
     pub failures: Vec<String>,
-}
-
-/// All that a scan learned.
-#[derive(Debug, Clone, Default)]
-pub struct Scan {
-    /// What the listing of repositories said.
-    pub inventory: Inventory,
-    /// What names what.
-    pub graph: Graph,
-    /// What is needed.
-    pub marks: Marks,
-    /// What the blobs came to.
-    pub blobs: BlobSurvey,
-    /// Whose the blobs were that go.
-    pub owners: Owners,
-    /// What is odd.
-    pub problems: Problems,
-    /// *Now*, as it was judged.
-    pub now: Timestamp,
-    /// When the last young link is old enough.
-    pub young_until: Option<Timestamp>,
-    /// Pointers that may go and stay all the same: they are not in the plan that is applied. What they need stays as well,
-    /// whenever marks are made anew.
-    pub staying: Vec<Root>,
-    /// What goes by decision although a pointer names it, as it looked when that was decided.
-    pub dismissed: Dismissed,
-    /// Manifests whose links earlier runs, and this one, have taken away and that may still be brought back.
-    pub taken: Vec<Taken>,
-    /// What of the applied plan may not go now, and what may go and is not in it.
-    pub left: Left,
 }
 
 #[cfg(test)]

@@ -18,8 +18,6 @@ pub struct RetentionRow {
     pub warnings: Vec<String>,
     /// The rules, in their order, and how much each lets go.
     pub rules: Vec<RuleRow>,
-    /// The tags that go.
-    pub tags: Vec<TagRow>,
 }
 
 /// How much a rule lets go.
@@ -33,23 +31,11 @@ pub struct RuleRow {
     pub manifests: u64,
 }
 
-/// A tag that goes.
-#[derive(Debug, Clone, Serialize)]
-pub struct TagRow {
-    /// Its repository.
-    pub repository: String,
-    /// The tag.
-    pub tag: String,
-    /// The rule and the condition, in words.
-    pub why: String,
-}
-
 /// Reads it off the plan: what was spared for another reason is not told. `rules` are the names of all rules in their order.
 #[must_use]
 pub fn row(plan: &Plan, inventory: &Inventory, rules: &[String]) -> RetentionRow {
     let mut by_rule: Vec<RuleRow> =
         rules.iter().map(|rule| RuleRow { rule: rule.clone(), tags: 0, manifests: 0 }).collect();
-    let mut tags = Vec::new();
     let mut gone: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
     for deletion in plan.deletions().iter().filter(|deletion| deletion.reason == DeleteReason::Retention) {
         let Some(why) = deletion.rule.as_deref() else { continue };
@@ -64,9 +50,8 @@ pub fn row(plan: &Plan, inventory: &Inventory, rules: &[String]) -> RetentionRow
             _ => {}
         }
         let StorageKey::TagCurrent { tag, .. } = StorageKey::parse(&deletion.key) else { continue };
-        if let Some((at, name)) = deletion.repository.as_ref().filter(|_| deletion.stage == Stage::Tag) {
+        if let Some((at, _)) = deletion.repository.as_ref().filter(|_| deletion.stage == Stage::Tag) {
             gone.entry(*at).or_default().insert(tag);
-            tags.push(TagRow { repository: name.to_string(), tag: tag.to_owned(), why: why.to_owned() });
         }
     }
     let mut cautions = Vec::new();
@@ -79,5 +64,5 @@ pub fn row(plan: &Plan, inventory: &Inventory, rules: &[String]) -> RetentionRow
             cautions.push(format!("{} loses its last tag", repository.name));
         }
     }
-    RetentionRow { cautions, rules: by_rule, tags, ..RetentionRow::default() }
+    RetentionRow { cautions, rules: by_rule, ..RetentionRow::default() }
 }

@@ -250,7 +250,7 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
                 problems.add(ProblemCode::DanglingTag, name, key, message);
             } else {
                 let message = format!(
-                    "tag {tag} names {digest}, which this repository does not link: it cannot be pulled, and its content is kept; push it again to mend it (later versions: `regsweep fsck --repair`, or `regsweep rm {image}` to let it go)"
+                    "tag {tag} names {digest}, which this repository does not link: it cannot be pulled, and its content is kept; push it again to mend it, or let it go with `regsweep rm {image}` (later versions: `regsweep fsck --repair`)"
                 );
                 problems.add(ProblemCode::BrokenTag, name, key, message);
             }

@@ -211,7 +211,7 @@ impl Storage {
             };
             graph.learn(&digest, expectation, &fetched);
         }
-        let (mut dismissed, _) = named(&options.images, &inventory, &options.keep_from);
+        let (mut dismissed, _) = named(&options.images, &inventory, &options.keep_from, &[]);
         dismissed.complete(&inventory, &mut graph, options, NOW);
         let roots = roots(&inventory, &graph, options, &dismissed, NOW);
         let marks = mark_without(&inventory, &mut graph, &roots, &dismissed);

@@ -45,6 +45,8 @@ pub struct Left {
     pub litter: Vec<(String, Timestamp)>,
     /// Lines and keys that could not be understood.
     pub odd: u64,
+    /// Tags that were written back: they were pushed while a run that was killed removed them.
+    pub tags_put_back: u64,
 }
 
 /// How much.

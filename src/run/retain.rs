@@ -5,12 +5,12 @@ use crate::collect::dismissed::{self, Dismissed};
 use crate::collect::graph::Graph;
 use crate::collect::inventory::Inventory;
 use crate::collect::keep_from::KeepFrom;
-use crate::collect::options::Rules;
+use crate::collect::options::{Mode, Rules};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
 use crate::model::outline::Outline;
-use crate::model::{Digest, ImageConfig, Kind, Timestamp, annotations, image_config, manifest};
+use crate::model::{Digest, ImageConfig, Kind, Tag, Timestamp, annotations, image_config, manifest};
 use crate::retention::coverage::Coverage;
 use crate::retention::facts::{Labels, RepositoryFacts};
 use crate::retention::gather::{self, undecided};
@@ -31,6 +31,8 @@ pub struct Retention {
     pub rules: Vec<String>,
     /// Rules that matched nothing, and the like.
     pub warnings: Vec<String>,
+    /// Tags that were pushed a moment ago, and stay: nobody waits for a rule, and the next run is for them.
+    pub just_pushed: Vec<(usize, Tag)>,
 }
 
 /// Lets go what the rules let go.
@@ -39,7 +41,7 @@ pub(super) async fn dismiss(
     (inventory, graph): (&Inventory, &Graph),
     dismissed: &mut Dismissed,
     order: &Order,
-    now: Timestamp,
+    (now, looked): (Timestamp, Timestamp),
     observer: &dyn Observer,
 ) -> Result<Option<Retention>> {
     let options = &order.options;
@@ -71,8 +73,11 @@ pub(super) async fn dismiss(
     for (place, facts, judgement) in &judged {
         let_go(inventory, *place, (facts, judgement), &kept, dismissed);
     }
+    let live = options.mode == Mode::Live;
+    let just_pushed = if live { dismissed.spare_just_pushed(looked, options.settle) } else { Vec::new() };
     let warnings = warnings.iter().map(ToString::to_string).chain(coverage.warnings()).collect();
-    Ok(Some(Retention { at, rules: policy.rules.iter().map(|rule| rule.name.clone()).collect(), warnings }))
+    let rules = policy.rules.iter().map(|rule| rule.name.clone()).collect();
+    Ok(Some(Retention { at, rules, warnings, just_pushed }))
 }
 
 /// The policy that the text is.

@@ -1,7 +1,9 @@
 //! Pointers go before what they point to, and nothing goes while a pointer to it stays.
 
+use super::tags;
 use super::work::Work;
 use crate::collect::mark::mark_without;
+use crate::collect::options::Mode;
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::{Plan, Stage, still_goes};
 use crate::collect::roots::{Reason, Root, roots};
@@ -19,11 +21,19 @@ pub(super) async fn pointers(work: &mut Work<'_>) {
         for level in levels(work.plan, stage) {
             let numbers = going(work, stage, level);
             let numbers = work.within_bounds(&numbers);
-            delete(work, &numbers).await;
+            let mut is_told = true;
+            if stage == Stage::Tag && work.order.options.mode == Mode::Live {
+                if let Err(error) = tags::delete(work, &numbers).await {
+                    work.done.errors.push(error);
+                    is_told = false;
+                }
+            } else {
+                delete(work, &numbers).await;
+            }
             if stage.is_pointer() {
                 keep_what_stays(work, stage, level);
             }
-            if work.done.stopped.is_some() {
+            if work.done.stopped.is_some() || !is_told {
                 work.observer.notice(Event::End);
                 return;
             }
@@ -80,12 +90,13 @@ fn levels(plan: &Plan, stage: Stage) -> Vec<u32> {
 /// would lose its layers. What follows is judged anew.
 fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: u32) {
     let before = work.staying.len();
-    let mut spared = Vec::new();
+    let (mut spared, mut only_changed) = (Vec::new(), true);
     for (deletion, outcome) in work.done.outcomes.with(work.plan) {
         if deletion.stage != stage || deletion.level != level || !outcome.may_still_be_there() {
             continue;
         }
         let repository = deletion.repository.as_ref().map(|(at, _)| *at);
+        only_changed &= *outcome == Outcome::Changed;
         if let (Stage::Tag, Some(at), StorageKey::TagCurrent { tag, .. }) =
             (stage, repository, StorageKey::parse(&deletion.key))
         {
@@ -100,7 +111,11 @@ fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: u32) {
         work.scan.dismissed.spare_tag(*at, tag);
     }
     if work.staying.len() > before || !spared.is_empty() {
-        mark_anew(work);
+        if stage == Stage::Tag && only_changed {
+            tags::spare_what_changed(work);
+        } else {
+            mark_anew(work);
+        }
     }
 }
 

@@ -5,20 +5,23 @@ use super::{Order, Survey, marking, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
+use crate::collect::inventory::Inventory;
 use crate::collect::named::named;
 use crate::collect::needs;
+use crate::collect::options::Mode;
 use crate::collect::plan::Plan;
 use crate::collect::pointers::plan_pointers;
-use crate::collect::problem::ProblemCode;
+use crate::collect::problem::{ProblemCode, Problems};
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
+use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
 use crate::collect::{blobs::Owners, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::Timestamp;
+use crate::model::{Tag, Timestamp};
 use crate::storage::reader::Storage;
 use std::time::{Duration, Instant};
 
@@ -35,11 +38,10 @@ pub(super) async fn look_and_decide(
         harbor: order.harbor,
         both_key_forms: storage.has_both_key_forms(),
         database_lock: storage.exists(layout::DATABASE_LOCK).await?,
-        scheduler_state: (options.delete_untagged || options.rules.is_some())
-            && storage.exists(layout::SCHEDULER_STATE).await?,
+        scheduler_state: options.trusts_tags() && storage.exists(layout::SCHEDULER_STATE).await?,
         ..Findings::default()
     };
-    let listed = Instant::now();
+    let (mut listed, mut looked) = (Instant::now(), order.now(storage));
     // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
     let asked = async { Ok(storage.store_keeps().await) };
     let (inventory, store_keeps) = tokio::try_join!(scan::repositories(storage, observer), asked)?;
@@ -47,6 +49,22 @@ pub(super) async fn look_and_decide(
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
     let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
+    let unfinished = left.journals.iter().filter(|left| left.journal.done.is_none());
+    let killed: Vec<&Journal> = unfinished.map(|left| &left.journal).collect();
+    let (mut dismissed, mut unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
+    let mut just_pushed = Vec::new();
+    if options.mode == Mode::Live
+        && let Some(until) = dismissed.look_again(looked, options.settle)
+    {
+        // A push to such a tag is under way, or a later one could not be told from what was seen.
+        tokio::time::sleep(looked.until(until)).await;
+        listed = Instant::now();
+        looked = order.now(storage);
+        inventory = scan::repositories(storage, observer).await?;
+        inventory = scan::links(storage, inventory, order, now, observer).await?;
+        (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
+        just_pushed = dismissed.spare_just_pushed(looked, options.settle);
+    }
     let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
 
     let deciding = Instant::now();
@@ -57,8 +75,9 @@ pub(super) async fn look_and_decide(
     let as_found = (&inventory, &mut graph, &nothing);
     let mut marks = marking::marks(storage, as_found, &mut roots, &taken, order, observer).await?;
     findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
-    let (mut dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from);
-    let retention = retain::dismiss(storage, (&inventory, &graph), &mut dismissed, order, now, observer).await?;
+    let retention =
+        retain::dismiss(storage, (&inventory, &graph), &mut dismissed, order, (now, looked), observer).await?;
+    just_pushed.extend(retention.iter().flat_map(|said| said.just_pushed.clone()));
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);
         roots = roots::roots(&inventory, &graph, options, &dismissed, now);
@@ -84,6 +103,7 @@ pub(super) async fn look_and_decide(
     let not_now = not_now.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
     problems.extend(roots::problems(&inventory, &graph, options));
+    tell_of_pushed(&just_pushed, &inventory, &mut problems);
     if blobs.outside.count > 0 {
         let message = format!(
             "{} unneeded blobs are symbolic links, or lie behind one that leaves the root: they stay",
@@ -110,6 +130,14 @@ pub(super) async fn look_and_decide(
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
     Ok(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing })
+}
+
+fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems: &mut Problems) {
+    for (at, tag) in just_pushed {
+        let name = &inventory.repositories[*at].name;
+        let message = format!("tag {tag} was pushed a moment ago, and perhaps again: it stays");
+        problems.add(ProblemCode::PushedJustNow, Some(name.as_str()), Some(layout::tag_current(name, tag)), message);
+    }
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.

@@ -215,3 +215,32 @@ fn lists_what_does_not_pull_unless_parents_go_before_children() {
     let trace = breaks(&scenario.without(|protocol| protocol.parents_first = false));
     assert!(matches!(trace.wrong, Some(Wrong::Listed(..))));
 }
+
+/// A run is killed between the delete of a tag and the second look: the journal is older than the push that ends then, but
+/// younger than the history that this push has written.
+#[test]
+fn breaks_unless_tags_are_looked_at_before_they_go() {
+    breaks_without(|protocol| protocol.looks_before_tags = false, &overwritten_as_it_goes().within(KILLED));
+}
+
+#[test]
+fn breaks_unless_tags_are_looked_at_after_they_went() {
+    for scene in [overwritten_as_it_goes, pushed_again_as_it_goes] {
+        breaks_without(|protocol| protocol.looks_after_tags = false, &scene().within(ONE));
+    }
+    // Another tag of the same image is safe in any case.
+    holds(&other_tag_as_it_goes().without(|protocol| protocol.looks_after_tags = false));
+}
+
+#[test]
+fn breaks_unless_tags_that_a_killed_run_removed_are_written_back() {
+    for scene in [overwritten_as_it_goes, pushed_again_as_it_goes] {
+        breaks_without(|protocol| protocol.puts_back_dead_tags = false, &scene().within(KILLED));
+    }
+}
+
+/// It was begun before the scan, and ends right before the tag goes: nothing but its history tells of it.
+#[test]
+fn breaks_unless_a_push_that_is_under_way_is_seen() {
+    breaks_without(|protocol| protocol.sees_half_pushed = false, &overwritten_as_it_goes().within(ONE));
+}

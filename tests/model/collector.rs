@@ -11,9 +11,11 @@ use crate::scenario::{CacheKind, Scenario, Step, Who};
 use crate::state::{At, Cache, Collector, State, Stopped};
 
 /// The order of a run.
-const ORDER: [At; 21] = [
+const ORDER: [At; 26] = [
     // What a run that was killed left aside is put back: it is judged anew.
     At::PutBackDead,
+    // A tag that such a run has removed, and that was pushed at that moment, is written back.
+    At::PutBackDeadTags,
     // Repositories are listed. Links that a journal names, that something kept needs and that are not there are written
     // back; it is decided which go. Then blobs are listed, and it is decided which go in this run and which wait.
     At::Scan,
@@ -21,9 +23,14 @@ const ORDER: [At; 21] = [
     At::ListContent,
     // Repositories that are about to lose a link are listed once more: what changed, or is needed by now, stays. The links
     // that go are written to the journal, and the waits of all that a link named in the scan are struck from `pending`.
-    // Only then they go, parents before children.
+    // Only then they go: first the tags that the run was told to remove. They are looked at right before, and right after:
+    // one that was pushed meanwhile stays, or is written back. Then the rest, parents before children.
     At::Recheck,
     At::WriteJournal,
+    At::LookAtTags,
+    At::Tags,
+    At::LookAtHistory,
+    At::PutBackTags,
     At::Pointers,
     // Without a `--defer`: a pause.
     At::SettleBeforeContent,
@@ -51,10 +58,10 @@ const ORDER: [At; 21] = [
 ];
 
 /// What [`pointers_first`](crate::protocol::Protocol::pointers_first) prevents.
-fn content_first() -> [At; 21] {
+fn content_first() -> [At; 26] {
     let place = |stage: At| ORDER.iter().position(|other| *other == stage).expect("a stage");
     let mut order = ORDER;
-    order[place(At::WriteJournal)..place(At::WritePending)].rotate_left(2);
+    order[place(At::WriteJournal)..place(At::WritePending)].rotate_left(6);
     order
 }
 
@@ -81,6 +88,11 @@ impl Run<'_> {
             At::PutBackDead => protocol.puts_back_dead && !storage.all_aside().is_empty(),
             At::MendEarlier | At::Mend => !me.missing.is_empty(),
             At::Recheck => protocol.recheck && !me.doomed.is_empty(),
+            At::PutBackDeadTags => protocol.puts_back_dead_tags && !storage.lost_tags().is_empty(),
+            At::LookAtTags => protocol.looks_before_tags && !me.doomed.tags().is_empty(),
+            At::Tags => !me.doomed.tags().is_empty(),
+            At::LookAtHistory => protocol.looks_after_tags && !me.removed.tags().is_empty(),
+            At::PutBackTags => !me.pushed.is_empty(),
             At::WriteJournal | At::Pointers => !me.doomed.is_empty(),
             At::SettleBeforeContent => {
                 let is_asked_for = protocol.settles_always || !me.removed.is_empty();
@@ -128,10 +140,13 @@ impl Run<'_> {
         if from <= At::Recheck && to > At::Recheck {
             // What the scan saw is not needed any more, except for what is to be compared with it.
             (me.seen, me.young) = Default::default();
-            me.changed = me.changed.and(self.scenario.removes.currents());
+            me.changed = me.changed.and(self.scenario.removes.with_history());
         }
-        if from == At::Pointers {
+        if from <= At::LookAtHistory && to > At::LookAtHistory {
             me.changed = Links::default();
+        }
+        if to > At::PutBackTags {
+            me.pushed = Links::default();
         }
         if from == At::Content || to >= At::WritePending {
             (me.window, me.stale) = (false, false);
@@ -198,7 +213,8 @@ impl Run<'_> {
             }
             let journals = storage.journals();
             let manifests = journals.get(0, Kind::Revision).or(journals.get(1, Kind::Revision));
-            let at = if self.is_due(At::PutBackDead, &next) { At::PutBackDead } else { At::Scan };
+            let first = [At::PutBackDead, At::PutBackDeadTags].into_iter().find(|stage| self.is_due(*stage, &next));
+            let at = first.unwrap_or(At::Scan);
             next.collectors[self.slot] = Collector { at, manifests, ..Collector::default() };
             let what = match (waits, ages) {
                 (false, false) => "begins, soon",
@@ -213,7 +229,10 @@ impl Run<'_> {
     /// What comes from outside: the run is told to stop, has used up its budget, is killed, or its listing gets old.
     fn interruptions(&self, out: &mut Vec<(Step, State)>) {
         let (state, me) = (self.before, self.me());
-        let may_stop = me.at >= At::Pointers && me.at <= At::SettleAgain && me.at != At::WritePending;
+        let may_stop = me.at >= At::Tags
+            && !matches!(me.at, At::LookAtHistory | At::PutBackTags)
+            && me.at <= At::SettleAgain
+            && me.at != At::WritePending;
         if may_stop && me.stopped == Stopped::No && state.stops_left > 0 {
             for (stopped, what) in [(Stopped::Budget, "has used up its budget"), (Stopped::Signal, "is told to stop")] {
                 if stopped == Stopped::Budget && me.at > At::Content {
@@ -267,7 +286,7 @@ pub fn steps(scenario: &Scenario, state: &State, slot: usize, out: &mut Vec<(Ste
     let first = out.len();
     match run.me().at {
         At::Idle => run.begin(out),
-        At::Pointers => run.pointers(out),
+        At::Tags | At::Pointers => run.pointers(out),
         _ => out.extend(run.stage()),
     }
     if run.me().at != At::Idle {

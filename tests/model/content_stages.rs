@@ -157,6 +157,7 @@ impl Run<'_> {
         }
         let storage = &mut next.storage;
         storage.unfinished = Links::default();
+        storage.since_journal = Links::default();
         // A journal stays for as long as anything that it names waits.
         storage.old_journal = storage.old_journal.naming(storage.waited.or(storage.waiting));
         if !self.scenario.protocol.defers {

@@ -1,6 +1,6 @@
 //! What a collector concludes from its listings. No step happens here.
 
-use crate::names::{Kind, Link, Links, MANIFESTS, Set, link};
+use crate::names::{Kind, Link, Links, MANIFESTS, Repository, Set, Tag, link};
 use crate::scenario::Scenario;
 use crate::state::{Collector, Storage};
 
@@ -48,7 +48,7 @@ pub fn named(scenario: &Scenario, links: Links) -> Set {
 
 /// After the scan's listings: which links go, and which of the journalled ones are missing.
 pub fn pointers(scenario: &Scenario, storage: &Storage, collector: &mut Collector) {
-    let told = scenario.removes.and(collector.seen);
+    let told = still_told(scenario, collector);
     let marks = mark(collector.seen, told, collector.young);
     collector.doomed = collector.seen.minus(marks.needed).minus(collector.young).or(told);
     for repository in 0..2 {
@@ -72,7 +72,7 @@ pub fn missing(scenario: &Scenario, storage: &Storage, seen: Links, marks: Marks
 /// After the listing of blobs: which of them go in this run, and which wait.
 pub fn content(scenario: &Scenario, storage: &Storage, collector: &mut Collector) {
     let protocol = scenario.protocol;
-    let marks = mark(collector.seen, scenario.removes.and(collector.seen), collector.young);
+    let marks = mark(collector.seen, still_told(scenario, collector), collector.young);
     let unneeded = storage.data.minus(marks.reachable).minus(storage.young_data);
     let named = named(scenario, collector.seen);
     collector.manifests = collector.manifests.or(collector.seen.named().and(MANIFESTS));
@@ -90,7 +90,7 @@ pub fn content(scenario: &Scenario, storage: &Storage, collector: &mut Collector
 
 /// After the second look at the repositories that lose something: what changed or became reachable leaves the plan.
 pub fn again(scenario: &Scenario, collector: &mut Collector) {
-    let told = scenario.removes.and(collector.seen).minus(collector.changed);
+    let told = still_told(scenario, collector);
     let staying = collector.young.or(collector.changed);
     let marks = mark(collector.seen, told, staying);
     let spared = marks.needed.minus(told).or(collector.changed);
@@ -108,6 +108,32 @@ pub fn again(scenario: &Scenario, collector: &mut Collector) {
     }
     let staying = named(scenario, collector.seen.minus(collector.doomed));
     keep(collector, marks.reachable.or(staying));
+}
+
+/// Whether anything was written to a tag since the scan.
+pub fn has_changed(collector: &Collector, repository: Repository, tag: Tag) -> bool {
+    let changed = |kind| !collector.changed.get(repository, kind).is_empty();
+    changed(Kind::Current(tag)) || changed(Kind::History(tag))
+}
+
+fn still_told(scenario: &Scenario, collector: &Collector) -> Links {
+    let mut told = scenario.removes.and(collector.seen).minus(collector.changed);
+    for (repository, tag) in told.places().collect::<Vec<_>>() {
+        if has_changed(collector, repository, tag) {
+            told.set(repository, Kind::Current(tag), Set::default());
+        }
+    }
+    told
+}
+
+/// A tag stays after all, with its history and with what it names.
+pub fn spare_tag(collector: &mut Collector, current: Link) {
+    let Kind::Current(tag) = current.kind else { return };
+    collector.doomed.set(current.repository, current.kind, Set::default());
+    stays(collector, current);
+    for digest in collector.changed.get(current.repository, Kind::History(tag)).digests() {
+        stays(collector, link(current.repository, current.kind, digest));
+    }
 }
 
 /// What stays leaves the lists.

@@ -228,13 +228,39 @@ impl Links {
     pub fn named(self) -> Set {
         self.digests().closure()
     }
-    /// The places of the current links among these, whatever digest they may come to hold.
-    pub fn currents(self) -> Links {
+    /// Each of them.
+    pub fn all(self) -> impl Iterator<Item = Link> {
+        let kinds = (0..2).flat_map(|repository| Kind::ALL.map(move |kind| (repository, kind)));
+        kinds.flat_map(move |(repository, kind)| {
+            self.get(repository, kind).digests().map(move |digest| link(repository, kind, digest)).collect::<Vec<_>>()
+        })
+    }
+    /// The tags whose current links are among these.
+    pub fn places(self) -> impl Iterator<Item = (Repository, Tag)> {
+        self.all().filter_map(|link| match link.kind {
+            Kind::Current(tag) => Some((link.repository, tag)),
+            _ => None,
+        })
+    }
+    /// The current links among these.
+    pub fn tags(self) -> Links {
+        let mut tags = Links::default();
+        for repository in 0..2 {
+            for kind in [Kind::Current(0), Kind::Current(1)] {
+                tags.set(repository, kind, self.get(repository, kind));
+            }
+        }
+        tags
+    }
+    /// The places of the tags whose current links are among these, with their history, whatever digest they may come to
+    /// hold.
+    pub fn with_history(self) -> Links {
         let mut all = Links::default();
         for repository in 0..2 {
             for tag in [0, 1] {
                 if !self.get(repository, Kind::Current(tag)).is_empty() {
                     all.set(repository, Kind::Current(tag), Set(0xff));
+                    all.set(repository, Kind::History(tag), Set(0xff));
                 }
             }
         }

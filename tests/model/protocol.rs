@@ -85,8 +85,15 @@ pub struct Protocol {
     pub evicts_unfinished_before_content: bool,
     /// Of a revision link that went, the manifest is evicted; of layer links always the layer.
     pub evicts_revisions: bool,
-    /// A tag that a run was told to remove goes only if it still is the one that was seen, compared in the same step.
-    pub compares_tags: bool,
+    /// A tag whose history is newer than what it names is being pushed: it stays.
+    pub sees_half_pushed: bool,
+    /// Tags that a run was told to remove are looked at right before they go: one that was pushed since, or whose history
+    /// was written since, stays.
+    pub looks_before_tags: bool,
+    /// They are looked at once more before any history goes: one whose history was written since is written back,
+    pub looks_after_tags: bool,
+    /// and so are those of runs that were killed before they could do so.
+    pub puts_back_dead_tags: bool,
 }
 
 impl Protocol {
@@ -124,7 +131,10 @@ impl Protocol {
         evicts_unfinished: true,
         evicts_unfinished_before_content: true,
         evicts_revisions: true,
-        compares_tags: true,
+        sees_half_pushed: true,
+        looks_before_tags: true,
+        looks_after_tags: true,
+        puts_back_dead_tags: true,
     };
 
     /// Whose data is kept aside until the end of a run, by what that run knows to be manifests.

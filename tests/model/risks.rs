@@ -86,15 +86,3 @@ fn finds_the_risk_of_memory_that_is_never_cleared() {
     // The first run after that push mends it, while the content waits.
     holds(&assuming(assumptions, scenario.within(Bounds::ONE_RUN.runs(2))));
 }
-
-/// Open: `rm` and `prune` remove a tag by its key. Whoever overwrites it after the second look at its repository loses what
-/// was pushed. A store that removes on a condition (`If-Match`, generation) closes this, see
-/// `keeps_a_tag_that_was_told_to_go_and_is_overwritten`.
-#[test]
-fn open_point_a_tag_that_is_told_to_go_may_be_overwritten_at_that_moment() {
-    for scene in [overwritten_as_it_goes, pushed_again_as_it_goes] {
-        breaks(&scene().without(|protocol| protocol.compares_tags = false));
-    }
-    // Another tag of the same image is safe in any case.
-    holds(&other_tag_as_it_goes().without(|protocol| protocol.compares_tags = false));
-}

@@ -3,8 +3,8 @@
 use crate::collector::Run;
 use crate::judge;
 use crate::names::{Kind, Set, link};
-use crate::scenario::Step;
-use crate::state::{At, Collector, State};
+use crate::scenario::{Op, Step};
+use crate::state::{At, Collector, Request, State};
 
 impl Run<'_> {
     /// The step of a stage that has one way to go. None, while the stage has to wait.
@@ -12,6 +12,10 @@ impl Run<'_> {
         let mut next = *self.before;
         let step = match self.me().at {
             At::PutBackDead => self.put_back_dead(&mut next),
+            At::PutBackDeadTags => self.put_back_dead_tags(&mut next),
+            At::LookAtTags => self.look_at_tags(&mut next),
+            At::LookAtHistory => self.look_at_history(&mut next),
+            At::PutBackTags => self.put_back_tags(&mut next),
             At::Scan => self.scan(&mut next)?,
             At::MendEarlier | At::Mend => self.mend(&mut next),
             At::ListContent => self.list_content(&mut next),
@@ -29,7 +33,7 @@ impl Run<'_> {
             At::PutBack => self.put_back(&mut next),
             At::LetGo => self.let_go(&mut next),
             At::End => self.end(&mut next),
-            At::Idle | At::Pointers => unreachable!(),
+            At::Idle | At::Tags | At::Pointers => unreachable!(),
         };
         Some((step, next))
     }
@@ -63,6 +67,18 @@ impl Run<'_> {
             if me.at == At::Scan {
                 me.young.set(repository, *kind, next.storage.young.get(repository, *kind));
                 me.changed.set(repository, *kind, Set::default());
+            }
+        }
+        if me.at == At::Scan && self.scenario.protocol.sees_half_pushed {
+            for (index, pusher) in self.before.pushers.iter().enumerate() {
+                let op = self.scenario.programs[index].get(usize::from(pusher.request));
+                if let Some(Op::Put { repository: of, manifest, tag }) = op
+                    && pusher.at == Request::PutCurrent
+                    && *of == repository
+                    && self.scenario.tells(repository, *tag)
+                {
+                    me.changed.add(link(repository, Kind::History(*tag), *manifest));
+                }
             }
         }
         me.listing += 1;
@@ -128,6 +144,9 @@ impl Run<'_> {
         let protocol = self.scenario.protocol;
         let storage = &mut next.storage;
         let me = &mut next.collectors[self.slot];
+        for (repository, tag) in me.doomed.tags().places() {
+            storage.since_journal.set(repository, Kind::History(tag), Set::default());
+        }
         if protocol.journal {
             storage.journal = storage.journal.or(me.doomed);
             storage.unfinished = storage.unfinished.or(me.doomed);
@@ -142,6 +161,59 @@ impl Run<'_> {
         self.said("writes the journal")
     }
 
+    /// What was pushed to tags that a killed run removed, after it had written its journal.
+    fn put_back_dead_tags(&self, next: &mut State) -> Step {
+        for lost in next.storage.lost_tags().all() {
+            next.write(lost, self.scenario.with_min_age);
+        }
+        self.over(next);
+        self.said("writes back the tags that a dead run has removed")
+    }
+
+    fn look_at_tags(&self, next: &mut State) -> Step {
+        let me = &mut next.collectors[self.slot];
+        for current in me.doomed.tags().all() {
+            let Kind::Current(tag) = current.kind else { unreachable!() };
+            if judge::has_changed(me, current.repository, tag) {
+                judge::spare_tag(me, current);
+            }
+        }
+        self.over(next);
+        self.said("looks at the tags that go")
+    }
+
+    fn look_at_history(&self, next: &mut State) -> Step {
+        let storage = next.storage;
+        let me = &mut next.collectors[self.slot];
+        for current in me.removed.tags().all() {
+            let Kind::Current(tag) = current.kind else { unreachable!() };
+            let repository = current.repository;
+            let changed =
+                me.changed.get(repository, Kind::History(tag)).and(storage.links.get(repository, Kind::History(tag)));
+            let is_there = storage.current(repository, tag).is_some();
+            if let Some(digest) = changed.first().filter(|_| !is_there) {
+                me.pushed.add(link(repository, Kind::Current(tag), digest));
+            }
+            if is_there || !changed.is_empty() {
+                judge::spare_tag(me, link(repository, Kind::Current(tag), changed.first().unwrap_or(current.digest)));
+            }
+        }
+        self.over(next);
+        self.said("looks at the tags that went")
+    }
+
+    /// Only where there is none.
+    fn put_back_tags(&self, next: &mut State) -> Step {
+        for pushed in next.collectors[self.slot].pushed.all() {
+            let Kind::Current(tag) = pushed.kind else { unreachable!() };
+            if next.storage.current(pushed.repository, tag).is_none() {
+                next.write(pushed, self.scenario.with_min_age);
+            }
+        }
+        self.over(next);
+        self.said("writes back tags that were pushed meanwhile")
+    }
+
     /// One pointer goes, or its removal fails.
     pub fn pointers(&self, out: &mut Vec<(Step, State)>) {
         let protocol = self.scenario.protocol;
@@ -154,15 +226,11 @@ impl Run<'_> {
             if !is_other {
                 removed.unpromise(pointer.repository, tag);
             }
-            if is_other && protocol.compares_tags {
-                judge::stays(&mut removed.collectors[self.slot], pointer);
-            } else {
-                // It goes by its key, whatever it holds by now.
-                for digest in 0..8 {
-                    removed.unlink(link(pointer.repository, Kind::Current(tag), digest));
-                }
-                removed.collectors[self.slot].removed.add(pointer);
+            // It goes by its key, whatever it holds by now.
+            for digest in 0..8 {
+                removed.unlink(link(pointer.repository, Kind::Current(tag), digest));
             }
+            removed.collectors[self.slot].removed.add(pointer);
         } else {
             removed.unlink(pointer);
             removed.collectors[self.slot].removed.add(pointer);
@@ -188,7 +256,8 @@ impl Run<'_> {
             ways.push((what, failed));
         }
         for (what, mut next) in ways {
-            if next.collectors[self.slot].doomed.is_empty() {
+            let doomed = next.collectors[self.slot].doomed;
+            if doomed.is_empty() || self.me().at == At::Tags && doomed.tags().is_empty() {
                 self.over(&mut next);
             }
             out.push((self.said(what).of(pointer.digest).within(pointer.repository), next));

@@ -43,6 +43,8 @@ pub struct Storage {
     pub old_journal: Links,
     /// Those of them whose run was killed or stopped, and that no later run has finished.
     pub unfinished: Links,
+    /// History of tags that an unfinished journal names, written since that journal was.
+    pub since_journal: Links,
     /// `regsweep/pending`: what has waited long enough, and what has not.
     pub waited: Set,
     pub waiting: Set,
@@ -154,6 +156,8 @@ pub struct Collector {
     pub named: Set,
     /// Content that this run removed or put aside.
     pub gone: Set,
+    /// Tags that were pushed while this run removed them.
+    pub pushed: Links,
     /// What is to be written back.
     pub missing: Links,
     pub put_back: Set,
@@ -185,11 +189,16 @@ pub enum At {
     #[default]
     Idle,
     PutBackDead,
+    PutBackDeadTags,
     Scan,
     MendEarlier,
     ListContent,
     Recheck,
     WriteJournal,
+    LookAtTags,
+    Tags,
+    LookAtHistory,
+    PutBackTags,
     Pointers,
     SettleBeforeContent,
     EvictBeforeContent,
@@ -230,6 +239,21 @@ impl Storage {
         self.aside[0].or(self.aside[1])
     }
 
+    /// What was pushed to tags that unfinished journals name, and that have nothing now.
+    pub fn lost_tags(&self) -> Links {
+        let mut lost = Links::default();
+        for (repository, tag) in self.unfinished.places() {
+            let pushed = self
+                .since_journal
+                .get(repository, Kind::History(tag))
+                .and(self.links.get(repository, Kind::History(tag)));
+            if let Some(digest) = pushed.first().filter(|_| self.current(repository, tag).is_none()) {
+                lost.add(link(repository, Kind::Current(tag), digest));
+            }
+        }
+        lost
+    }
+
     pub fn journals(&self) -> Links {
         self.journal.or(self.old_journal)
     }
@@ -248,8 +272,13 @@ impl State {
         if with_min_age {
             self.storage.young.add(link);
         }
+        if let Kind::History(tag) = link.kind
+            && !self.storage.unfinished.get(link.repository, Kind::Current(tag)).is_empty()
+        {
+            self.storage.since_journal.add(link);
+        }
         for collector in &mut self.collectors {
-            let last = if alone { At::Pointers } else { At::Recheck };
+            let last = if alone || matches!(link.kind, Kind::History(_)) { At::LookAtHistory } else { At::Recheck };
             if collector.at >= At::Scan && collector.at <= last {
                 collector.changed.add(link);
             }
@@ -259,6 +288,7 @@ impl State {
     pub fn unlink(&mut self, link: Link) {
         self.storage.links.remove(link);
         self.storage.young.remove(link);
+        self.storage.since_journal.remove(link);
     }
 
     pub fn write_data(&mut self, digest: Digest, with_min_age: bool) {

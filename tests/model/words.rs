@@ -53,12 +53,13 @@ impl Hash for Storage {
             journal,
             old_journal,
             unfinished,
+            since_journal,
             waited,
             waiting,
             rewritten,
             wait_outlasts,
         } = *self;
-        for links in [links, young, journal, old_journal, unfinished] {
+        for links in [links, young, journal, old_journal, unfinished, since_journal] {
             hasher.write_u128(links.0);
         }
         hasher.write_u64(bytes([data, young_data, aside[0], aside[1], waited, waiting, rewritten, Set(wait_outlasts)]));
@@ -94,6 +95,7 @@ impl Hash for Collector {
             begins_to_wait,
             goes_on_waiting,
             removed,
+            pushed,
             named,
             gone,
             missing,
@@ -110,7 +112,7 @@ impl Hash for Collector {
             // Nothing is in its memory.
             return;
         }
-        for links in [seen, young, changed, doomed, removed, missing] {
+        for links in [seen, young, changed, doomed, removed, pushed, missing] {
             hasher.write_u128(links.0);
         }
         hasher.write_u64(bytes([manifests, going, begins_to_wait, goes_on_waiting, named, gone, put_back, Set(0)]));

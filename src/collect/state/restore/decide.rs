@@ -847,7 +847,7 @@ mod tests {
             [(layout::tag_history(repository, &v1, &old), &old), (layout::layer_link(repository, &layer), &layer)]
         };
         let revision = (layout::revision_link(&app, &old), &old);
-        world.took("run", &[&links(&app)[..], &links(&other), &[revision.clone()]].concat());
+        world.took("run", &[&links(&app)[..], &links(&other), std::slice::from_ref(&revision)].concat());
         let whole = [links(&app).map(|(key, _)| key).to_vec(), vec![revision.0]].concat();
         assert_eq!(keys(&world.restore(&image_of("app:v1"))), set(whole.clone()));
         // There the manifest could not be served, whatever layers it had.

@@ -1,0 +1,4 @@
+//! See `src/configuration.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| regsweep_fuzz::configuration::check(data));

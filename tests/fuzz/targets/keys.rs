@@ -1,0 +1,4 @@
+//! See `src/keys.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| regsweep_fuzz::keys::check(data));

@@ -8,6 +8,7 @@ pub mod blobs;
 pub mod counts;
 pub mod decide;
 pub mod dismissed;
+mod dismissed_parts;
 pub mod entry;
 pub mod graph;
 pub mod image_pattern;

@@ -217,7 +217,7 @@ fn a_run_is_undone_by_its_name_and_others_are_not() {
         let between = place.registry();
         let listed = place.pending().json()["runs"].as_array().unwrap().clone();
         assert_eq!(listed.len(), 2, "{listed:#?}");
-        assert_eq!(listed[1]["run"], run.as_str(), "the newest first");
+        assert_eq!(listed[1]["run"], run.as_str(), "the newest first: {listed:#?}");
         place.restore(&["--run", &run]).expect(0);
         assert_back(&place, &between, pointers("app", &first));
         let other = listed[0]["run"].as_str().unwrap().to_owned();

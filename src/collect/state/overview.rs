@@ -95,6 +95,9 @@ pub struct Overview {
     pub aside: Vec<AsideRow>,
 }
 
+/// The length of a time up to its seconds.
+const WHOLE_SECONDS: usize = "2026-11-21T19:10:05".len();
+
 /// What was read of what earlier runs have left.
 #[derive(Debug)]
 pub struct Found<'a> {
@@ -133,7 +136,9 @@ impl Overview {
         for row in overview.runs.iter_mut().filter(|row| Some(&row.run) == at_work.as_ref()) {
             row.state = State::AtWork;
         }
-        overview.runs.sort_by(|a, b| (&b.gone, &b.run).cmp(&(&a.gone, &a.run)));
+        // A store tells whole seconds: within one of them only the name of a run tells which was later.
+        let order = |row: &RunRow| (row.gone.get(..WHOLE_SECONDS).map(str::to_owned), row.run.clone());
+        overview.runs.sort_by_key(|row| std::cmp::Reverse(order(row)));
         overview.by_repository(found);
         let mut aside: BTreeMap<&str, Tally> = BTreeMap::new();
         for (run, size) in &found.aside {

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
-use regsweep::cli::{apply, garbage_collect, ls, pending, plan, policy, remove, restore, show};
+use regsweep::cli::{apply, garbage_collect, ls, pending, plan, policy, prune, remove, restore, show};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Ls(args) => ls::run(args, &cli.common),
         Command::Restore(args) => restore::run(args, &cli.common),
         Command::Pending(args) => pending::run(args, &cli.common),
+        Command::Prune(args) => prune::run(args, &cli.common),
         Command::Policy(args) => policy::command::run(args, &cli.common),
     })
 }

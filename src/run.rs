@@ -14,6 +14,7 @@ mod order;
 mod recheck;
 mod record;
 pub mod restore;
+mod retain;
 mod scan;
 mod settle;
 mod stages;
@@ -24,6 +25,7 @@ mod work;
 
 pub use lease::Tenure;
 pub use order::{Order, Stop};
+pub use retain::Retention;
 pub use work::{Bounds, Done, Stopped};
 
 use crate::collect::named::Unmatched;
@@ -57,6 +59,8 @@ pub struct Survey {
     pub plan: Plan,
     /// What was named and nothing is.
     pub unmatched: Vec<Unmatched>,
+    /// What the rules said, if there are any.
+    pub retention: Option<Retention>,
     /// What speaks against it.
     pub refusals: Vec<Refusal>,
     /// What the store does with what is deleted.

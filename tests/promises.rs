@@ -35,6 +35,8 @@ mod order;
 mod pending;
 #[path = "promises/plans.rs"]
 mod plans;
+#[path = "promises/prune.rs"]
+mod prune;
 #[path = "promises/referrers.rs"]
 mod referrers;
 #[path = "promises/refusals.rs"]

@@ -159,6 +159,7 @@ fn options(delete_untagged: bool) -> Options {
         allow: Vec::new(),
         images: Vec::new(),
         collects: true,
+        rules: None,
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::storage::location::Secret;
 mod ls;
+mod plan;
 pub mod policy;
 pub mod prune;
 mod removing;
 mod undo;
 
 pub use ls::{List, Sort};
+pub use plan::Plan;
+pub use prune::Prune;
 pub use removing::Remove;
 pub use undo::{Restore, Waiting, What};
 
@@ -65,6 +68,10 @@ pub enum Command {
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
     Pending(Waiting),
+    /// Drops tags by retention rules, then what only they kept, then collects
+    ///
+    /// The rules come from a file, or one rule from flags. `latest` is a tag like any other: name what must stay.
+    Prune(Prune),
     /// Retention rules without a registry: check, test, explain, import
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -143,23 +150,6 @@ pub struct GarbageCollect {
     /// What bounds the run.
     #[command(flatten)]
     pub bounds: Bounds,
-    /// What of the registry.
-    #[command(flatten)]
-    pub scope: Scope,
-    /// What decides.
-    #[command(flatten)]
-    pub deciding: Deciding,
-}
-
-/// Options of `plan`.
-#[derive(Debug, Args)]
-pub struct Plan {
-    /// The registry: its config.yml, a storage URL, or a directory
-    #[arg(value_name = "REGISTRY")]
-    pub operand: Option<String>,
-    /// End with 5 if there is something to delete
-    #[arg(long)]
-    pub detailed_exitcode: bool,
     /// What of the registry.
     #[command(flatten)]
     pub scope: Scope,

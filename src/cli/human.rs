@@ -2,7 +2,7 @@
 
 use super::plan_text;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text};
+use super::{held, outcome_text, retention_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Nobody, Report, RepositoryRow, TagRow};
@@ -75,6 +75,9 @@ pub fn plan(report: &Report) -> String {
         text.push_str("\nto delete\n");
         let command = report.plan.as_ref().map_or(&report.command, |plan| &plan.command);
         text.push_str(&stages(planned, command));
+        if let Some(retention) = &report.retention {
+            text.push_str(&retention_text::by_rule(retention));
+        }
         text.push_str(&tags(&report.tags));
         if !report.repositories.is_empty() || report.nobody.shared.count > 0 {
             text.push_str("\nby repository, the largest first\n");
@@ -88,6 +91,9 @@ pub fn plan(report: &Report) -> String {
     );
     if !planned.is_zero() {
         text.push_str(&held::under_plan(report));
+    }
+    if let Some(retention) = &report.retention {
+        text.push_str(&retention_text::cautions(retention));
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use super::args::{Common, Plan};
 use super::engine::{self, Job};
-use super::settings;
+use super::{prune_rules, settings};
 use crate::run::Bounds;
 
 /// Runs it to its exit code.
@@ -10,12 +10,15 @@ use crate::run::Bounds;
 pub fn run(args: &Plan, common: &Common) -> u8 {
     engine::run("plan", common, || {
         let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
+        let options =
+            settings::within(&args.scope, settings::options(&args.deciding, &registry.descriptor_cache, false)?);
+        let options = match prune_rules::of_plan(args)? {
+            Some(rules) => prune_rules::with(&rules, options),
+            None => options,
+        };
         Ok(Job {
             command: "plan",
-            options: settings::within(
-                &args.scope,
-                settings::options(&args.deciding, &registry.descriptor_cache, false)?,
-            ),
+            options,
             registry,
             bounds: Bounds::default(),
             keeps_state: false,

@@ -1,23 +1,80 @@
 //! From flags or a file to the one policy value.
 
+use super::args::Plan;
 use super::args::prune::{Flags, Rules};
+use super::machine;
 use super::policy::read;
+use crate::collect::keep_from::KeepFrom;
+use crate::collect::options::{self, Options};
 use crate::error::{Error, ErrorKind, Result};
-use crate::retention::parse::Parsed;
+use crate::model::Timestamp;
+use crate::retention::parse::parse;
 use crate::retention::policy::{Delete, Keep, Policy, Rule};
+use crate::retention::write::yaml;
+use std::collections::BTreeMap;
 
 /// What a rule is called that was given by flags.
 pub const COMMAND_LINE: &str = "command line";
 
-/// The rules that were given.
+/// The rules that were given, as options have them.
 ///
 /// # Errors
 /// If there are none, if they cannot be read, or if they only say what to keep.
-pub fn rules(rules: &Rules) -> Result<Parsed> {
-    match &rules.policy {
-        Some(file) => read::policy(file),
-        None => Ok(Parsed { policy: of_flags(&rules.flags)?, ..Parsed::default() }),
+pub fn rules(given: &Rules) -> Result<options::Rules> {
+    let at = given.at.map(|at| at.of(machine::clock()));
+    let Some(file) = &given.policy else {
+        let text = yaml(&of_flags(&given.flags)?, &[], |_| Vec::new());
+        return Ok(options::Rules { text: text.into(), images: BTreeMap::new(), at });
+    };
+    let text = read::text("read the policy", file)?;
+    let mut images = BTreeMap::new();
+    let parsed = parse(&text, &mut |named| {
+        let found = read::in_use(file, named)?;
+        images.insert(named.to_owned(), found.clone());
+        Ok(found)
+    });
+    parsed.map_err(|faults| read::wrong("read the policy", file, &faults))?;
+    Ok(options::Rules { text: text.into(), images, at })
+}
+
+/// The rules of `plan`, if it has any. A plan for a time to come is only shown.
+///
+/// # Errors
+/// As [`rules`], and if such a plan is to be saved.
+pub fn of_plan(args: &Plan) -> Result<Option<options::Rules>> {
+    if args.policy.is_none() {
+        return Ok(None);
     }
+    let given = Rules { policy: args.policy.clone(), at: args.at, ..Rules::default() };
+    may_be_saved(&given, args.deciding.output.is_some())?;
+    rules(&given).map(Some)
+}
+
+/// Refuses to save a plan for a time to come: it would be carried out too early.
+///
+/// # Errors
+/// If it is one.
+pub fn may_be_saved(given: &Rules, is_saved: bool) -> Result<()> {
+    if !is_saved || !is_later(given, machine::clock()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "save the plan")
+        .because("--at is later than now, and the plan could be applied before that")
+        .next("leave out --at, or -o"))
+}
+
+/// The options with these rules: what is in use stays whatever the rules say.
+#[must_use]
+pub fn with(rules: &options::Rules, mut options: Options) -> Options {
+    let digests = rules.images.values().flatten().filter(|image| !matches!(image, KeepFrom::Tag(..)));
+    options.keep_from.extend(digests.cloned());
+    Options { rules: Some(rules.clone()), ..options }
+}
+
+/// Whether ages are measured at a time that is yet to come.
+#[must_use]
+pub fn is_later(given: &Rules, now: Timestamp) -> bool {
+    given.at.is_some_and(|at| at.of(now) > now)
 }
 
 /// One rule for every repository; `--repository` bounds it as it bounds every command.
@@ -55,7 +112,6 @@ fn of_flags(flags: &Flags) -> Result<Policy> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::retention::write::yaml;
     use clap::Parser;
 
     #[derive(Debug, Parser)]
@@ -70,8 +126,8 @@ mod tests {
     }
 
     fn written(line: &str) -> String {
-        let policy = rules(&typed(line).unwrap()).unwrap().policy;
-        let text = yaml(&policy, &[], |_| Vec::new());
+        let text = rules(&typed(line).unwrap()).unwrap().text;
+        assert!(parse(&text, &mut |_| Err(String::new())).is_ok(), "{text}");
         text.strip_prefix("version: 1\nrules:\n  - name: \"command line\"\n    repositories: [\"**\"]\n")
             .unwrap()
             .to_owned()

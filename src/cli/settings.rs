@@ -110,6 +110,7 @@ pub fn options(deciding: &Deciding, cache: &DescriptorCache, asked: bool) -> Res
         allow: deciding.allow.clone(),
         images: Vec::new(),
         collects: true,
+        rules: None,
     })
 }
 

@@ -104,5 +104,6 @@ fn keeping() -> Options {
         allow: Vec::new(),
         images: Vec::new(),
         collects: true,
+        rules: None,
     }
 }

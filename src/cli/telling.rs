@@ -4,7 +4,8 @@ use super::apply::Applied;
 use super::args::{Common, Format};
 use super::engine::{Job, print};
 use super::{exit, human, json, machine, words};
-use crate::collect::report::{RefusalRow, Report};
+use crate::collect::report::{RefusalRow, Report, RetentionRow};
+use crate::collect::retained;
 use crate::collect::sealed::options;
 use crate::run::{Order, Survey};
 use crate::storage::open::Opened;
@@ -37,6 +38,14 @@ pub(super) fn describe(report: &mut Report, job: &Job, order: &Order, survey: &S
         })
         .collect();
     report.refusal = report.refusals.first().cloned();
+    report.retention = survey.retention.as_ref().map(|said| RetentionRow {
+        at: said.at.to_rfc3339(),
+        warnings: said.warnings.clone(),
+        ..retained::row(&survey.plan, &survey.scan.inventory, &said.rules)
+    });
+    for warning in survey.retention.iter().flat_map(|said| &said.warnings) {
+        let _ = writeln!(anstream::stderr(), "warning: {}", words::printable(warning));
+    }
 }
 
 /// Completes and shows the report; tells the exit code.

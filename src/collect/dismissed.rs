@@ -36,6 +36,8 @@ pub(super) struct Here {
     /// Those among them that must not stay: if something needs one, nothing goes.
     must_go: BTreeSet<Digest>,
     is_whole: bool,
+    /// Tags that a rule keeps, and that do not go with their image either.
+    pub(super) kept: BTreeSet<Tag>,
 }
 
 impl Dismissed {
@@ -105,6 +107,11 @@ impl Dismissed {
         here.is_whole = true;
         let layers = repository.layers.iter();
         here.layers.extend(layers.map(|link| (link.digest.clone(), (link.evidence.clone(), why.clone()))));
+    }
+
+    /// A tag that stays even if it is about an image that goes: a rule says so.
+    pub fn keep_tag(&mut self, at: usize, tag: &Tag) {
+        self.here(at).kept.insert(tag.clone());
     }
 
     pub(super) fn here(&mut self, at: usize) -> &mut Here {

@@ -31,6 +31,7 @@ pub mod pointers;
 pub mod problem;
 pub mod refusal;
 pub mod report;
+pub mod retained;
 pub mod roots;
 mod scan;
 pub mod sealed;

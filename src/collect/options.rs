@@ -4,8 +4,11 @@ use super::image_pattern::ImagePattern;
 use super::keep_from::KeepFrom;
 use super::pattern::Pattern;
 use super::refusal::Allowed;
+use crate::model::Timestamp;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether the registry may be serving pushes.
@@ -148,6 +151,20 @@ pub struct Options {
     pub images: Vec<ImagePattern>,
     /// Whether what nothing needs goes as well. Without it only what is dismissed goes, and content begins to wait.
     pub collects: bool,
+    /// `prune`: the rules that let tags go.
+    pub rules: Option<Rules>,
+}
+
+/// Retention rules as they were given. What they mean is for [`retention`](crate::retention) to say; here they are text,
+/// so that a saved plan is carried out by the very rules that it was made by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The policy.
+    pub text: Arc<str>,
+    /// The images in each file that it names.
+    pub images: BTreeMap<String, Vec<KeepFrom>>,
+    /// When ages are measured; now, where nothing is said.
+    pub at: Option<Timestamp>,
 }
 
 impl Options {
@@ -162,6 +179,12 @@ impl Options {
     #[must_use]
     pub fn undo(&self) -> Duration {
         if self.collects { self.wait() } else { self.wait().max(SHORTEST_UNDO) }
+    }
+
+    /// Whether tags decide what goes: then they must be all of the truth.
+    #[must_use]
+    pub fn trusts_tags(&self) -> bool {
+        self.delete_untagged || self.rules.is_some()
     }
 
     /// Whether a repository may lose something.

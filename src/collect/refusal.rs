@@ -211,8 +211,9 @@ pub fn refusals(findings: &Findings, options: &Options) -> Vec<Refusal> {
         );
         refuse(RefusalCode::Holes, message);
     }
-    if options.delete_untagged {
-        refuse_untagged(findings, &mut refuse);
+    if options.trusts_tags() {
+        let way = if options.rules.is_some() { "run `regsweep gc` without -m" } else { "run without -m" };
+        refuse_untagged(findings, way, &mut refuse);
     }
     refuse_percent(findings, options, &mut refuse);
     if let Some(difference) = findings.clock_difference.filter(|difference| *difference > CLOCK_TOLERANCE) {
@@ -224,18 +225,22 @@ pub fn refusals(findings: &Findings, options: &Options) -> Vec<Refusal> {
     refusals
 }
 
-fn refuse_untagged(findings: &Findings, refuse: &mut impl FnMut(RefusalCode, String)) {
+fn refuse_untagged(findings: &Findings, way: &str, refuse: &mut impl FnMut(RefusalCode, String)) {
     if findings.scheduler_state {
-        let message = "this registry is a pull-through cache (scheduler-state.json): its manifests are often untagged, and all of these would be lost; run without -m";
-        refuse(RefusalCode::PullThroughCache, message.into());
+        let message = format!(
+            "this registry is a pull-through cache (scheduler-state.json): its manifests are often untagged, and all of these would be lost; {way}"
+        );
+        refuse(RefusalCode::PullThroughCache, message);
     }
     let (all, untagged) = (findings.repositories_with_manifests, findings.of_these_untagged);
     if findings.harbor {
-        let message = "this is Harbor's registry: its tags live in Harbor's database, and every artifact would be lost; run without -m";
-        refuse(RefusalCode::TagsElsewhere, message.into());
+        let message = format!(
+            "this is Harbor's registry: its tags live in Harbor's database, and every artifact would be lost; {way}"
+        );
+        refuse(RefusalCode::TagsElsewhere, message);
     } else if untagged * 2 > all {
         let message = format!(
-            "{untagged} of {all} repositories with manifests have no tag at all: the tags seem to live elsewhere (a database), and these manifests would be lost; run without -m"
+            "{untagged} of {all} repositories with manifests have no tag at all: the tags seem to live elsewhere (a database), and these manifests would be lost; {way}"
         );
         refuse(RefusalCode::TagsElsewhere, message);
     }
@@ -275,6 +280,7 @@ mod tests {
             allow: allow.iter().map(|text| text.parse().unwrap()).collect(),
             images: Vec::new(),
             collects: true,
+            rules: None,
         }
     }
 

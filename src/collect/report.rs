@@ -7,6 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub use super::counts::Counts;
+pub use super::retained::{RetentionRow, RuleRow};
 pub use super::scan::Scan;
 
 /// What is there.
@@ -232,6 +233,8 @@ pub struct Report {
     pub options: serde_json::Value,
     /// What must be known before anything else.
     pub first: Vec<String>,
+    /// What retention rules let go.
+    pub retention: Option<RetentionRow>,
     /// What is there.
     pub found: Found,
     /// What is needed.

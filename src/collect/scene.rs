@@ -59,6 +59,7 @@ pub(super) fn options() -> Options {
         allow: Vec::new(),
         images: Vec::new(),
         collects: true,
+        rules: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The standard's words as values: digests, names, media types, manifests. Pure: no I/O, no clock.
 
+pub mod annotations;
 pub mod digest;
 pub mod image_config;
 pub mod manifest;

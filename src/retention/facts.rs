@@ -60,16 +60,13 @@ impl TagFacts {
     /// signatures and the like where the registry knows no `subject`.
     #[must_use]
     pub fn is_about(&self) -> Option<Digest> {
-        let name = self.tag.as_str();
-        let name = [".sig", ".att", ".sbom"].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
-        let (algorithm, hex) = name.split_once('-')?;
-        format!("{algorithm}:{hex}").parse().ok()
+        self.tag.about().map(|(image, _)| image)
     }
 }
 
 /// 2013-01-01. No image is older than Docker; what says so was built with a clock of its own, reproducibly at the epoch or
 /// with a flat battery.
-const OLDEST: Timestamp = Timestamp::from_days(15_706);
+pub const OLDEST: Timestamp = Timestamp::from_days(15_706);
 
 /// A time, if it is one: not before 2013, and not after `now`.
 ///

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod fault;
 mod fields;
 pub mod fixture;
+pub mod gather;
 pub mod images;
 pub mod import;
 pub mod judge;

@@ -40,6 +40,8 @@ pub(super) fn age(time: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
 }
 
 /// Every condition for going, or the first that does not hold. What is not known makes none hold.
+///
+/// What has to be read from manifests and configurations comes last: of a tag that stays anyway neither is read.
 pub(super) fn selected(delete: &Delete, tag: &TagFacts, now: Timestamp) -> Result<Vec<Held>, Missed> {
     let mut held = Vec::new();
     if let Some(limit) = delete.older_than {
@@ -48,18 +50,18 @@ pub(super) fn selected(delete: &Delete, tag: &TagFacts, now: Timestamp) -> Resul
             age => return Err(Missed::OlderThan(limit, age)),
         });
     }
-    if let Some(limit) = delete.created_older_than {
-        held.push(match age(tag.created, now) {
-            Some(age) if age >= limit => Held::CreatedOlderThan(limit, age),
-            age => return Err(Missed::CreatedOlderThan(limit, age)),
-        });
-    }
     if let Some(patterns) = &delete.tags {
         held.push(Held::Tags(first(patterns, tag.tag.as_str()).ok_or(Missed::Tags)?));
     }
     if let Some(range) = &delete.semver {
         let text = range.to_string();
         held.push(if range.holds(tag.tag.as_str()) { Held::Semver(text) } else { return Err(Missed::Semver(text)) });
+    }
+    if let Some(limit) = delete.created_older_than {
+        held.push(match age(tag.created, now) {
+            Some(age) if age >= limit => Held::CreatedOlderThan(limit, age),
+            age => return Err(Missed::CreatedOlderThan(limit, age)),
+        });
     }
     for (name, pattern) in &delete.labels {
         let (name, value) = (name.clone(), pattern.to_string());

@@ -1,16 +1,17 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
 use super::left::Left;
-use super::{Order, Survey, marking, scan};
+use super::{Order, Survey, marking, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
+use crate::collect::inventory::Inventory;
 use crate::collect::named::named;
 use crate::collect::needs;
 use crate::collect::options::Mode;
 use crate::collect::plan::Plan;
 use crate::collect::pointers::plan_pointers;
-use crate::collect::problem::ProblemCode;
+use crate::collect::problem::{ProblemCode, Problems};
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
@@ -20,7 +21,7 @@ use crate::collect::{blobs::Owners, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::Timestamp;
+use crate::model::{Tag, Timestamp};
 use crate::storage::reader::Storage;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,7 @@ pub(super) async fn look_and_decide(
         harbor: order.harbor,
         both_key_forms: storage.has_both_key_forms(),
         database_lock: storage.exists(layout::DATABASE_LOCK).await?,
-        scheduler_state: options.delete_untagged && storage.exists(layout::SCHEDULER_STATE).await?,
+        scheduler_state: options.trusts_tags() && storage.exists(layout::SCHEDULER_STATE).await?,
         ..Findings::default()
     };
     let (mut listed, mut looked) = (Instant::now(), order.now(storage));
@@ -74,6 +75,9 @@ pub(super) async fn look_and_decide(
     let as_found = (&inventory, &mut graph, &nothing);
     let mut marks = marking::marks(storage, as_found, &mut roots, &taken, order, observer).await?;
     findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
+    let retention =
+        retain::dismiss(storage, (&inventory, &graph), &mut dismissed, order, (now, looked), observer).await?;
+    just_pushed.extend(retention.iter().flat_map(|said| said.just_pushed.clone()));
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);
         roots = roots::roots(&inventory, &graph, options, &dismissed, now);
@@ -99,11 +103,7 @@ pub(super) async fn look_and_decide(
     let not_now = not_now.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
     problems.extend(roots::problems(&inventory, &graph, options));
-    for (at, tag) in &just_pushed {
-        let name = &inventory.repositories[*at].name;
-        let message = format!("tag {tag} was pushed a moment ago, and perhaps again: it stays");
-        problems.add(ProblemCode::PushedJustNow, Some(name.as_str()), Some(layout::tag_current(name, tag)), message);
-    }
+    tell_of_pushed(&just_pushed, &inventory, &mut problems);
     if blobs.outside.count > 0 {
         let message = format!(
             "{} unneeded blobs are symbolic links, or lie behind one that leaves the root: they stay",
@@ -129,7 +129,15 @@ pub(super) async fn look_and_decide(
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
-    Ok(Survey { scan, plan, unmatched, refusals, store_keeps, scanning, marking, listed, listing })
+    Ok(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing })
+}
+
+fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems: &mut Problems) {
+    for (at, tag) in just_pushed {
+        let name = &inventory.repositories[*at].name;
+        let message = format!("tag {tag} was pushed a moment ago, and perhaps again: it stays");
+        problems.add(ProblemCode::PushedJustNow, Some(name.as_str()), Some(layout::tag_current(name, tag)), message);
+    }
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.

@@ -268,7 +268,7 @@ fn plans_of_newer_versions_are_refused() {
     };
     case(|plan| plan.header["schema"] = "regsweep.plan/2".into(), "plan-unknown", "regsweep.plan/2");
     case(|plan| plan.header["schema"] = "regsweep.report/1".into(), "plan-unknown", "it is no plan");
-    case(|plan| plan.header["command"] = "prune".into(), "plan-unknown", "`prune`");
+    case(|plan| plan.header["command"] = "fsck".into(), "plan-unknown", "`fsck`");
     case(|plan| plan.header["mode"] = "careful".into(), "plan-unknown", "careful");
     case(|plan| plan.header["keep_signed"] = true.into(), "plan-unknown", "keep_signed");
     case(|plan| plan.header["options"]["keep_signed"] = true.into(), "plan-unknown", "keep_signed");

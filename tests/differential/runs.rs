@@ -53,6 +53,7 @@ impl Way {
             allow: Vec::new(),
             images: Vec::new(),
             collects: true,
+            rules: None,
         };
         let started = Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap());
         Order {

@@ -1,5 +1,6 @@
 //! What was typed as retention rules: a policy file, or one rule by flags.
 
+use super::{Bounds, Deciding, Scope};
 use crate::collect::pattern::Pattern;
 use crate::model::Timestamp;
 use crate::retention::duration;
@@ -9,6 +10,32 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// Options of `prune`.
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// The registry: its config.yml, a storage URL, or a directory
+    #[arg(value_name = "REGISTRY")]
+    pub operand: Option<String>,
+    /// The rules.
+    #[command(flatten)]
+    pub rules: Rules,
+    /// Do everything but delete
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// What of the registry it is about.
+    #[command(flatten)]
+    pub scope: Scope,
+    /// What bounds the run.
+    #[command(flatten)]
+    pub bounds: Bounds,
+    /// What decides.
+    #[command(flatten)]
+    pub deciding: Deciding,
+}
 
 /// Retention rules: a file, or one rule for every repository.
 #[derive(Debug, Clone, Default, Args)]

@@ -15,7 +15,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// If it cannot be read.
-pub(super) fn text(doing: &str, file: &Path) -> Result<String> {
+pub(in crate::cli) fn text(doing: &str, file: &Path) -> Result<String> {
     let read = if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
@@ -44,7 +44,7 @@ pub(super) fn checked(file: &Path) -> Result<Result<Parsed, Faults>> {
 }
 
 /// The images of a file that is named from where the policy stands.
-fn in_use(policy: &Path, named: &str) -> Result<Vec<KeepFrom>, String> {
+pub(in crate::cli) fn in_use(policy: &Path, named: &str) -> Result<Vec<KeepFrom>, String> {
     let file = policy.parent().unwrap_or(Path::new("")).join(named);
     let text = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
     images::parse(&text)
@@ -60,7 +60,7 @@ pub(super) fn fixture(file: &Path, clock: Timestamp) -> Result<Fixture> {
 }
 
 /// One error for all that is wrong with a file.
-pub(super) fn wrong(doing: &str, file: &Path, faults: &Faults) -> Error {
+pub(in crate::cli) fn wrong(doing: &str, file: &Path, faults: &Faults) -> Error {
     let mut why = faults.iter().next().map(ToString::to_string).unwrap_or_default();
     if faults.len() > 1 {
         let _ = write!(why, " (and {} more)", faults.len() - 1);

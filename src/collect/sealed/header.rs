@@ -12,7 +12,7 @@ pub const SCHEMA: &str = "regsweep.plan/1";
 /// How long a plan is good for, where `apply` is told nothing else.
 pub const GOOD_FOR: Duration = Duration::from_hours(24);
 /// The commands whose plans can be carried out: what a fresh scan must decide depends on the command.
-const COMMANDS: [&str; 3] = ["garbage-collect", "plan", "rm"];
+const COMMANDS: [&str; 4] = ["garbage-collect", "plan", "prune", "rm"];
 
 /// How the registry was named on the command line, so that `apply` finds it again. Credentials have no place here: they
 /// come from the configuration or the cloud's usual chain, each time anew.
@@ -125,6 +125,10 @@ impl Header {
         };
         // It follows from `created`, and is there for readers; apply has its own `--max-plan-age`.
         time("expires", &written.expires)?;
+        let options = written.options.into_options(mode);
+        if written.command == "prune" && options.rules.is_none() {
+            return Err(wrong("`rules` are missing".into()));
+        }
         Ok(Self {
             created: time("created", &written.created)?,
             version: written.version,
@@ -133,7 +137,7 @@ impl Header {
             location: written.location,
             place: written.place,
             named: written.named,
-            options: written.options.into_options(mode),
+            options,
         })
     }
 }
@@ -204,11 +208,21 @@ pub(super) mod tests {
                 more.pointer_mut(place).unwrap()["newer"] = 1.into();
                 prop_assert!(matches!(refused(&more), NotAHeader::Wrong(why, _) if why.contains("newer")));
             }
-            for (name, value) in [("mode", "sleeping"), ("command", "prune"), ("created", "today"), ("expires", "soon")] {
+            for (name, value) in [("mode", "sleeping"), ("command", "fsck"), ("created", "today"), ("expires", "soon")] {
                 let mut other = whole.clone();
                 other[name] = value.into();
                 prop_assert!(matches!(refused(&other), NotAHeader::Wrong(..)), "{}", name);
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn plan_of_prune_has_rules(header in header()) {
+            let pruned = Header { command: "prune".into(), ..header };
+            let has_rules = pruned.options.rules.is_some();
+            prop_assert_eq!(Header::parse(&pruned.to_json()).is_ok(), has_rules);
         }
     }
 

@@ -3,7 +3,8 @@
 //! Nothing is passed over when they are read. An option that this version does not know was made to keep or to delete
 //! something; without it, more might go than the plan was made for.
 
-use super::text::{Span, SpanOrOff, Text};
+use super::rules::WrittenRules;
+use super::text::{Span, SpanOrOff, Text, texts};
 use crate::collect::image_pattern::ImagePattern;
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Aside, Mode, Options};
@@ -34,6 +35,8 @@ pub(super) struct Written {
     images: Vec<Text<ImagePattern>>,
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     collects: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rules: Option<WrittenRules>,
 }
 
 fn yes() -> bool {
@@ -51,10 +54,6 @@ fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::
         return Err(D::Error::custom("`max_delete_percent` is more than 100"));
     }
     Ok(percent)
-}
-
-fn texts<T: Clone>(values: &[T]) -> Vec<Text<T>> {
-    values.iter().cloned().map(Text).collect()
 }
 
 impl From<&Options> for Written {
@@ -75,6 +74,7 @@ impl From<&Options> for Written {
             allow,
             images,
             collects,
+            rules,
         } = options;
         Self {
             delete_untagged: *delete_untagged,
@@ -90,6 +90,7 @@ impl From<&Options> for Written {
             allow: texts(allow),
             images: texts(images),
             collects: *collects,
+            rules: rules.as_ref().map(WrittenRules::from),
         }
     }
 }
@@ -115,6 +116,7 @@ impl Written {
             allow: values(self.allow),
             images: values(self.images),
             collects: self.collects,
+            rules: self.rules.map(WrittenRules::into_rules),
         }
     }
 }
@@ -132,6 +134,8 @@ pub fn shown(options: &Options) -> serde_json::Value {
 pub(in crate::collect) mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::collect::options::Rules;
+    use crate::model::Timestamp;
     use proptest::prelude::*;
     use proptest::strategy::ValueTree;
     use std::time::Duration;
@@ -174,6 +178,13 @@ pub(in crate::collect) mod tests {
         "(re:)?[a-z/*.\"\\\\ é]{1,9}".prop_filter_map("no pattern", |text| text.parse().ok())
     }
 
+    fn rules() -> impl Strategy<Value = Rules> {
+        let images =
+            proptest::collection::btree_map("[a-z.é]{1,6}", proptest::collection::vec(keep_from(), 0..3), 0..3);
+        let at = proptest::option::of(any::<i64>().prop_map(Timestamp::from_nanos));
+        ("\\PC{0,30}\n\\PC{0,30}", images, at).prop_map(|(text, images, at)| Rules { text: text.into(), images, at })
+    }
+
     /// Any options.
     pub(in crate::collect) fn options() -> impl Strategy<Value = Options> {
         let words = (any::<[bool; 3]>(), prop_oneof![Just(Aside::Auto), Just(Aside::Always), Just(Aside::Never)]);
@@ -184,7 +195,8 @@ pub(in crate::collect) mod tests {
             proptest::collection::vec(allowed(), 0..4),
             proptest::collection::vec(image(), 0..4),
         );
-        (words, spans, lists, proptest::option::of(0..=100_u8)).prop_map(|(words, spans, lists, max_delete_percent)| {
+        let numbers = (proptest::option::of(0..=100_u8), proptest::option::of(rules()));
+        (words, spans, lists, numbers).prop_map(|(words, spans, lists, (max_delete_percent, rules))| {
             let ([live, delete_untagged, collects], aside) = words;
             let (min_age, defer, settle, max_scan_age, uploads_older_than) = spans;
             let (repositories, keep_from, allow, images) = lists;
@@ -203,6 +215,7 @@ pub(in crate::collect) mod tests {
                 allow,
                 images,
                 collects,
+                rules,
             }
         })
     }
@@ -236,7 +249,7 @@ pub(in crate::collect) mod tests {
         fn option_that_is_left_out_or_unknown_is_an_error(options in options()) {
             let whole = serde_json::to_value(Written::from(&options)).unwrap();
             // Plans of an earlier version have neither.
-            let optional = ["images", "collects"];
+            let optional = ["images", "collects", "rules"];
             for name in whole.as_object().unwrap().keys().filter(|name| !optional.contains(&name.as_str())) {
                 let mut less = whole.clone();
                 less.as_object_mut().unwrap().remove(name);
@@ -270,6 +283,10 @@ pub(in crate::collect) mod tests {
             ("max_delete_percent", 101.into()),
             ("allow", serde_json::json!(["everything"])),
             ("allow", serde_json::json!(["database"])),
+            ("rules", serde_json::json!({"text": "", "images": {}})),
+            ("rules", serde_json::json!({"text": "", "images": {}, "at": "soon"})),
+            ("rules", serde_json::json!({"text": "", "images": {"a": ["not an image"]}, "at": null})),
+            ("rules", serde_json::json!({"text": "", "images": {}, "at": null, "more": 1})),
         ] {
             assert!(whole(name, value.clone()).is_err(), "{name}: {value}");
         }

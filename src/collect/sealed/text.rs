@@ -23,6 +23,11 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
     }
 }
 
+/// Values as their texts.
+pub(super) fn texts<T: Clone>(values: &[T]) -> Vec<Text<T>> {
+    values.iter().cloned().map(Text).collect()
+}
+
 /// A duration as the command line takes it.
 #[derive(Debug)]
 pub(super) struct Span(pub(super) Duration);

@@ -193,6 +193,7 @@ fn plan(inventory: &Inventory, listing: &BTreeMap<String, Listed>, first: u8) {
         allow: Vec::new(),
         images: Vec::new(),
         collects: true,
+        rules: None,
     };
     let mut graph = Graph::new(inventory);
     for (digest, expectation) in manifests_to_read(inventory, &[]) {

@@ -345,6 +345,7 @@ mod tests {
                 allow: Vec::new(),
                 images: Vec::new(),
                 collects: true,
+                rules: None,
             };
             let (lines, _) = lines(&self.journals);
             let names = repositories(&lines, wanted);

@@ -1,0 +1,68 @@
+//! What of a plan retention rules let go, for people to see before they say yes.
+
+use super::decide::DeleteReason;
+use super::inventory::Inventory;
+use super::plan::{Plan, Stage};
+use crate::layout::StorageKey;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What retention rules let go.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RetentionRow {
+    /// When ages were measured, RFC 3339.
+    pub at: String,
+    /// What a person should know before saying yes: a tag `latest`, or the last tag of a repository, goes.
+    pub cautions: Vec<String>,
+    /// Rules that matched nothing.
+    pub warnings: Vec<String>,
+    /// The rules, in their order, and how much each lets go.
+    pub rules: Vec<RuleRow>,
+}
+
+/// How much a rule lets go.
+#[derive(Debug, Clone, Serialize)]
+pub struct RuleRow {
+    /// The rule.
+    pub rule: String,
+    /// Tags.
+    pub tags: u64,
+    /// Manifests, also those that go with a tag.
+    pub manifests: u64,
+}
+
+/// Reads it off the plan: what was spared for another reason is not told. `rules` are the names of all rules in their order.
+#[must_use]
+pub fn row(plan: &Plan, inventory: &Inventory, rules: &[String]) -> RetentionRow {
+    let mut by_rule: Vec<RuleRow> =
+        rules.iter().map(|rule| RuleRow { rule: rule.clone(), tags: 0, manifests: 0 }).collect();
+    let mut gone: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for deletion in plan.deletions().iter().filter(|deletion| deletion.reason == DeleteReason::Retention) {
+        let Some(why) = deletion.rule.as_deref() else { continue };
+        // A name may begin like another: the longest that fits is the rule's.
+        let of = |row: &&mut RuleRow| {
+            why.strip_prefix("rule ").is_some_and(|rest| rest.starts_with(&format!("{}: ", row.rule)))
+        };
+        let row = by_rule.iter_mut().filter(of).max_by_key(|row| row.rule.len());
+        match (deletion.stage, row) {
+            (Stage::Tag, Some(row)) => row.tags += 1,
+            (Stage::Revision, Some(row)) => row.manifests += 1,
+            _ => {}
+        }
+        let StorageKey::TagCurrent { tag, .. } = StorageKey::parse(&deletion.key) else { continue };
+        if let Some((at, _)) = deletion.repository.as_ref().filter(|_| deletion.stage == Stage::Tag) {
+            gone.entry(*at).or_default().insert(tag);
+        }
+    }
+    let mut cautions = Vec::new();
+    for (at, gone) in gone {
+        let Some(repository) = inventory.repositories.get(at) else { continue };
+        if gone.contains("latest") {
+            cautions.push(format!("{} loses its tag latest", repository.name));
+        }
+        if repository.current_tags().all(|(tag, _)| gone.contains(tag.as_str())) {
+            cautions.push(format!("{} loses its last tag", repository.name));
+        }
+    }
+    RetentionRow { cautions, rules: by_rule, ..RetentionRow::default() }
+}

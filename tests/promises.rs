@@ -45,6 +45,8 @@ mod refusals;
 mod remove;
 #[path = "promises/scope.rs"]
 mod scope;
+#[path = "promises/space.rs"]
+mod space;
 #[path = "promises/strangers.rs"]
 mod strangers;
 #[cfg(unix)]

@@ -96,7 +96,8 @@ pub(super) async fn look_and_decide(
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), &left.pending, order, now, observer).await?;
+    let found = (&graph, &marks, &owners);
+    let mut blobs = scan::blobs(storage, &inventory, found, &left.pending, order, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
     let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));

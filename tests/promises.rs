@@ -29,6 +29,8 @@ mod keep_from;
 mod live;
 #[path = "promises/manifests.rs"]
 mod manifests;
+#[path = "promises/many_tags.rs"]
+mod many_tags;
 #[path = "promises/order.rs"]
 mod order;
 #[path = "promises/pending.rs"]

@@ -2,32 +2,18 @@
 
 use super::Order;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
-use crate::collect::graph::{Expectation, Fetched, Graph, Node, manifests_to_read};
+use crate::collect::graph::{Fetched, Graph, Node};
 use crate::collect::inventory::Inventory;
 use crate::collect::learn::LARGEST_LINK;
-use crate::collect::listing::Builder;
 use crate::collect::mark::Marks;
 use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Digest, Timestamp, manifest};
+use crate::model::Timestamp;
 use crate::storage::fetch::read_all;
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
-
-/// Lists all repositories.
-pub(super) async fn repositories(storage: &dyn Storage, observer: &dyn Observer) -> Result<Inventory> {
-    observer.notice(Event::Begin(Phase::ListRepositories, None));
-    let mut builder = Builder::new(storage.proof());
-    let mut pages = storage.list(Area::Repositories);
-    while let Some(page) = pages.try_next().await? {
-        page.entries().for_each(|entry| builder.see(&entry));
-        observer.notice(Event::Progress(page.len() as u64, 0));
-    }
-    observer.notice(Event::End);
-    Ok(builder.finish())
-}
 
 /// Reads the links that the listing does not prove.
 pub(super) async fn links(
@@ -62,65 +48,6 @@ pub(super) async fn links(
     }
     observer.notice(Event::End);
     Ok(inventory)
-}
-
-/// Manifests are read so many at a time at most: each may be of 4 MiB, and a hostile registry has only such.
-const MANIFESTS_IN_FLIGHT: usize = 64;
-
-/// Reads every manifest, each once.
-pub(super) async fn manifests(
-    storage: &dyn Storage,
-    inventory: &Inventory,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<Graph> {
-    let mut graph = Graph::new(inventory);
-    new_manifests(storage, &mut graph, inventory, order, observer).await?;
-    Ok(graph)
-}
-
-/// Reads every manifest that the graph does not know so far. One that was missing may be there by now.
-pub(super) async fn new_manifests(
-    storage: &dyn Storage,
-    graph: &mut Graph,
-    inventory: &Inventory,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
-    wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-    read_manifests(storage, graph, wanted, order, observer).await
-}
-
-/// Reads what may be manifests, and may as well be something else, or gone.
-pub(super) async fn perhaps_manifests(
-    storage: &dyn Storage,
-    graph: &mut Graph,
-    digests: Vec<Digest>,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
-    read_manifests(storage, graph, wanted, order, observer).await
-}
-
-async fn read_manifests(
-    storage: &dyn Storage,
-    graph: &mut Graph,
-    wanted: Vec<(Digest, Expectation)>,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
-    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
-    let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
-    let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
-    read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
-        graph.learn(&digest, expectation, &fetched(content));
-        observer.notice(Event::Progress(1, 0));
-    })
-    .await?;
-    observer.notice(Event::End);
-    Ok(())
 }
 
 /// What was read, for the graph.

@@ -1,6 +1,7 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
 use super::left::Left;
+use super::reading::Reading;
 use super::{Order, Survey, marking, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
@@ -43,8 +44,9 @@ pub(super) async fn look_and_decide(
     };
     let (mut listed, mut looked) = (Instant::now(), order.now(storage));
     // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
+    let mut reading = Reading::new(storage, order, observer);
     let asked = async { Ok(storage.store_keeps().await) };
-    let (inventory, store_keeps) = tokio::try_join!(scan::repositories(storage, observer), asked)?;
+    let (inventory, store_keeps) = tokio::try_join!(reading.repositories(), asked)?;
     let listing = listed.elapsed();
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
@@ -60,12 +62,12 @@ pub(super) async fn look_and_decide(
         tokio::time::sleep(looked.until(until)).await;
         listed = Instant::now();
         looked = order.now(storage);
-        inventory = scan::repositories(storage, observer).await?;
+        inventory = reading.repositories().await?;
         inventory = scan::links(storage, inventory, order, now, observer).await?;
         (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
         just_pushed = dismissed.spare_just_pushed(looked, options.settle);
     }
-    let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
+    let mut graph = reading.finish(&inventory, order).await?;
 
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));

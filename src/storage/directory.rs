@@ -3,7 +3,8 @@
 use super::explain;
 use super::identity;
 use super::page::Page;
-use super::reader::{Area, Content, Storage};
+use super::reader::{Area, Content, Held, Storage};
+use super::room::Room;
 use super::transport::Counters;
 use super::walk::{Message, Walk};
 use crate::collect::listing::Proof;
@@ -28,6 +29,7 @@ pub struct Directory {
     pub(super) root: PathBuf,
     pub(super) store: Arc<LocalFileSystem>,
     pub(super) counters: Arc<Counters>,
+    room: Room,
     pub(super) place: Place,
 }
 
@@ -43,7 +45,7 @@ impl Directory {
         let real = std::fs::canonicalize(root).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&real).map_err(|error| failed(error.to_string()))?;
         let place = identity::of_directory(&real)?;
-        Ok(Self { root: real, store: Arc::new(store), counters: Arc::default(), place })
+        Ok(Self { root: real, store: Arc::new(store), counters: Arc::default(), room: Room::new(), place })
     }
 
     pub(super) fn path(key: &str) -> Result<Path> {
@@ -93,18 +95,27 @@ impl Storage for Directory {
         self.walk(prefix, Area::Repositories)
     }
 
-    async fn read(&self, key: &str, limit: u64) -> Result<Content> {
+    async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)> {
         self.counters.count_get();
         let failed = |error: &object_store::Error| file_error(error, "read", key);
         let answer = match self.store.get(&Self::path(key)?).await {
             Ok(answer) => answer,
-            Err(object_store::Error::NotFound { .. }) => return Ok(Content::Missing),
+            Err(object_store::Error::NotFound { .. }) => return Ok((Content::Missing, Held::default())),
             Err(error) => return Err(failed(&error)),
         };
-        if answer.meta.size > limit {
-            return Ok(Content::TooLarge(answer.meta.size));
+        let size = answer.meta.size;
+        if size > limit {
+            return Ok((Content::TooLarge(size), Held::default()));
         }
-        Ok(Content::Bytes(answer.bytes().await.map_err(|error| failed(&error))?))
+        let held = match self.room.now(size) {
+            Some(held) => held,
+            None => self.room.large().await,
+        };
+        Ok((Content::Bytes(answer.bytes().await.map_err(|error| failed(&error))?), held))
+    }
+
+    fn shared(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {

@@ -14,6 +14,7 @@ pub mod location;
 pub mod open;
 pub mod page;
 pub mod reader;
+mod room;
 mod signed;
 pub mod store_keeps;
 pub mod sweep;

@@ -1,6 +1,7 @@
 //! What can be done to a registry's storage without changing it.
 
 use super::page::Page;
+pub use super::room::Held;
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::{Said, StoreKeeps};
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use std::fmt;
+use std::sync::Arc;
 
 /// A part of the storage that is listed as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,16 @@ pub trait Storage: fmt::Debug + Send + Sync {
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>>;
 
     /// Reads an object of at most `limit` bytes.
-    async fn read(&self, key: &str, limit: u64) -> Result<Content>;
+    async fn read(&self, key: &str, limit: u64) -> Result<Content> {
+        Ok(self.read_held(key, limit).await?.0)
+    }
+
+    /// Reads an object of at most `limit` bytes. Large ones are read a few at a time: the next begins when what is held of
+    /// another is let go.
+    async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)>;
+
+    /// The same storage, for tasks that read beside each other.
+    fn shared(&self) -> Arc<dyn Storage>;
 
     /// Whether an object is there.
     async fn exists(&self, key: &str) -> Result<bool>;

@@ -2,7 +2,7 @@
 
 use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
-use super::said::Said;
+use super::said::{Names, Said};
 use crate::model::Digest;
 use std::collections::{HashMap, HashSet};
 
@@ -193,7 +193,7 @@ impl Graph {
         let node = match said {
             Said::Missing => Node::Missing,
             Said::Unreadable(why) => Node::Unreadable(why.clone()),
-            Said::Names { references, subject } => {
+            Said::Names(Names { references, subject }) => {
                 let references = references.iter().map(|reference| self.intern(reference)).collect();
                 Node::Manifest { references, subject: subject.as_ref().map(|subject| self.intern(subject)) }
             }

@@ -7,16 +7,27 @@ use crate::model::{Digest, Manifest};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     /// A manifest.
-    Names {
-        /// All that it names, in order.
-        references: Vec<Digest>,
-        /// What it is about.
-        subject: Option<Digest>,
-    },
+    Names(Names),
     /// There is something, and it cannot tell what it needs: why.
     Unreadable(Box<str>),
     /// There is nothing.
     Missing,
+}
+
+/// What a manifest names, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// All that it names, in order.
+    pub references: Vec<Digest>,
+    /// What it is about.
+    pub subject: Option<Digest>,
+}
+
+impl From<Manifest> for Names {
+    fn from(manifest: Manifest) -> Self {
+        let references = manifest.references.into_iter().map(|reference| reference.digest).collect();
+        Self { references, subject: manifest.subject }
+    }
 }
 
 impl Said {
@@ -30,10 +41,7 @@ impl Said {
                 Self::Unreadable("its content does not have its digest".into())
             }
             Fetched::Bytes(bytes) => match Manifest::parse(bytes) {
-                Ok(manifest) => Self::Names {
-                    references: manifest.references.into_iter().map(|reference| reference.digest).collect(),
-                    subject: manifest.subject,
-                },
+                Ok(manifest) => Self::Names(manifest.into()),
                 Err(why) => Self::Unreadable(why.to_string().into()),
             },
         }
@@ -50,7 +58,7 @@ mod tests {
         let json =
             format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{child}"}}],"subject":{{"digest":"{child}"}}}}"#);
         let (digest, bytes) = (Digest::of(json.as_bytes()), Fetched::Bytes(json.into()));
-        let names = Said::Names { references: vec![child.clone()], subject: Some(child) };
+        let names = Said::Names(Names { references: vec![child.clone()], subject: Some(child) });
         assert_eq!(Said::of(&digest, &bytes), names);
         for (digest, fetched) in [
             (Digest::of(b"other"), bytes),

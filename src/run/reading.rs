@@ -1,7 +1,7 @@
 //! Listing repositories, and reading their manifests beside it.
 
 use super::Order;
-use crate::collect::graph::{Expectation, Graph, Node, manifests_to_read};
+use crate::collect::graph::{Expectation, Graph, Id, Node, manifests_to_read};
 use crate::collect::inventory::Inventory;
 use crate::collect::listing::Builder;
 use crate::collect::said::Said;
@@ -10,23 +10,26 @@ use crate::event::{Event, Observer, Phase};
 use crate::layout::{self, StorageKey};
 use crate::model::{Digest, manifest};
 use crate::storage::fetch::{Fetcher, How};
+use crate::storage::manifest_cache::{ManifestCache, beginning};
 use crate::storage::reader::{Area, Storage};
 use futures::TryStreamExt;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// So many digests wait for their turn while the listing goes on. What comes beyond is read when it has ended.
 const WAITING: usize = 50_000;
 
-/// Manifests that are read, each once, as the listing comes to them.
+/// Manifests that are read, each once, as the listing comes to them; those that are remembered are not read at all.
 ///
 /// A manifest is what its digest says, whenever it is read: the graph is the same as if all were read when the listing has
 /// ended. What was not there is looked for once more then, as it may have come in between.
 pub(super) struct Reading<'a> {
     storage: &'a dyn Storage,
+    order: &'a Order,
     observer: &'a dyn Observer,
     fetcher: Fetcher<Wanted, Said>,
-    /// The beginnings of digests that were asked for. Two that begin alike cost a moment, as the second waits for the
-    /// listing to end; it is never taken for the first.
+    /// The beginnings of digests that were asked for, or are remembered. Two that begin alike cost a moment, as the second
+    /// waits for the listing to end; it is never taken for the first.
     asked: HashSet<u64>,
     graph: Graph,
 }
@@ -35,9 +38,12 @@ pub(super) struct Reading<'a> {
 type Wanted = (Digest, Expectation);
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(storage: &'a dyn Storage, order: &Order, observer: &'a dyn Observer) -> Self {
-        let fetcher = fetcher(storage, order);
-        Self { storage, observer, fetcher, asked: HashSet::new(), graph: Graph::default() }
+    pub(super) async fn begin(storage: &'a dyn Storage, order: &'a Order, observer: &'a dyn Observer) -> Self {
+        let asked = match &order.cache {
+            Some(cache) => cache.beginnings().await,
+            None => HashSet::new(),
+        };
+        Self { storage, order, observer, fetcher: fetcher(storage, order), asked, graph: Graph::default() }
     }
 
     /// Lists all repositories, and goes on to read what they show to be manifests.
@@ -57,7 +63,7 @@ impl<'a> Reading<'a> {
                 }
                 Some(read) = self.fetcher.next() => {
                     let ((digest, expectation), said) = read?;
-                    self.graph.hear(&digest, expectation, &said);
+                    self.hear(&digest, expectation, &said);
                 }
             }
         }
@@ -76,18 +82,74 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Reads all the others that this inventory needs to be judged. Its links must have been read.
-    pub(super) async fn finish(mut self, inventory: &Inventory, order: &Order) -> Result<Graph> {
-        take_all(&mut self.fetcher, &mut self.graph, self.observer).await?;
+    fn hear(&mut self, digest: &Digest, expectation: Expectation, said: &Said) {
+        self.graph.hear(digest, expectation, said);
+        // What cannot be read is read again by the next run: perhaps it was repaired, or that run can.
+        if let (Some(cache), Said::Names(names)) = (&self.order.cache, said) {
+            cache.remember(digest, names);
+        }
+    }
+
+    /// Reads all the others that this inventory needs to be judged. Its links must have been read. Tells what was remembered:
+    /// whether that is there was not seen.
+    pub(super) async fn finish(mut self, inventory: &Inventory) -> Result<(Graph, Vec<Id>)> {
+        self.take_all().await?;
+        self.asked = HashSet::new();
         self.graph.learn_links(inventory);
-        read_wanted(&mut self.fetcher, &mut self.graph, inventory, order, self.observer).await?;
-        Ok(self.graph)
+        let mut wanted = unknown(&self.graph, inventory, self.order);
+        let mut remembered = Vec::new();
+        if let Some(cache) = &self.order.cache {
+            remembered = recall(cache, &mut self.graph, &mut wanted).await;
+        }
+        for wanted in wanted {
+            self.fetcher.add(wanted);
+        }
+        self.take_all().await?;
+        if let Some(cache) = &self.order.cache {
+            cache.tidy(|digest| matches!(self.graph.node_of(digest), Node::Manifest { .. }));
+        }
+        Ok((self.graph, remembered))
+    }
+
+    async fn take_all(&mut self) -> Result<()> {
+        if self.fetcher.is_empty() {
+            return Ok(());
+        }
+        self.observer.notice(Event::Begin(Phase::ReadManifests, Some(self.fetcher.len() as u64)));
+        while let Some(read) = self.fetcher.next().await {
+            let ((digest, expectation), said) = read?;
+            self.hear(&digest, expectation, &said);
+            self.observer.notice(Event::Progress(1, 0));
+        }
+        self.observer.notice(Event::End);
+        Ok(())
     }
 }
 
-/// Eight bytes tell nearly all digests apart.
-fn beginning(digest: &Digest) -> u64 {
-    digest.bytes().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+/// Takes in what is remembered of what is wanted, which is in order; what is not remembered stays wanted.
+async fn recall(cache: &Arc<ManifestCache>, graph: &mut Graph, wanted: &mut Vec<Wanted>) -> Vec<Id> {
+    let digests: Arc<Vec<Wanted>> = Arc::new(std::mem::take(wanted));
+    let find = |digests: &[Wanted], digest: &Digest| digests.binary_search_by(|wanted| wanted.0.cmp(digest)).ok();
+    let known = Arc::clone(&digests);
+    let mut batches = cache.recall(move |digest| find(&known, digest).is_some());
+    let mut is_known = vec![false; digests.len()];
+    while let Some(batch) = batches.recv().await {
+        for record in batch {
+            let Some(at) = find(&digests, &record.digest) else { continue };
+            is_known[at] = record.names.is_some();
+            graph.hear(&record.digest, digests[at].1, &record.names.map_or(Said::Missing, Said::Names));
+        }
+    }
+    let (mut remembered, mut unknown) = (Vec::new(), Vec::new());
+    for (found, is_known) in digests.iter().zip(is_known) {
+        if is_known {
+            remembered.extend(graph.id(&found.0));
+        } else {
+            unknown.push(found.clone());
+        }
+    }
+    *wanted = unknown;
+    remembered
 }
 
 fn fetcher(storage: &dyn Storage, order: &Order) -> Fetcher<Wanted, Said> {
@@ -99,33 +161,10 @@ fn fetcher(storage: &dyn Storage, order: &Order) -> Fetcher<Wanted, Said> {
     Fetcher::new(storage, how, order.concurrency)
 }
 
-async fn take_all(fetcher: &mut Fetcher<Wanted, Said>, graph: &mut Graph, observer: &dyn Observer) -> Result<()> {
-    if fetcher.is_empty() {
-        return Ok(());
-    }
-    observer.notice(Event::Begin(Phase::ReadManifests, Some(fetcher.len() as u64)));
-    while let Some(read) = fetcher.next().await {
-        let ((digest, expectation), said) = read?;
-        graph.hear(&digest, expectation, &said);
-        observer.notice(Event::Progress(1, 0));
-    }
-    observer.notice(Event::End);
-    Ok(())
-}
-
-async fn read_wanted(
-    fetcher: &mut Fetcher<Wanted, Said>,
-    graph: &mut Graph,
-    inventory: &Inventory,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
+fn unknown(graph: &Graph, inventory: &Inventory, order: &Order) -> Vec<Wanted> {
     let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
     wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-    for wanted in wanted {
-        fetcher.add(wanted);
-    }
-    take_all(fetcher, graph, observer).await
+    wanted
 }
 
 /// Reads every manifest that the graph does not know so far. One that was missing may be there by now.
@@ -136,7 +175,8 @@ pub(super) async fn new_manifests(
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<()> {
-    read_wanted(&mut fetcher(storage, order), graph, inventory, order, observer).await
+    let wanted = unknown(graph, inventory, order);
+    read(storage, graph, wanted, order, observer).await
 }
 
 /// Reads what may be manifests, and may as well be something else, or gone.
@@ -147,9 +187,27 @@ pub(super) async fn perhaps_manifests(
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<()> {
+    let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
+    read(storage, graph, wanted, order, observer).await
+}
+
+async fn read(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    wanted: Vec<Wanted>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
     let mut fetcher = fetcher(storage, order);
-    for digest in digests {
-        fetcher.add((digest, Expectation::Perhaps));
+    for wanted in wanted {
+        fetcher.add(wanted);
     }
-    take_all(&mut fetcher, graph, observer).await
+    while let Some(read) = fetcher.next().await {
+        let ((digest, expectation), said) = read?;
+        graph.hear(&digest, expectation, &said);
+        observer.notice(Event::Progress(1, 0));
+    }
+    observer.notice(Event::End);
+    Ok(())
 }

@@ -4,14 +4,14 @@ use super::Order;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
 use crate::collect::graph::{Fetched, Graph, Node};
 use crate::collect::inventory::Inventory;
-use crate::collect::learn::LARGEST_LINK;
+use crate::collect::learn::{LARGEST_LINK, ToRead};
 use crate::collect::mark::Marks;
 use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
 use crate::model::Timestamp;
-use crate::storage::fetch::read_all;
+use crate::storage::fetch::{Fetcher, How};
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -25,19 +25,16 @@ pub(super) async fn links(
 ) -> Result<Inventory> {
     let to_read = inventory.to_read(now, order.options.uploads_older_than);
     observer.notice(Event::Begin(Phase::ReadLinks, Some(to_read.len() as u64)));
-    let mut read = Vec::new();
-    read_all(
-        storage,
-        to_read,
-        |link| link.key.clone(),
-        LARGEST_LINK,
-        order.concurrency,
-        |link, content| {
-            observer.notice(Event::Progress(1, 0));
-            read.push((link, content));
-        },
-    )
-    .await?;
+    let how = How { key: |link: &ToRead| link.key.clone(), limit: LARGEST_LINK, make: |_, content| content };
+    let mut fetcher = Fetcher::new(storage, how, order.concurrency);
+    for link in to_read {
+        fetcher.add(link);
+    }
+    let mut read: Vec<(ToRead, Content)> = Vec::new();
+    while let Some(link) = fetcher.next().await {
+        read.push(link?);
+        observer.notice(Event::Progress(1, 0));
+    }
     // Answers come in any order; what is learned must not depend on it.
     read.sort_by(|a, b| a.0.key.cmp(&b.0.key));
     for (link, content) in &read {

@@ -43,7 +43,10 @@ pub struct Fetcher<I, T> {
     how: How<I, T>,
     in_flight: usize,
     waiting: VecDeque<I>,
-    under_way: JoinSet<Result<(I, T)>>,
+    under_way: JoinSet<Result<Vec<(I, T)>>>,
+    /// How many of them.
+    items: usize,
+    read: Vec<(I, T)>,
 }
 
 /// What is read of an item, and what is made of it.
@@ -55,6 +58,14 @@ pub struct How<I, T> {
     /// What is made of its content.
     pub make: fn(&I, Content) -> T,
 }
+
+impl<I, T> Clone for How<I, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, T> Copy for How<I, T> {}
 
 impl<I, T> fmt::Debug for Fetcher<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,18 +79,35 @@ impl<I, T> fmt::Debug for How<I, T> {
     }
 }
 
+/// More threads than this do not make a local disk faster.
+const LOCAL_THREADS: usize = 8;
+/// So many files are read by one thread in a row: waking it costs as much as reading some.
+const LOCAL_BATCH: usize = 32;
+
 impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
     /// Begins; `in_flight` are read at a time.
     #[must_use]
     pub fn new(storage: &dyn Storage, how: How<I, T>, in_flight: usize) -> Self {
         let storage = storage.shared();
-        Self { storage, how, in_flight: in_flight.max(1), waiting: VecDeque::new(), under_way: JoinSet::new() }
+        let most = if storage.local().is_some() { LOCAL_THREADS } else { usize::MAX };
+        Self {
+            storage,
+            how,
+            in_flight: in_flight.clamp(1, most),
+            waiting: VecDeque::new(),
+            under_way: JoinSet::new(),
+            items: 0,
+            read: Vec::new(),
+        }
     }
 
     /// Reads this as well, as soon as its turn has come.
     pub fn add(&mut self, item: I) {
         self.waiting.push_back(item);
-        self.begin();
+        // Of a directory many are read in a row: the first thread should find some.
+        if self.storage.local().is_none() || self.waiting.len() >= LOCAL_BATCH {
+            self.begin();
+        }
     }
 
     /// How many wait for their turn.
@@ -91,7 +119,7 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
     /// How many were not read so far.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiting.len() + self.under_way.len()
+        self.waiting.len() + self.items + self.read.len()
     }
 
     /// Whether all was read.
@@ -101,24 +129,59 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
     }
 
     fn begin(&mut self) {
-        while self.under_way.len() < self.in_flight {
-            let Some(item) = self.waiting.pop_front() else { return };
-            let (storage, key, make, limit) =
-                (Arc::clone(&self.storage), (self.how.key)(&item), self.how.make, self.how.limit);
-            self.under_way.spawn(async move {
-                let (content, held) = storage.read_held(&key, limit).await?;
-                let read = make(&item, content);
-                drop(held);
-                Ok((item, read))
-            });
+        let is_local = self.storage.local().is_some();
+        while self.under_way.len() < self.in_flight && !self.waiting.is_empty() {
+            let number = if is_local { self.waiting.len().min(LOCAL_BATCH) } else { 1 };
+            let batch: Vec<I> = self.waiting.drain(..number).collect();
+            self.items += batch.len();
+            let (storage, how) = (Arc::clone(&self.storage), self.how);
+            if is_local {
+                self.under_way.spawn_blocking(move || read_files(&*storage, how, batch));
+            } else {
+                self.under_way.spawn(async move { read_objects(&*storage, how, batch).await });
+            }
         }
     }
 
     /// The next that was read, in any order; none if there is nothing to read any more. Nothing is lost where this is not
     /// waited for to its end.
     pub async fn next(&mut self) -> Option<Result<(I, T)>> {
-        let ended = self.under_way.join_next().await?;
-        self.begin();
-        Some(ended.unwrap_or_else(|error| Err(Error::new(ErrorKind::Bug, "read the storage").caused_by(error))))
+        loop {
+            if let Some(read) = self.read.pop() {
+                return Some(Ok(read));
+            }
+            self.begin();
+            let ended = self.under_way.join_next().await?;
+            match ended.unwrap_or_else(|error| Err(Error::new(ErrorKind::Bug, "read the storage").caused_by(error))) {
+                Ok(read) => {
+                    self.items -= read.len();
+                    self.read = read;
+                    self.begin();
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
     }
+}
+
+async fn read_objects<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Vec<(I, T)>> {
+    let mut all = Vec::with_capacity(batch.len());
+    for item in batch {
+        let (content, held) = storage.read_held(&(how.key)(&item), how.limit).await?;
+        let read = (how.make)(&item, content);
+        drop(held);
+        all.push((item, read));
+    }
+    Ok(all)
+}
+
+fn read_files<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Vec<(I, T)>> {
+    let broken = || Error::new(ErrorKind::Bug, "read the storage").because("it is not on this machine");
+    let local = storage.local().ok_or_else(broken)?;
+    let read = batch.into_iter().map(|item| {
+        let content = local.read_now(&(how.key)(&item), how.limit)?;
+        let read = (how.make)(&item, content);
+        Ok((item, read))
+    });
+    read.collect()
 }

@@ -45,6 +45,15 @@ pub enum Content {
     TooLarge(u64),
 }
 
+/// A storage on this machine: reading it keeps a thread busy, and nothing is gained by waiting for many at once.
+pub trait Local {
+    /// Reads an object of at most `limit` bytes in this thread.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    fn read_now(&self, key: &str, limit: u64) -> Result<Content>;
+}
+
 /// A registry's storage, opened for reading. It has no way to change anything.
 #[async_trait]
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -67,6 +76,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// The same storage, for tasks that read beside each other.
     fn shared(&self) -> Arc<dyn Storage>;
+
+    /// The same storage, if it is on this machine.
+    fn local(&self) -> Option<&dyn Local> {
+        None
+    }
 
     /// Whether an object is there.
     async fn exists(&self, key: &str) -> Result<bool>;

@@ -110,6 +110,8 @@ impl ManifestCache {
             let send = |batch: &mut Vec<Record>| sender.blocking_send(std::mem::take(batch)).is_ok();
             // What cannot be read is read from the storage instead.
             let _ = cache.recall_all(is_wanted, send);
+            // Whoever has received all of it may close the file.
+            drop(cache);
         });
         receiver
     }

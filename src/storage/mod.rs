@@ -11,6 +11,7 @@ pub mod fetch;
 mod identity;
 mod listing;
 pub mod location;
+mod look;
 pub mod manifest_cache;
 pub mod open;
 pub mod pace;

@@ -71,6 +71,7 @@ replayed! {
     pages
     patterns
     plans
+    policies
     store_answers
 }
 

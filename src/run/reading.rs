@@ -1,7 +1,9 @@
 //! Listing repositories, and reading their manifests beside it.
 
 use super::Order;
-use crate::collect::graph::{Expectation, Graph, Id, Node, manifests_to_read};
+use super::outlines::{Brief, Outlines};
+use super::scan::fetched;
+use crate::collect::graph::{Expectation, Fetched, Graph, Id, Node, manifests_to_read};
 use crate::collect::inventory::Inventory;
 use crate::collect::listing::Builder;
 use crate::collect::said::Said;
@@ -11,7 +13,7 @@ use crate::layout::{self, StorageKey};
 use crate::model::{Digest, manifest};
 use crate::storage::fetch::{Fetcher, How};
 use crate::storage::manifest_cache::{ManifestCache, beginning};
-use crate::storage::reader::{Area, Storage};
+use crate::storage::reader::{Area, Content, Storage};
 use futures::TryStreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,23 +29,46 @@ pub(super) struct Reading<'a> {
     storage: &'a dyn Storage,
     order: &'a Order,
     observer: &'a dyn Observer,
-    fetcher: Fetcher<Wanted, Said>,
+    fetcher: Fetcher<Wanted, Read>,
     /// The beginnings of digests that were asked for, or are remembered. Two that begin alike cost a moment, as the second
     /// waits for the listing to end; it is never taken for the first.
     asked: HashSet<u64>,
     graph: Graph,
+    outlines: Outlines,
 }
 
 /// What is read, and why.
 type Wanted = (Digest, Expectation);
 
+/// What is kept of its bytes.
+struct Read {
+    said: Said,
+    brief: Option<Brief>,
+}
+
+/// What all manifests came to.
+pub(super) struct Found {
+    /// What names what.
+    pub(super) graph: Graph,
+    /// What else they say, where that is wanted of those that were read.
+    pub(super) outlines: Outlines,
+    /// What was remembered: whether it is there was not seen.
+    pub(super) remembered: Vec<Id>,
+}
+
 impl<'a> Reading<'a> {
-    pub(super) async fn begin(storage: &'a dyn Storage, order: &'a Order, observer: &'a dyn Observer) -> Self {
+    pub(super) async fn begin(
+        storage: &'a dyn Storage,
+        order: &'a Order,
+        outlines: Outlines,
+        observer: &'a dyn Observer,
+    ) -> Self {
         let asked = match &order.cache {
             Some(cache) => cache.beginnings().await,
             None => HashSet::new(),
         };
-        Self { storage, order, observer, fetcher: fetcher(storage, order), asked, graph: Graph::default() }
+        let fetcher = fetcher(storage, order, outlines.keeps());
+        Self { storage, order, observer, fetcher, asked, graph: Graph::default(), outlines }
     }
 
     /// Lists all repositories, and goes on to read what they show to be manifests.
@@ -62,8 +87,8 @@ impl<'a> Reading<'a> {
                     self.observer.notice(Event::Progress(page.len() as u64, 0));
                 }
                 Some(read) = self.fetcher.next() => {
-                    let ((digest, expectation), said) = read?;
-                    self.hear(&digest, expectation, &said);
+                    let (wanted, read) = read?;
+                    self.hear(&wanted, read);
                 }
             }
         }
@@ -82,17 +107,19 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn hear(&mut self, digest: &Digest, expectation: Expectation, said: &Said) {
-        self.graph.hear(digest, expectation, said);
+    fn hear(&mut self, (digest, expectation): &Wanted, Read { said, brief }: Read) {
+        self.graph.hear(digest, *expectation, &said);
+        if let Some(brief) = brief {
+            self.outlines.hear(digest, brief);
+        }
         // What cannot be read is read again by the next run: perhaps it was repaired, or that run can.
-        if let (Some(cache), Said::Names(names)) = (&self.order.cache, said) {
+        if let (Some(cache), Said::Names(names)) = (&self.order.cache, &said) {
             cache.remember(digest, names);
         }
     }
 
-    /// Reads all the others that this inventory needs to be judged. Its links must have been read. Tells what was remembered:
-    /// whether that is there was not seen.
-    pub(super) async fn finish(mut self, inventory: &Inventory) -> Result<(Graph, Vec<Id>)> {
+    /// Reads all the others that this inventory needs to be judged. Its links must have been read.
+    pub(super) async fn finish(mut self, inventory: &Inventory) -> Result<Found> {
         self.take_all().await?;
         self.asked = HashSet::new();
         self.graph.learn_links(inventory);
@@ -108,7 +135,7 @@ impl<'a> Reading<'a> {
         if let Some(cache) = &self.order.cache {
             cache.tidy(|digest| matches!(self.graph.node_of(digest), Node::Manifest { .. }));
         }
-        Ok((self.graph, remembered))
+        Ok(Found { graph: self.graph, outlines: self.outlines, remembered })
     }
 
     async fn take_all(&mut self) -> Result<()> {
@@ -117,8 +144,8 @@ impl<'a> Reading<'a> {
         }
         self.observer.notice(Event::Begin(Phase::ReadManifests, Some(self.fetcher.len() as u64)));
         while let Some(read) = self.fetcher.next().await {
-            let ((digest, expectation), said) = read?;
-            self.hear(&digest, expectation, &said);
+            let (wanted, read) = read?;
+            self.hear(&wanted, read);
             self.observer.notice(Event::Progress(1, 0));
         }
         self.observer.notice(Event::End);
@@ -152,13 +179,24 @@ async fn recall(cache: &Arc<ManifestCache>, graph: &mut Graph, wanted: &mut Vec<
     remembered
 }
 
-fn fetcher(storage: &dyn Storage, order: &Order) -> Fetcher<Wanted, Said> {
-    let how = How {
-        key: |(digest, _): &Wanted| layout::blob_data(digest),
-        limit: manifest::LARGEST,
-        make: |(digest, _): &Wanted, content| Said::of(digest, &super::scan::fetched(content)),
+fn fetcher(storage: &dyn Storage, order: &Order, briefly: bool) -> Fetcher<Wanted, Read> {
+    let key = |(digest, _): &Wanted| layout::blob_data(digest);
+    let make = if briefly { with_brief } else { without_brief };
+    Fetcher::new(storage, How { key, limit: manifest::LARGEST, make }, order.concurrency)
+}
+
+fn without_brief((digest, _): &Wanted, content: Content) -> Read {
+    Read { said: Said::of(digest, &fetched(content)), brief: None }
+}
+
+fn with_brief((digest, _): &Wanted, content: Content) -> Read {
+    let fetched = fetched(content);
+    let said = Said::of(digest, &fetched);
+    let brief = match (&said, &fetched) {
+        (Said::Names(_), Fetched::Bytes(bytes)) => Brief::of(bytes),
+        _ => None,
     };
-    Fetcher::new(storage, how, order.concurrency)
+    Read { said, brief }
 }
 
 fn unknown(graph: &Graph, inventory: &Inventory, order: &Order) -> Vec<Wanted> {
@@ -199,12 +237,12 @@ async fn read(
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
-    let mut fetcher = fetcher(storage, order);
+    let mut fetcher = fetcher(storage, order, false);
     for wanted in wanted {
         fetcher.add(wanted);
     }
     while let Some(read) = fetcher.next().await {
-        let ((digest, expectation), said) = read?;
+        let ((digest, expectation), Read { said, .. }) = read?;
         graph.hear(&digest, expectation, &said);
         observer.notice(Event::Progress(1, 0));
     }

@@ -3,6 +3,7 @@
 use super::Order;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
 use crate::collect::graph::{Fetched, Graph, Node};
+use crate::collect::holders::Holders;
 use crate::collect::inventory::Inventory;
 use crate::collect::learn::{LARGEST_LINK, ToRead};
 use crate::collect::mark::Marks;
@@ -59,6 +60,7 @@ pub(super) fn fetched(content: Content) -> Fetched {
 /// Lists all blobs and judges each as it passes.
 pub(super) async fn blobs(
     storage: &dyn Storage,
+    inventory: &Inventory,
     (graph, marks, owners): (&Graph, &Marks, &Owners),
     record: &Pending,
     order: &Order,
@@ -66,7 +68,8 @@ pub(super) async fn blobs(
     observer: &dyn Observer,
 ) -> Result<BlobSurvey> {
     observer.notice(Event::Begin(Phase::ListBlobs, None));
-    let judge = BlobJudge::new(graph, marks, &order.options, owners, record, now);
+    let holders = Holders::of(inventory, graph);
+    let judge = BlobJudge::new(graph, marks, &order.options, owners, record, now).shared_among(&holders);
     let mut judge = judge.limited_to(order.limit.as_deref());
     let mut pages = storage.list(Area::Blobs);
     while let Some(page) = pages.try_next().await? {

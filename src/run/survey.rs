@@ -1,7 +1,7 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
 use super::left::Left;
-use super::reading::Reading;
+use super::reading::{Found, Reading};
 use super::{Order, Survey, marking, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
@@ -53,7 +53,7 @@ async fn look_once(
     let mut findings = first_findings(storage, order).await?;
     let (mut listed, mut looked) = (Instant::now(), order.now(storage));
     // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
-    let mut reading = Reading::begin(storage, order, observer).await;
+    let mut reading = Reading::begin(storage, order, retain::outlines(order)?, observer).await;
     let asked = async { Ok(storage.store_keeps().await) };
     let (inventory, store_keeps) = tokio::try_join!(reading.repositories(), asked)?;
     let listing = listed.elapsed();
@@ -76,7 +76,7 @@ async fn look_once(
         (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
         just_pushed = dismissed.spare_just_pushed(looked, options.settle);
     }
-    let (mut graph, remembered) = reading.finish(&inventory).await?;
+    let Found { mut graph, mut outlines, remembered } = reading.finish(&inventory).await?;
 
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));
@@ -86,8 +86,9 @@ async fn look_once(
     let as_found = (&inventory, &mut graph, &nothing);
     let mut marks = marking::marks(storage, as_found, &mut roots, &taken, order, observer).await?;
     findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
-    let retention =
-        retain::dismiss(storage, (&inventory, &graph), &mut dismissed, order, (now, looked), observer).await?;
+    let known = (&inventory, &graph, &mut outlines);
+    let retention = retain::dismiss(storage, known, &mut dismissed, order, (now, looked), observer).await?;
+    drop(outlines);
     just_pushed.extend(retention.iter().flat_map(|said| said.just_pushed.clone()));
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);
@@ -107,7 +108,8 @@ async fn look_once(
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), &left.pending, order, now, observer).await?;
+    let found = (&graph, &marks, &owners);
+    let mut blobs = scan::blobs(storage, &inventory, found, &left.pending, order, now, observer).await?;
     if forget_what_is_gone(storage, (&graph, &blobs), &remembered, order).await? {
         return Ok(None);
     }

@@ -19,6 +19,7 @@ pub mod operands;
 pub mod pages;
 pub mod patterns;
 pub mod plans;
+pub mod policies;
 pub mod store_answers;
 pub mod text;
 
@@ -41,5 +42,6 @@ pub const TARGETS: [(&str, Check); 15] = [
     ("pages", pages::check),
     ("patterns", patterns::check),
     ("plans", plans::check),
+    ("policies", policies::check),
     ("store_answers", store_answers::check),
 ];

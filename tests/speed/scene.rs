@@ -6,8 +6,8 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::lab::bucket::{Bucket, Counts};
-use crate::lab::clients::s3_config;
+use crate::lab::bucket::{Bucket, Counts, Dialect};
+use crate::lab::clients::{AZURE_ACCOUNT, AZURE_KEY, s3_config, s3_environment};
 use crate::lab::pull::revisions;
 use crate::lab::registry::RegistryBuilder;
 use crate::tool::{self, Ran};
@@ -38,7 +38,10 @@ pub fn images(number: usize) -> RegistryBuilder {
 
 impl Scene {
     pub fn new(registry: &RegistryBuilder) -> Self {
-        let bucket = Bucket::s3("registry");
+        Self::with(Bucket::s3("registry"), registry)
+    }
+
+    pub fn with(bucket: Bucket, registry: &RegistryBuilder) -> Self {
         registry.load_into(&bucket, "");
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("config.yml"), s3_config(&bucket, "")).unwrap();
@@ -48,9 +51,18 @@ impl Scene {
 
     pub fn command(&self, more: &[&str]) -> Command {
         let config = self.home.path().join("config.yml").display().to_string();
-        let line = ["gc", "--offline", "-m", "--format", "json", "-R", &config];
-        let mut command = tool::command(line.iter().chain(more));
-        command.envs(crate::lab::clients::s3_environment());
+        let mut command = tool::command(["gc", "--offline", "-m", "--format", "json"].iter().chain(more));
+        match self.bucket.dialect() {
+            Dialect::S3 => command.args(["-R", &config]).envs(s3_environment()),
+            Dialect::Gcs => command
+                .args(["-R", "gs://registry", "--endpoint-url", &self.bucket.endpoint()])
+                .env("CLOUDSDK_AUTH_ACCESS_TOKEN", "laboratory"),
+            Dialect::Azure => command
+                .args(["-R", "az://registry"])
+                .env("AZURE_STORAGE_ACCOUNT", AZURE_ACCOUNT)
+                .env("AZURE_STORAGE_KEY", AZURE_KEY)
+                .env("AZURE_STORAGE_ENDPOINT", self.bucket.endpoint()),
+        };
         command
     }
 

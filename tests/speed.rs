@@ -1,6 +1,13 @@
 //! What makes a run fast changes nothing about what it does: manifests are read beside the listing, remembered between
 //! runs, and asked for as fast as the store permits.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, unreachable_pub, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "tests"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests know the time, and tidy up after themselves")]
 
 mod lab;

@@ -19,7 +19,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// So many digests wait for their turn while the listing goes on. What comes beyond is read when it has ended.
-const WAITING: usize = 50_000;
+const WAITING: usize = 10_000;
+/// So many references are held until then, in about 20 MB. Where there are more, the listing is the smaller part by far.
+const HELD: usize = 500_000;
 
 /// Manifests that are read, each once, as the listing comes to them; those that are remembered are not read at all.
 ///
@@ -33,7 +35,9 @@ pub(super) struct Reading<'a> {
     /// The beginnings of digests that were asked for, or are remembered. Two that begin alike cost a moment, as the second
     /// waits for the listing to end; it is never taken for the first.
     asked: HashSet<u64>,
-    graph: Graph,
+    /// What was read before the inventory was complete, from which the graph begins.
+    early: Vec<(Wanted, Said)>,
+    references: usize,
     outlines: Outlines,
 }
 
@@ -68,7 +72,7 @@ impl<'a> Reading<'a> {
             None => HashSet::new(),
         };
         let fetcher = fetcher(storage, order, outlines.keeps());
-        Self { storage, order, observer, fetcher, asked, graph: Graph::default(), outlines }
+        Self { storage, order, observer, fetcher, asked, early: Vec::new(), references: 0, outlines }
     }
 
     /// Lists all repositories, and goes on to read what they show to be manifests.
@@ -88,7 +92,11 @@ impl<'a> Reading<'a> {
                 }
                 Some(read) = self.fetcher.next() => {
                     let (wanted, read) = read?;
-                    self.hear(&wanted, read);
+                    let said = self.keep(&wanted, read);
+                    if let Said::Names(names) = &said {
+                        self.references += names.references.len() + 1;
+                    }
+                    self.early.push((wanted, said));
                 }
             }
         }
@@ -97,7 +105,7 @@ impl<'a> Reading<'a> {
     }
 
     fn see(&mut self, key: &str) {
-        if !key.contains(layout::REVISIONS) || self.fetcher.waiting() >= WAITING {
+        if self.references >= HELD || self.fetcher.waiting() >= WAITING || !key.contains(layout::REVISIONS) {
             return;
         }
         if let StorageKey::RevisionLink { digest, .. } = StorageKey::parse(key)
@@ -107,8 +115,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn hear(&mut self, (digest, expectation): &Wanted, Read { said, brief }: Read) {
-        self.graph.hear(digest, *expectation, &said);
+    /// Keeps what is wanted of a manifest beside the graph.
+    fn keep(&mut self, (digest, _): &Wanted, Read { said, brief }: Read) -> Said {
         if let Some(brief) = brief {
             self.outlines.hear(digest, brief);
         }
@@ -116,36 +124,41 @@ impl<'a> Reading<'a> {
         if let (Some(cache), Said::Names(names)) = (&self.order.cache, &said) {
             cache.remember(digest, names);
         }
+        said
     }
 
     /// Reads all the others that this inventory needs to be judged. Its links must have been read.
     pub(super) async fn finish(mut self, inventory: &Inventory) -> Result<Found> {
-        self.take_all().await?;
         self.asked = HashSet::new();
-        self.graph.learn_links(inventory);
-        let mut wanted = unknown(&self.graph, inventory, self.order);
+        let mut graph = Graph::new(inventory);
+        for ((digest, expectation), said) in std::mem::take(&mut self.early) {
+            graph.hear(&digest, expectation, &said);
+        }
+        self.take_all(&mut graph).await?;
+        let mut wanted = unknown(&graph, inventory, self.order);
         let mut remembered = Vec::new();
         if let Some(cache) = &self.order.cache {
-            remembered = recall(cache, &mut self.graph, &mut wanted).await;
+            remembered = recall(cache, &mut graph, &mut wanted).await;
         }
         for wanted in wanted {
             self.fetcher.add(wanted);
         }
-        self.take_all().await?;
+        self.take_all(&mut graph).await?;
         if let Some(cache) = &self.order.cache {
-            cache.tidy(|digest| matches!(self.graph.node_of(digest), Node::Manifest { .. }));
+            cache.tidy(|digest| matches!(graph.node_of(digest), Node::Manifest { .. }));
         }
-        Ok(Found { graph: self.graph, outlines: self.outlines, remembered })
+        Ok(Found { graph, outlines: self.outlines, remembered })
     }
 
-    async fn take_all(&mut self) -> Result<()> {
+    async fn take_all(&mut self, graph: &mut Graph) -> Result<()> {
         if self.fetcher.is_empty() {
             return Ok(());
         }
         self.observer.notice(Event::Begin(Phase::ReadManifests, Some(self.fetcher.len() as u64)));
         while let Some(read) = self.fetcher.next().await {
             let (wanted, read) = read?;
-            self.hear(&wanted, read);
+            let said = self.keep(&wanted, read);
+            graph.hear(&wanted.0, wanted.1, &said);
             self.observer.notice(Event::Progress(1, 0));
         }
         self.observer.notice(Event::End);

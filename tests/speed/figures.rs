@@ -59,7 +59,9 @@ fn figures_of_a_store_that_permits_200_a_second() {
         let answered = counts.requests() - refused as u64;
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         let used = (answered as f64 - burst) / (seconds * 200.0) * 100.0;
-        println!("bursts of {burst}: {answered} answered and {refused} refused in {seconds:.1} s: {used:.0} % of 200/s");
+        println!(
+            "bursts of {burst}: {answered} answered and {refused} refused in {seconds:.1} s: {used:.0} % of 200/s"
+        );
         assert_eq!(ran.count("/failed"), 0);
     }
 }

@@ -27,7 +27,7 @@ pub mod text;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 15] = [
+pub const TARGETS: [(&str, Check); 16] = [
     ("configuration", configuration::check),
     ("delete_answers", delete_answers::check),
     ("descriptor_cache", descriptor_cache::check),

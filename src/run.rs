@@ -13,6 +13,7 @@ pub mod list;
 mod marking;
 mod order;
 mod outlines;
+mod reading;
 mod recheck;
 mod record;
 pub mod restore;

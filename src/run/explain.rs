@@ -2,7 +2,8 @@
 
 use super::list::Listing;
 use super::outlines::Outlines;
-use super::{Order, retain, scan};
+use super::reading::{Found, Reading};
+use super::{Order, retain};
 use crate::collect::image_pattern::ImagePattern;
 use crate::collect::inventory::Repository;
 use crate::error::Result;
@@ -27,8 +28,8 @@ pub async fn facts(
 ) -> Result<Vec<(Repository, RepositoryFacts)>> {
     let listing = Listing { storage, concurrency: order.concurrency, observer };
     let inventory = listing.repositories(image, |_| true).await?;
-    let mut outlines = Outlines::of(&policy.rules);
-    let graph = scan::manifests(storage, &inventory, &mut outlines, order, observer).await?;
+    let reading = Reading::begin(storage, order, Outlines::of(&policy.rules), observer).await;
+    let Found { graph, mut outlines, .. } = reading.finish(&inventory).await?;
     let mut all = Vec::new();
     for repository in inventory.repositories {
         let mut facts = gather::facts(&repository, &graph, policy.rule_for(repository.name.as_str()));

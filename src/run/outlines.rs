@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What is kept of a manifest.
 #[derive(Debug)]
-struct Brief {
+pub(super) struct Brief {
     annotations: Labels,
     contents: Contents,
 }
@@ -37,6 +37,21 @@ pub(super) struct Outlines {
     configs: HashMap<Digest, ImageConfig>,
 }
 
+impl Brief {
+    /// What is kept of a manifest with these bytes, which have its digest.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let outline = Outline::parse(bytes).ok()?;
+        let contents = if outline.kind == Kind::Index {
+            let images = outline.manifests.iter().filter(|child| is_image(child));
+            Contents::Index(images.map(|child| child.digest.clone()).collect())
+        } else {
+            let config = outline.config.as_ref().filter(|_| outline.has_image_config());
+            Contents::Image(config.map(|config| config.digest.clone()))
+        };
+        Some(Self { annotations: annotations::annotations(bytes), contents })
+    }
+}
+
 impl Outlines {
     /// Where a rule asks for more than names and times, what is heard of is kept: a manifest that was read to know what is
     /// needed is not read once more.
@@ -45,24 +60,14 @@ impl Outlines {
         Self { keeps: rules.iter().any(wants_more), ..Self::default() }
     }
 
-    /// Takes note of a manifest whose bytes have its digest, if it may be asked for.
-    pub(super) fn hear(&mut self, digest: &Digest, bytes: &[u8]) {
-        if self.keeps {
-            self.learn(digest, bytes);
-        }
+    /// Whether it wants to hear of every manifest.
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
     }
 
-    fn learn(&mut self, digest: &Digest, bytes: &[u8]) {
-        let Ok(outline) = Outline::parse(bytes) else { return };
-        let contents = if outline.kind == Kind::Index {
-            let images = outline.manifests.iter().filter(|child| is_image(child));
-            Contents::Index(images.map(|child| child.digest.clone()).collect())
-        } else {
-            let config = outline.config.as_ref().filter(|_| outline.has_image_config());
-            Contents::Image(config.map(|config| config.digest.clone()))
-        };
-        let annotations = annotations::annotations(bytes);
-        self.manifests.insert(digest.clone(), Brief { annotations, contents });
+    /// Takes note of a manifest.
+    pub(super) fn hear(&mut self, digest: &Digest, brief: Brief) {
+        self.manifests.insert(digest.clone(), brief);
     }
 
     /// Reads these manifests, what they list, and their configurations, as far as they are not known.
@@ -78,7 +83,10 @@ impl Outlines {
         while !todo.is_empty() {
             let unknown = todo.iter().filter(|digest| !self.manifests.contains_key(digest)).cloned().collect();
             let how = (Phase::ReadManifests, manifest::LARGEST);
-            many(storage, how, unknown, order, observer, |digest, bytes| self.learn(&digest, bytes)).await?;
+            many(storage, how, unknown, order, observer, |digest, bytes| {
+                self.manifests.extend(Brief::of(bytes).map(|brief| (digest, brief)));
+            })
+            .await?;
             for digest in std::mem::take(&mut todo) {
                 match self.manifests.get(&digest).map(|brief| &brief.contents) {
                     Some(Contents::Index(images)) => {

@@ -5,8 +5,9 @@ use super::credentials;
 use super::explain;
 use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Encryption, S3Location};
 use super::open::Connection;
+use super::pace::Patience;
 use super::signed::Signed;
-use super::transport::{Counters, Transport};
+use super::transport::Wire;
 use crate::error::{Error, ErrorKind, Result};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder, split_sas};
@@ -17,8 +18,31 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn retries(max_retries: usize) -> RetryConfig {
-    RetryConfig { max_retries, retry_timeout: Duration::from_mins(3), ..RetryConfig::default() }
+/// How much is tried before a request has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// The first look gives up soon: a wrong endpoint should not take minutes to be told.
+    FirstLook,
+    /// All there is.
+    Whole,
+}
+
+impl Effort {
+    fn retries(self) -> RetryConfig {
+        let max_retries = match self {
+            Self::FirstLook => 2,
+            Self::Whole => 10,
+        };
+        RetryConfig { max_retries, retry_timeout: Duration::from_mins(3), ..RetryConfig::default() }
+    }
+
+    /// With what the client tries by itself it stays below the quarter of an hour for which a signature is good.
+    fn patience(self) -> Patience {
+        Patience(match self {
+            Self::FirstLook => Duration::from_secs(10),
+            Self::Whole => Duration::from_mins(2),
+        })
+    }
 }
 
 fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) -> Result<ClientOptions> {
@@ -107,8 +131,8 @@ pub(super) fn s3_client(
     s3: &S3Location,
     aws: Option<&credentials::Aws>,
     connection: &Connection,
-    counters: &Arc<Counters>,
-    max_retries: usize,
+    wire: &Wire,
+    effort: Effort,
 ) -> Result<AmazonS3> {
     let S3Place { endpoint, region, path_style } = s3_place(s3, aws);
     let plain_http = endpoint.starts_with("http://");
@@ -118,8 +142,8 @@ pub(super) fn s3_client(
         .with_endpoint(endpoint)
         .with_virtual_hosted_style_request(!path_style)
         .with_client_options(client_options(connection, plain_http, s3.skip_verify)?)
-        .with_retry(retries(max_retries))
-        .with_http_connector(Transport::new(Arc::clone(counters)));
+        .with_retry(effort.retries())
+        .with_http_connector(wire.transport(effort.patience()));
     builder = match &s3.writes.encryption {
         S3Encryption::BucketDefault => builder,
         S3Encryption::Store => match "aws_server_side_encryption".parse::<AmazonS3ConfigKey>() {
@@ -143,11 +167,11 @@ pub(super) fn s3_signed(
     s3: &S3Location,
     aws: Option<&credentials::Aws>,
     connection: &Connection,
-    counters: &Arc<Counters>,
+    wire: &Wire,
     client: &Backend,
 ) -> Option<Signed> {
     let place = s3_place(s3, aws);
-    signed(place.bucket(&s3.bucket), place.region, s3.skip_verify, connection, counters, client)
+    signed(place.bucket(&s3.bucket), place.region, s3.skip_verify, connection, wire, client)
 }
 
 fn signed(
@@ -155,11 +179,11 @@ fn signed(
     scope: String,
     skip_verify: bool,
     connection: &Connection,
-    counters: &Arc<Counters>,
+    wire: &Wire,
     client: &Backend,
 ) -> Option<Signed> {
     let options = client_options(connection, base.starts_with("http://"), skip_verify).ok()?;
-    let http = Transport::new(Arc::clone(counters)).connect(&options).ok()?;
+    let http = wire.transport(Patience(Duration::ZERO)).connect(&options).ok()?;
     Some(Signed::new(http, base, client, scope))
 }
 
@@ -181,15 +205,15 @@ pub(super) fn gcs_client(
     gcs: &GcsLocation,
     google: &credentials::Google,
     connection: &Connection,
-    counters: &Arc<Counters>,
-    max_retries: usize,
+    wire: &Wire,
+    effort: Effort,
 ) -> Result<GoogleCloudStorage> {
     let plain_http = gcs.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(&gcs.bucket)
         .with_client_options(client_options(connection, plain_http, false)?)
-        .with_retry(retries(max_retries))
-        .with_http_connector(Transport::new(Arc::clone(counters)));
+        .with_retry(effort.retries())
+        .with_http_connector(wire.transport(effort.patience()));
     if let Some(endpoint) = &gcs.endpoint {
         builder = builder.with_base_url(endpoint.trim_end_matches('/'));
     }
@@ -215,15 +239,10 @@ pub(super) fn gcs_client(
 }
 
 /// Who asks about the bucket what `object_store` cannot.
-pub(super) fn gcs_signed(
-    gcs: &GcsLocation,
-    connection: &Connection,
-    counters: &Arc<Counters>,
-    client: &Backend,
-) -> Option<Signed> {
+pub(super) fn gcs_signed(gcs: &GcsLocation, connection: &Connection, wire: &Wire, client: &Backend) -> Option<Signed> {
     let endpoint = gcs.endpoint.as_deref().unwrap_or("https://storage.googleapis.com").trim_end_matches('/');
     let base = format!("{endpoint}/storage/v1/b/{}", gcs.bucket);
-    signed(base, String::new(), false, connection, counters, client)
+    signed(base, String::new(), false, connection, wire, client)
 }
 
 fn azure_endpoint(azure: &AzureLocation) -> String {
@@ -235,11 +254,11 @@ fn azure_endpoint(azure: &AzureLocation) -> String {
 pub(super) fn azure_signed(
     azure: &AzureLocation,
     connection: &Connection,
-    counters: &Arc<Counters>,
+    wire: &Wire,
     client: &Backend,
 ) -> Option<Signed> {
     let base = format!("{}/", azure_endpoint(azure));
-    signed(base, azure.account.clone(), azure.skip_verify, connection, counters, client)
+    signed(base, azure.account.clone(), azure.skip_verify, connection, wire, client)
 }
 
 /// With `leading_slash` the container goes into the endpoint and the container's name is left empty: so every request has
@@ -247,8 +266,8 @@ pub(super) fn azure_signed(
 pub(super) fn azure_client(
     azure: &AzureLocation,
     connection: &Connection,
-    counters: &Arc<Counters>,
-    max_retries: usize,
+    wire: &Wire,
+    effort: Effort,
     leading_slash: bool,
 ) -> Result<MicrosoftAzure> {
     let endpoint = azure_endpoint(azure);
@@ -265,8 +284,8 @@ pub(super) fn azure_client(
         .with_container_name(container)
         .with_endpoint(endpoint)
         .with_client_options(client_options(connection, plain_http, azure.skip_verify)?)
-        .with_retry(retries(max_retries))
-        .with_http_connector(Transport::new(Arc::clone(counters)));
+        .with_retry(effort.retries())
+        .with_http_connector(wire.transport(effort.patience()));
     builder = match &azure.credential {
         AzureCredential::SharedKey(key) => builder.with_access_key(key.reveal()),
         AzureCredential::Sas(signature) => {

@@ -206,7 +206,7 @@ mod tests {
 
     fn file(records: &[Record]) -> Vec<u8> {
         let mut file = HEADER.to_vec();
-        for record in &records {
+        for record in records {
             write(&record.digest, record.names.as_ref(), OWNER, &mut file);
         }
         file

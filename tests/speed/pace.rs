@@ -20,7 +20,7 @@ fn a_store_that_refuses_above_a_rate_is_asked_at_that_rate() {
     let refused = refused(&scene);
     assert!(refused > 0, "nothing was refused: this test does not test anything");
     // All that were in flight at first may be refused, and later a few from time to time.
-    assert!(refused < 64 + throttled.requests() as usize / 4, "{refused} of {throttled:?}");
+    assert!((refused as u64) < 64 + throttled.requests() / 4, "{refused} of {throttled:?}");
     assert!(throttled.requests() - refused as u64 <= counts.requests() + 16, "each is answered once: {throttled:?}");
     let (swept, _) = scene.run(&[]);
     assert_eq!((swept.code, swept.count("/failed"), swept.count("/unknown")), (0, 0, 0), "{swept:#?}");

@@ -152,7 +152,7 @@ fn a_killed_run_leaves_what_can_be_used() {
         let held = scene.bucket.fault(Fault::hold().on(Kind::Get).after(reads));
         let mut command = scene.command(&["--dry-run", "--cache-dir", cache.path().to_str().unwrap()]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while scene.bucket.counts().get <= reads.min(scene.manifests / 2) {
             let ended = child.try_wait().unwrap().is_some();
             assert!(!ended && Instant::now() < until, "{reads}: {:?}", scene.bucket.counts());

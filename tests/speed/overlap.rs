@@ -17,7 +17,7 @@ fn manifests_are_read_before_the_listing_has_ended() {
     scene.bucket.limit_pages(100);
     let held = scene.bucket.fault(Fault::hold().on(Kind::List).key(repositories).after(1));
     let mut child = scene.command(&["--dry-run"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while scene.bucket.counts().get < 10 {
         assert!(Instant::now() < until, "nothing is read as long as the listing goes on: {:?}", scene.bucket.counts());
         std::thread::sleep(Duration::from_millis(5));

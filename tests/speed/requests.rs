@@ -36,7 +36,7 @@ fn a_dry_run_costs_its_pages_and_its_manifests_and_hardly_more() {
 #[test]
 fn deletes_go_in_the_largest_batches_and_several_at_a_time() {
     for (bucket, batch) in
-        [(Bucket::s3("registry"), 1000), (Bucket::azure("registry"), 256), (Bucket::gcs("registry"), 1)]
+        [(Bucket::s3("registry"), 1000_u64), (Bucket::azure("registry"), 256), (Bucket::gcs("registry"), 1)]
     {
         let mut registry = images(20);
         for orphan in 0..batch * 4 + 40 {
@@ -48,11 +48,11 @@ fn deletes_go_in_the_largest_batches_and_several_at_a_time() {
         let (ran, _) = scene.run(&[]);
         assert_eq!(ran.code, 0, "{ran:#?}");
         let blobs = ran.count("/deleted/blobs/count");
-        assert!(blobs > 4 * batch as u64, "{blobs}");
+        assert!(blobs > 4 * batch, "{blobs}");
         let log = scene.bucket.log();
         let of_blobs =
             log.iter().filter(|call| call.kind == kind && call.keys.iter().any(|key| key.ends_with("/data")));
-        assert_eq!(of_blobs.count() as u64, blobs.div_ceil(batch as u64), "{:?}", scene.bucket.dialect());
+        assert_eq!(of_blobs.count() as u64, blobs.div_ceil(batch), "{:?}", scene.bucket.dialect());
         let peak = scene.bucket.counts().peak_in_flight;
         assert!(peak >= 4, "{:?}: one after another, {peak}", scene.bucket.dialect());
     }

@@ -64,7 +64,7 @@ fn as_damage(data: &[u8]) {
     let number = data.len() % 4 + 1;
     let records: Vec<Record> = (0..number)
         .map(|at| {
-            let digest = |part: usize| Digest::of(&[at as u8, part as u8]);
+            let digest = |part: usize| Digest::of(format!("{at} {part}").as_bytes());
             let references = (0..at).map(digest).collect();
             let names = Names { references, subject: (at % 2 == 1).then(|| digest(9)) };
             Record { digest: digest(100), names: (at != 2).then_some(names) }

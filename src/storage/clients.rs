@@ -2,48 +2,21 @@
 
 use super::backend::Backend;
 use super::credentials;
+use super::effort::Effort;
 use super::explain;
 use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Encryption, S3Location};
 use super::open::Connection;
-use super::pace::Patience;
 use super::signed::Signed;
 use super::transport::Wire;
 use crate::error::{Error, ErrorKind, Result};
+use object_store::ClientOptions;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder, split_sas};
 use object_store::client::{Certificate, HttpConnector};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
-use object_store::{ClientOptions, RetryConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How much is tried before a request has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Effort {
-    /// The first look gives up soon: a wrong endpoint should not take minutes to be told.
-    FirstLook,
-    /// All there is.
-    Whole,
-}
-
-impl Effort {
-    fn retries(self) -> RetryConfig {
-        let max_retries = match self {
-            Self::FirstLook => 2,
-            Self::Whole => 10,
-        };
-        RetryConfig { max_retries, retry_timeout: Duration::from_mins(3), ..RetryConfig::default() }
-    }
-
-    /// With what the client tries by itself it stays below the quarter of an hour for which a signature is good.
-    fn patience(self) -> Patience {
-        Patience(match self {
-            Self::FirstLook => Duration::from_secs(10),
-            Self::Whole => Duration::from_mins(2),
-        })
-    }
-}
 
 fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) -> Result<ClientOptions> {
     let mut options = ClientOptions::new()
@@ -183,7 +156,7 @@ fn signed(
     client: &Backend,
 ) -> Option<Signed> {
     let options = client_options(connection, base.starts_with("http://"), skip_verify).ok()?;
-    let http = wire.transport(Patience(Duration::ZERO)).connect(&options).ok()?;
+    let http = wire.transport(Effort::OneQuestion.patience()).connect(&options).ok()?;
     Some(Signed::new(http, base, client, scope))
 }
 

@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod credentials;
 pub mod descriptor_cache;
 pub mod directory;
+mod effort;
 pub mod explain;
 pub mod fetch;
 mod identity;

@@ -1,10 +1,11 @@
 //! Opens a registry's storage: the right client, the right credentials, and a first look that finds mistakes at once.
 
 use super::backend::Backend;
-use super::clients::{Effort, azure_client, azure_signed, gcs_client, gcs_sign_in, gcs_signed, s3_client, s3_signed};
+use super::clients::{azure_client, azure_signed, gcs_client, gcs_sign_in, gcs_signed, s3_client, s3_signed};
 use super::cloud::Cloud;
 use super::credentials;
 use super::directory::Directory;
+use super::effort::Effort;
 use super::identity;
 use super::location::{AzureLocation, Location, Store};
 use super::pace::Limits;

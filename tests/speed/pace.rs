@@ -6,8 +6,8 @@ use crate::lab::bucket::{Fault, Kind};
 use crate::lab::registry::{blob_key, sha256};
 use crate::scene::{Scene, images, said};
 
-fn refused(scene: &Scene) -> usize {
-    scene.bucket.log().iter().filter(|call| call.status == 503).count()
+fn refused(scene: &Scene) -> u64 {
+    scene.bucket.log().iter().filter(|call| call.status == 503).count() as u64
 }
 
 #[test]
@@ -20,8 +20,8 @@ fn a_store_that_refuses_above_a_rate_is_asked_at_that_rate() {
     let refused = refused(&scene);
     assert!(refused > 0, "nothing was refused: this test does not test anything");
     // All that were in flight at first may be refused, and later a few from time to time.
-    assert!((refused as u64) < 64 + throttled.requests() / 4, "{refused} of {throttled:?}");
-    assert!(throttled.requests() - refused as u64 <= counts.requests() + 16, "each is answered once: {throttled:?}");
+    assert!(refused < 64 + throttled.requests() / 4, "{refused} of {throttled:?}");
+    assert!(throttled.requests() - refused <= counts.requests() + 16, "each is answered once: {throttled:?}");
     let (swept, _) = scene.run(&[]);
     assert_eq!((swept.code, swept.count("/failed"), swept.count("/unknown")), (0, 0, 0), "{swept:#?}");
     assert_eq!(swept.json()["planned"], swept.json()["deleted"]);

@@ -1,6 +1,7 @@
 //! `prune`: tags go by rules, with what only they kept; in a directory and in buckets, offline and live.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -26,9 +27,10 @@ fn file(place: &Place, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-/// An image under a tag, pushed so many days ago, with a layer of its own.
+/// An image under a tag, pushed so many days ago, with a layer of its own. A minute more: a store tells whole seconds, and what
+/// is a second short of fifty days is 49 days old.
 fn image(registry: &mut RegistryBuilder, repo: &str, tag: &str, days: u64) -> Image {
-    registry.at(days_ago(days));
+    registry.at(days_ago(days) - Duration::from_mins(1));
     let image =
         registry.image(repo, &format!("config of {repo}:{tag}"), &[&format!("layer of {repo}:{tag}"), "shared"]);
     registry.tag(repo, tag, &image.digest);

@@ -84,7 +84,7 @@ impl RepositoryRow {
 }
 
 /// A tag that was to go.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct TagRow {
     /// The tag, with its repository.
     pub image: String,

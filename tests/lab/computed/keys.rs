@@ -75,7 +75,8 @@ impl Computed {
             page.clear();
             let manifests = &self.manifests.sorted;
             let first = manifests.partition_point(|listed| top_of(&listed.digest) < low);
-            let inside = manifests[first..].iter().take_while(|listed| high.is_none_or(|high| top_of(&listed.digest) < high));
+            let inside =
+                manifests[first..].iter().take_while(|listed| high.is_none_or(|high| top_of(&listed.digest) < high));
             page.extend(inside.map(|listed| (listed.digest, u64::from(listed.size))));
             for space in own.iter().chain(&[self.shape.pool(), self.shape.orphans()]) {
                 let last = high.map_or(space.count, |high| space.first_from(high));
@@ -133,7 +134,9 @@ impl Computed {
     pub(super) fn content_of(&self, key: &str, size: u64) -> Option<Vec<u8>> {
         if key.starts_with(&self.blobs) {
             let manifest = self.manifest_at(key);
-            return Some(manifest.map_or_else(|| vec![b'x'; size as usize], |listed| self.manifest(listed).into_bytes()));
+            return Some(
+                manifest.map_or_else(|| vec![b'x'; size as usize], |listed| self.manifest(listed).into_bytes()),
+            );
         }
         let mut parts = key.rsplit('/').skip(1);
         match parts.next()? {
@@ -188,10 +191,12 @@ fn begin<'a>(part: &str, rest: &'a str) -> Begin<'a> {
 impl Line<'_, '_> {
     fn layers(&mut self, rest: &str) -> bool {
         const PART: &str = "_layers/sha256/";
-        let shape = &self.computed.shape;
-        let (own, pool) = (shape.own(self.repository), shape.pool());
-        let linked = shape.of_pool(self.repository);
-        let of_pool = |place: u64| pool.digest(shape.in_pool(self.repository, place));
+        let computed = self.computed;
+        let shape = &computed.shape;
+        let repository = self.repository;
+        let (own, pool) = (shape.own(repository), shape.pool());
+        let linked = shape.of_pool(repository);
+        let of_pool = |place: u64| pool.digest(shape.in_pool(repository, place));
         let (mut a, mut b) = match begin(PART, rest) {
             Begin::Nowhere => return true,
             Begin::First => (0, 0),
@@ -225,7 +230,8 @@ impl Line<'_, '_> {
 
     fn revisions(&mut self, rest: &str) -> bool {
         const PART: &str = "_manifests/revisions/sha256/";
-        let manifests = &self.computed.manifests;
+        let computed = self.computed;
+        let manifests = &computed.manifests;
         let places = &manifests.in_order[self.repository];
         let digest = |at: usize| manifests.sorted[places[at] as usize].digest;
         let first = match begin(PART, rest) {
@@ -251,7 +257,8 @@ impl Line<'_, '_> {
                 rest <= name.as_str() || rest.starts_with(&name)
             }),
         };
-        let manifests = &self.computed.manifests;
+        let computed = self.computed;
+        let manifests = &computed.manifests;
         for tag in first..tags {
             let number = number(tag);
             let part = format!("{PART}{}", name(number));

@@ -40,7 +40,8 @@ impl Manifests {
                 let mut listed = Vec::new();
                 for repository in 0..count {
                     let groups = shape.groups[repository];
-                    let (from, to) = (groups * worker as u64 / workers as u64, groups * (worker as u64 + 1) / workers as u64);
+                    let (from, to) =
+                        (groups * worker as u64 / workers as u64, groups * (worker as u64 + 1) / workers as u64);
                     (from..to).for_each(|group| of_group(shape, repository, group, &mut listed));
                 }
                 listed

@@ -19,7 +19,8 @@ pub(super) struct Question<'a> {
 pub(super) fn page(computed: &Computed, bucket: &str, question: &Question<'_>) -> String {
     let mut out = String::with_capacity(450 * question.limit.min(1000) + 1000);
     out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    write!(out, "<Name>{bucket}</Name><Prefix>{}</Prefix><MaxKeys>{}</MaxKeys>", question.prefix, question.limit).unwrap();
+    write!(out, "<Name>{bucket}</Name><Prefix>{}</Prefix><MaxKeys>{}</MaxKeys>", question.prefix, question.limit)
+        .unwrap();
     let next = match question.delimiter {
         Some(delimiter) => by_level(computed, question, delimiter, &mut out),
         None => flat(computed, question, &mut out),
@@ -113,7 +114,9 @@ fn object(item: &Item<'_>, times: &mut Times, out: &mut String) {
     }
     out.push_str("000Z</LastModified><ETag>&quot;");
     push_hex(out, &item.etag);
-    out.push_str("&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>");
+    out.push_str(
+        "&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>",
+    );
     write!(out, "{}", item.size).unwrap();
     out.push_str("</Size><StorageClass>STANDARD</StorageClass></Contents>");
 }

@@ -159,7 +159,11 @@ async fn answer(computed: &Computed, counters: &Counters, request: &Request<Inco
     if of("list-type") != Some("2") {
         count(&counters.other);
         let is_versioning = of("versioning").is_some();
-        return if is_versioning { xml(200, "<VersioningConfiguration/>".into()) } else { refusal(501, "NotImplemented") };
+        return if is_versioning {
+            xml(200, "<VersioningConfiguration/>".into())
+        } else {
+            refusal(501, "NotImplemented")
+        };
     }
     count(&counters.list);
     let question = Question {

@@ -50,7 +50,9 @@ impl Truth {
             // One tag of a group has named an image that has no tag now.
             truth.stale_history += if untagged { groups } else { 0 };
             own_lives += needed.0.count();
-            (0..of_pool).filter(|place| needed.1.has(*place)).for_each(|place| pool_lives.set(shape.in_pool(repository, place)));
+            (0..of_pool)
+                .filter(|place| needed.1.has(*place))
+                .for_each(|place| pool_lives.set(shape.in_pool(repository, place)));
             truth.repository_keys += groups * (GROUP + 2 * TAGGED.len() as u64 + 1) + own + of_pool;
             truth.blobs += groups * GROUP + own;
         }

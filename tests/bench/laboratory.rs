@@ -3,7 +3,14 @@
 //! `computed` and `stored` serve a registry as a bucket of S3, `directory` writes one below a path. The first line of
 //! standard output tells where, and what a collection must find. Then one command a line: `latency MS`, `rate N` (refuses what is
 //! more in a second), `counts` (since they were last asked for), `reload` (what was deleted is there again). It ends with its standard input.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, unreachable_pub, reason = "a laboratory")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a laboratory"
+)]
 
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -123,7 +130,8 @@ fn serve_stored(tree: &Tree, truth: &[Value]) {
             }
             "counts" => {
                 let counts = bucket.counts();
-                let links = bucket.log().iter().filter(|call| call.method == "GET" && call.key.ends_with("/link")).count();
+                let links =
+                    bucket.log().iter().filter(|call| call.method == "GET" && call.key.ends_with("/link")).count();
                 bucket.reset_counts();
                 return json!({
                     "list": counts.list, "get": counts.get, "head": counts.head, "put": counts.put,

@@ -63,7 +63,12 @@ impl Computed {
             return true;
         }
         // `<two digits>/<digest>/data`
-        let mut low = lowest(rest.get(3..).filter(|hex| !hex.is_empty()).unwrap_or(rest.get(..2).unwrap_or(rest)));
+        let mut low = match (rest.get(..2), rest.get(3..)) {
+            (Some(shard), Some(hex)) if hex.starts_with(shard) => lowest(hex),
+            (Some(shard), Some(hex)) if hex > shard => lowest(&format!("{shard}~")),
+            (Some(shard), _) => lowest(shard),
+            (None, _) => lowest(rest),
+        };
         let own: Vec<Space> = (0..self.shape.repositories()).map(|repository| self.shape.own(repository)).collect();
         let all: u64 = self.manifests.sorted.len() as u64
             + own.iter().chain(&[self.shape.pool(), self.shape.orphans()]).map(|space| space.count).sum::<u64>();
@@ -321,15 +326,15 @@ fn first_where(count: u64, holds: impl Fn(u64) -> bool) -> u64 {
 
 /// The lowest first bits of a digest whose hex may come behind this text.
 fn lowest(text: &str) -> u64 {
-    let mut low = 0;
+    let mut low = 0_u64;
     let mut fill = 0;
-    for at in 0..16 {
-        let digit = match text.as_bytes().get(at) {
+    for at in 0..16_u32 {
+        let digit = match text.as_bytes().get(at as usize) {
             Some(byte) if fill == 0 => match char::from(*byte).to_digit(16) {
                 Some(digit) => u64::from(digit),
                 None => {
                     // Behind `ab~` nothing begins with `ab`; behind `ab/` all of it does.
-                    fill = if *byte > b'f' { 15 } else { return low << (4 * (16 - at)) };
+                    fill = if *byte > b'f' { 15 } else { return low.checked_shl(4 * (16 - at)).unwrap_or(0) };
                     fill
                 }
             },

@@ -11,6 +11,7 @@ pub mod left;
 pub mod list;
 mod marking;
 mod order;
+mod outlines;
 mod recheck;
 mod record;
 pub mod restore;

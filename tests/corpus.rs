@@ -70,6 +70,7 @@ replayed! {
     pages
     patterns
     plans
+    policies
     store_answers
 }
 

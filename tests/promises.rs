@@ -29,6 +29,8 @@ mod keep_from;
 mod live;
 #[path = "promises/manifests.rs"]
 mod manifests;
+#[path = "promises/many_tags.rs"]
+mod many_tags;
 #[path = "promises/order.rs"]
 mod order;
 #[path = "promises/pending.rs"]
@@ -45,6 +47,8 @@ mod refusals;
 mod remove;
 #[path = "promises/scope.rs"]
 mod scope;
+#[path = "promises/space.rs"]
+mod space;
 #[path = "promises/strangers.rs"]
 mod strangers;
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use super::plan_text;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text, retention_text};
+use super::{held, outcome_text, retention_text, space_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Nobody, Report, RepositoryRow, TagRow};
@@ -19,7 +19,7 @@ pub fn report(report: &Report) -> String {
     kept(&mut text, report);
     problems(&mut text, report);
     outcome_text::outcome(&mut text, report);
-    space(&mut text, report);
+    space_text::space(&mut text, report);
     text
 }
 
@@ -79,7 +79,8 @@ pub fn plan(report: &Report) -> String {
             text.push_str(&retention_text::by_rule(retention));
         }
         text.push_str(&tags(&report.tags));
-        if !report.repositories.is_empty() || report.nobody.shared.count > 0 {
+        let loses = report.repositories.iter().any(|row| !row.planned.is_zero());
+        if loses || report.nobody.shared.count > 0 {
             text.push_str("\nby repository, the largest first\n");
             text.push_str(&repositories(&report.repositories, &report.nobody));
         }
@@ -183,6 +184,7 @@ const ROWS: usize = 15;
 
 pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
     let mut rows = table();
+    let all: Vec<&RepositoryRow> = all.iter().filter(|row| !row.planned.is_zero()).collect();
     for row in all.iter().take(ROWS) {
         let planned = &row.planned;
         let bytes = size(planned.blobs.bytes.saturating_add(planned.uploads.bytes));
@@ -283,23 +285,6 @@ fn problems(text: &mut String, report: &Report) {
 
 fn name(code: ProblemCode) -> String {
     serde_json::to_value(code).ok().and_then(|value| value.as_str().map(Into::into)).unwrap_or_default()
-}
-
-fn space(text: &mut String, report: &Report) {
-    let bytes = &report.bytes;
-    let _ = write!(text, "\n{}", held::space(report));
-    let when = report.pending.first_due.as_deref().or(report.young_until.as_deref());
-    if bytes.freeable_later > 0
-        && let Some(when) = minute(when)
-    {
-        let verb = if report.store_keeps.known && report.store_keeps.how.is_none() { "freed" } else { "deleted" };
-        let later = size(bytes.freeable_later);
-        let _ = match (report.collects, report.mode) {
-            (true, _) => writeln!(text, "        {later} more can be {verb} after {when}"),
-            (false, "offline") => writeln!(text, "        {later} more can be {verb} by `regsweep gc --offline`"),
-            (false, _) => writeln!(text, "        {later} more can be {verb} by `regsweep gc` after {when}"),
-        };
-    }
 }
 
 pub(super) fn minute(time: Option<&str>) -> Option<String> {

@@ -32,6 +32,7 @@ pub mod settings;
 mod short;
 pub mod show;
 pub mod signals;
+mod space_text;
 mod telling;
 pub mod verbose;
 pub mod words;

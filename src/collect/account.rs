@@ -7,7 +7,7 @@ use super::mark::Marks;
 use super::outcome::{Outcome, Outcomes};
 use super::plan::{Deletion, Plan, Stage};
 use super::problem::ProblemCode;
-use super::report::{Counts, Found, Nobody, Report, RepositoryRow, Scan, TagRow};
+use super::report::{Beside, Counts, Found, Nobody, Report, RepositoryRow, Scan, Space, TagRow};
 use super::roots::{self, Reason, names};
 use crate::layout::{self, StorageKey};
 use crate::model::Timestamp;
@@ -66,15 +66,7 @@ impl Report {
 
     /// Tells what came of the plan.
     pub fn account(&mut self, scan: &Scan, plan: &Plan, outcomes: Option<&Outcomes>) {
-        let mut rows: HashMap<usize, RepositoryRow> = HashMap::new();
-        let mut row = |at: usize, add: &mut dyn FnMut(&mut RepositoryRow)| {
-            let name = || scan.inventory.repositories[at].name.to_string();
-            add(rows.entry(at).or_insert_with(|| RepositoryRow {
-                name: name(),
-                planned: Counts::default(),
-                deleted: Counts::default(),
-            }));
-        };
+        let mut rows = Rows::of(scan, self.bytes.before);
         (self.planned, self.deleted, self.nobody) = (Counts::default(), Counts::default(), Nobody::default());
         (self.bytes.freed, self.bytes.held_by_store) = (0, 0);
         let gone = GoneUploads::of(plan, outcomes);
@@ -92,26 +84,31 @@ impl Report {
                 done.uploads.count = one.uploads.count * u64::from(gone.is_gone(&deletion.key));
             }
             self.deleted.add(&done);
-            if deleted {
-                self.bytes.freed = self.bytes.freed.saturating_add(size);
-            }
+            let freed = if deleted { size } else { 0 };
+            self.bytes.free(freed);
             let owner = match (&deletion.repository, &deletion.digest) {
                 (Some((at, _)), _) => Some(Owner::One(*at)),
                 (None, Some(digest)) => scan.owners.get(digest),
                 (None, None) => None,
             };
             match owner {
-                Some(Owner::One(at)) => row(at, &mut |row| {
+                Some(Owner::One(at)) => {
+                    let row = rows.of_repository(at);
                     row.planned.add(&one);
                     row.deleted.add(&done);
-                }),
-                Some(Owner::Shared) => self.nobody.shared.add(size),
-                None => self.nobody.unlinked.add(size),
+                    row.bytes.free(freed);
+                }
+                Some(Owner::Shared) => {
+                    self.nobody.shared.add(size);
+                    rows.beside.shared.free(freed);
+                }
+                None => {
+                    self.nobody.unlinked.add(size);
+                    rows.beside.unlinked.free(freed);
+                }
             }
         }
-        self.repositories = rows.into_values().collect();
-        self.repositories.sort_by(RepositoryRow::largest_first);
-        self.bytes.after = self.bytes.before.saturating_sub(self.bytes.freed);
+        (self.repositories, self.beside) = rows.finish();
         if let Some(outcomes) = outcomes {
             self.account_outcomes(scan, plan, outcomes);
         }
@@ -130,6 +127,50 @@ impl Report {
             Outcome::Deleted | Outcome::AlreadyGone | Outcome::NotAttempted | Outcome::Changed => None,
         });
         self.failures = told.take(FAILURES_TOLD).collect();
+    }
+}
+
+/// The rows of repositories, as they are filled.
+struct Rows<'a> {
+    scan: &'a Scan,
+    by_number: HashMap<usize, RepositoryRow>,
+    beside: Beside,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows of the repositories that can lose something later; `before` is all that is there.
+    fn of(scan: &'a Scan, before: u64) -> Self {
+        let parts = &scan.blobs.parts;
+        let several = parts.several;
+        let linked = parts.repositories.iter().fold(several.before, |sum, part| sum.saturating_add(part.before));
+        // What cannot be understood belongs to nobody, wherever it is.
+        let unlinked = Space::of(before.saturating_sub(linked), parts.unlinked.later);
+        let shared = Space::of(several.before, several.later);
+        let mut rows =
+            Self { scan, by_number: HashMap::new(), beside: Beside { shared, unlinked, ..Beside::default() } };
+        let losing = parts.repositories.iter().enumerate().filter(|(_, part)| part.later > 0);
+        losing.for_each(|(at, _)| _ = rows.of_repository(at));
+        rows
+    }
+
+    fn of_repository(&mut self, at: usize) -> &mut RepositoryRow {
+        let scan = self.scan;
+        self.by_number.entry(at).or_insert_with(|| {
+            let part = scan.blobs.parts.repositories.get(at).copied().unwrap_or_default();
+            let name = scan.inventory.repositories[at].name.to_string();
+            RepositoryRow { name, bytes: Space::of(part.before, part.later), ..RepositoryRow::default() }
+        })
+    }
+
+    fn finish(mut self) -> (Vec<RepositoryRow>, Beside) {
+        for (at, part) in self.scan.blobs.parts.repositories.iter().enumerate() {
+            if !self.by_number.contains_key(&at) {
+                self.beside.unchanged.add(part.before);
+            }
+        }
+        let mut rows: Vec<_> = self.by_number.into_values().collect();
+        rows.sort_by(RepositoryRow::largest_first);
+        (rows, self.beside)
     }
 }
 

@@ -4,6 +4,7 @@ use super::applied::Limit;
 use super::decide::{self, Decision, DeleteReason, KeepReason};
 use super::entry::Entry;
 use super::graph::{Graph, Id, Node};
+use super::holders::{Holders, Parts};
 use super::mark::Marks;
 use super::options::Options;
 use super::plan::{Deletion, Stage};
@@ -120,6 +121,8 @@ pub struct BlobSurvey {
     pub unrecognized: Tally,
     /// What may go, and is not in the plan that is applied.
     pub not_in_plan: Tally,
+    /// The space by whose it is.
+    pub parts: Parts,
     /// Digests of the graph that were listed.
     listed: Vec<bool>,
     /// Lines of the plan that is applied whose blobs were listed.
@@ -161,6 +164,7 @@ pub struct BlobJudge<'a> {
     marks: &'a Marks,
     options: &'a Options,
     owners: &'a Owners,
+    holders: Option<&'a Holders>,
     record: &'a Pending,
     limit: Option<&'a Limit>,
     now: Timestamp,
@@ -179,7 +183,7 @@ impl<'a> BlobJudge<'a> {
         now: Timestamp,
     ) -> Self {
         let survey = BlobSurvey { listed: vec![false; graph.len()], ..BlobSurvey::default() };
-        Self { graph, marks, options, owners, limit: None, record, now, survey }
+        Self { graph, marks, options, owners, holders: None, limit: None, record, now, survey }
     }
 
     /// Nothing goes that a plan does not have.
@@ -187,6 +191,13 @@ impl<'a> BlobJudge<'a> {
     pub fn limited_to(mut self, limit: Option<&'a Limit>) -> Self {
         self.survey.listed_of_plan = vec![false; limit.map_or(0, Limit::len)];
         Self { limit, ..self }
+    }
+
+    /// Counts also whose each blob is.
+    #[must_use]
+    pub fn shared_among(mut self, holders: &'a Holders) -> Self {
+        self.survey.parts = holders.links();
+        Self { holders: Some(holders), ..self }
     }
 
     /// Judges one entry of the listing.
@@ -200,6 +211,8 @@ impl<'a> BlobJudge<'a> {
             self.survey.listed[id.index()] = true;
         }
         self.survey.found.add(entry.size);
+        let owner = self.holders.and_then(|holders| holders.whose(id, &digest, self.owners.get(&digest)));
+        self.survey.parts.add(owner, entry.size);
         let needed = self.marks.anywhere(id);
         let line = self.limit.and_then(|limit| limit.find(Stage::Blob, entry.key));
         if let Some(line) = line {
@@ -213,16 +226,16 @@ impl<'a> BlobJudge<'a> {
             Decision::Keep(KeepReason::OutOfScope) => {
                 if let Some(recorded) = self.record.get(&digest) {
                     let since = Some(recorded.since.min(self.now));
-                    self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
+                    self.wait(digest, since, owner, entry);
                 }
             }
-            Decision::Keep(reason) => self.keep(reason, entry),
+            Decision::Keep(reason) => self.keep(reason, owner, entry),
             Decision::Delete(reason) => match self.waits_since(&digest, entry) {
                 // It begins to wait, or goes on: when a collection comes, its time may be over.
                 Wait::Over if !self.options.collects => {
                     let recorded = self.record.get(&digest).map(|recorded| recorded.since.min(self.now));
                     let since = recorded.filter(|_| self.owners.get(&digest).is_none());
-                    self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
+                    self.wait(digest, since, owner, entry);
                 }
                 Wait::Over => {
                     let deletion = deletion(entry, digest, reason);
@@ -232,9 +245,7 @@ impl<'a> BlobJudge<'a> {
                         self.survey.not_in_plan.add(entry.size);
                     }
                 }
-                Wait::Since(since) => {
-                    self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
-                }
+                Wait::Since(since) => self.wait(digest, since, owner, entry),
             },
         }
     }
@@ -254,8 +265,16 @@ impl<'a> BlobJudge<'a> {
         if since.plus(self.options.wait()) <= self.now { Wait::Over } else { Wait::Since(Some(since)) }
     }
 
-    fn keep(&mut self, reason: KeepReason, entry: &Entry<'_>) {
+    fn wait(&mut self, digest: Digest, since: Option<Timestamp>, owner: Option<Owner>, entry: &Entry<'_>) {
+        self.survey.waiting.push(WaitingBlob { digest, since, size: entry.size });
+        self.survey.parts.can_go_later(owner, entry.size);
+    }
+
+    fn keep(&mut self, reason: KeepReason, owner: Option<Owner>, entry: &Entry<'_>) {
         let survey = &mut self.survey;
+        if matches!(reason, KeepReason::Needed(Reason::Young) | KeepReason::Young) {
+            survey.parts.can_go_later(owner, entry.size);
+        }
         match reason {
             KeepReason::Needed(Reason::Needed | Reason::PointerStays) => survey.marked.add(entry.size),
             KeepReason::Needed(Reason::BrokenTag) => {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 pub use super::counts::Counts;
 pub use super::retained::{RetentionRow, RuleRow};
 pub use super::scan::Scan;
+pub use super::space::{Beside, Space};
 
 /// What is there.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -60,23 +61,8 @@ pub struct Pending {
     pub first_due: Option<String>,
 }
 
-/// Space, in bytes.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Space {
-    /// Below the root, before.
-    pub before: u64,
-    /// Freed, as the store confirmed; where it is not known what the store keeps: deleted.
-    pub freed: u64,
-    /// Deleted, as the store confirmed, but kept by it for a while (versions, soft delete): not free, not listed any more.
-    pub held_by_store: u64,
-    /// What is left of `before`, what the store holds included; a listing shows so much less.
-    pub after: u64,
-    /// What a later run can free.
-    pub freeable_later: u64,
-}
-
 /// One repository's part.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct RepositoryRow {
     /// Its name.
     pub name: String,
@@ -84,12 +70,15 @@ pub struct RepositoryRow {
     pub planned: Counts,
     /// What was deleted in it.
     pub deleted: Counts,
+    /// Its space: its links and uploads, and the blobs that it alone links.
+    pub bytes: Space,
 }
 
 impl RepositoryRow {
     /// The order of reports.
     pub(super) fn largest_first(a: &Self, b: &Self) -> std::cmp::Ordering {
-        let bytes = |row: &Self| row.planned.blobs.bytes.saturating_add(row.planned.uploads.bytes);
+        let planned = |row: &Self| row.planned.blobs.bytes.saturating_add(row.planned.uploads.bytes);
+        let bytes = |row: &Self| (planned(row), row.bytes.freeable_later);
         bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
     }
 }
@@ -281,10 +270,12 @@ pub struct Report {
     pub store_keeps: StoreKeepsRow,
     /// When what is too young is old enough, RFC 3339.
     pub young_until: Option<String>,
-    /// By repository, the largest first.
+    /// By repository, the largest first: those that lose something, now or later.
     pub repositories: Vec<RepositoryRow>,
     /// Blobs that belong to no one repository.
     pub nobody: Nobody,
+    /// The space of all else.
+    pub beside: Beside,
     /// What it cost.
     pub requests: Requests,
     /// How long it took.
@@ -308,10 +299,11 @@ mod tests {
         let row = |name: &str, blobs, uploads| {
             let tally = |bytes| Tally { count: 1, bytes };
             let planned = Counts { blobs: tally(blobs), uploads: tally(uploads), ..Counts::default() };
-            RepositoryRow { name: name.into(), planned, deleted: Counts::default() }
+            RepositoryRow { name: name.into(), planned, ..RepositoryRow::default() }
         };
-        let mut rows = [row("d", 1, 1), row("c", 2, 1), row("b", 1, 2), row("a", u64::MAX, 1)];
+        let later = RepositoryRow { bytes: Space::of(9, 9), ..row("e", 1, 1) };
+        let mut rows = [row("d", 1, 1), row("c", 2, 1), row("b", 1, 2), row("a", u64::MAX, 1), later];
         rows.sort_by(RepositoryRow::largest_first);
-        assert_eq!(rows.map(|row| row.name), ["a", "b", "c", "d"]);
+        assert_eq!(rows.map(|row| row.name), ["a", "b", "c", "e", "d"]);
     }
 }

@@ -6,6 +6,7 @@ use super::applied::{Limit, Limited, left, limit_pointers};
 use super::blobs::{BlobJudge, Owners};
 use super::entry::{Entry, Evidence};
 use super::graph::{Fetched, Graph, manifests_to_read};
+use super::holders::Holders;
 use super::inventory::Inventory;
 use super::listing::{Builder, Proof};
 use super::mark::mark_without;
@@ -226,7 +227,8 @@ impl Storage {
         let Limited { marks, deletions, staying, not_in_plan } = limited;
         assert!(marked_manifests(&inventory, &graph, &marks) >= before);
         let owners = Owners::of(&deletions, &graph);
-        let judge = BlobJudge::new(&graph, &marks, options, &owners, record, NOW);
+        let holders = Holders::of(&inventory, &graph);
+        let judge = BlobJudge::new(&graph, &marks, options, &owners, record, NOW).shared_among(&holders);
         let mut judge = judge.limited_to(limit);
         self.listed().filter(|entry| entry.key.starts_with(layout::BLOBS)).for_each(|entry| judge.see(&entry));
         let mut blobs = judge.finish();

@@ -203,16 +203,17 @@ impl Report {
     /// still there afterwards.
     pub fn split_by(&mut self, keeps: &StoreKeeps, now: Timestamp) {
         self.store_keeps = keeps.row(now);
-        let confirmed = self.bytes.freed + self.bytes.held_by_store;
         let holds = self.store_keeps.how.is_some();
-        (self.bytes.freed, self.bytes.held_by_store) = if holds { (0, confirmed) } else { (confirmed, 0) };
-        self.bytes.after = self.bytes.before.saturating_sub(self.bytes.freed);
+        let parts = self.repositories.iter_mut().map(|row| &mut row.bytes);
+        let beside = [&mut self.bytes, &mut self.beside.shared, &mut self.beside.unlinked];
+        parts.chain(beside).for_each(|space| space.split(holds));
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::report::RepositoryRow;
     use super::*;
 
     fn now() -> Timestamp {
@@ -227,6 +228,7 @@ mod tests {
         let mut report = Report::empty();
         report.bytes.before = 100;
         report.bytes.freed = freed;
+        report.repositories.push(RepositoryRow { bytes: report.bytes, ..RepositoryRow::default() });
         report
     }
 
@@ -238,6 +240,7 @@ mod tests {
         for _ in 0..2 {
             report.split_by(&versioned, now());
             assert_eq!((report.bytes.freed, report.bytes.held_by_store, report.bytes.after), (0, 60, 100));
+            assert_eq!(report.repositories[0].bytes, report.bytes);
         }
         for frees in [StoreKeeps::NOTHING, denied()] {
             report.split_by(&frees, now());

@@ -23,8 +23,17 @@ pub fn yaml(policy: &Policy, head: &[String], notes: impl Fn(usize) -> Vec<Strin
 }
 
 fn comments(text: &mut String, indent: &str, lines: &[String]) {
-    for line in lines.iter().flat_map(|line| line.lines()) {
-        let _ = writeln!(text, "{indent}# {line}");
+    for line in lines.iter().flat_map(|line| line.split('\n')) {
+        let _ = write!(text, "{indent}#{}", if line.is_empty() { "" } else { " " });
+        for letter in line.chars() {
+            // A carriage return would end the comment, and what stands behind it would be read as rules.
+            if is_printable(letter) {
+                text.push(letter);
+            } else {
+                text.extend(letter.escape_unicode());
+            }
+        }
+        text.push('\n');
     }
 }
 
@@ -96,6 +105,12 @@ fn pairs(labels: &[(String, Pattern)]) -> Option<String> {
     (!labels.is_empty()).then(|| format!("{{{}}}", items.collect::<Vec<_>>().join(", ")))
 }
 
+/// Whether a character may stand in YAML as it is, wherever it stands: none that ends a line, is invisible at its beginning,
+/// or is none at all.
+fn is_printable(letter: char) -> bool {
+    !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
 /// Between double quotes, as YAML and JSON have them; a plain word needs none.
 fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.');
@@ -108,10 +123,11 @@ fn quoted(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '"' | '\\' => quoted.extend(['\\', letter]),
-            letter if letter.is_control() => {
+            letter if is_printable(letter) => quoted.push(letter),
+            // None of those that may not stand there has a higher number.
+            letter => {
                 let _ = write!(quoted, "\\u{:04x}", u32::from(letter));
             }
-            letter => quoted.push(letter),
         }
     }
     quoted + "\""
@@ -155,6 +171,17 @@ rules:
     repositories: ["**"]
     untagged: {older_than: 0s}
 "##;
+
+    /// What another tool's file says is quoted in comments, and stays there.
+    #[test]
+    fn comments_end_where_their_line_ends() {
+        let note = "half\rrules: [{repositories: ['**'], delete: {tags: ['*']}}]\n\u{0}\u{2028}\u{fffe} more".to_owned();
+        let rule = "rules: [{repositories: [app], delete: {tags: [v1]}}]";
+        let text = yaml(&read(rule), &[note], |_| Vec::new());
+        assert_eq!(read(&text).rules.len(), 1, "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with('#')).count(), 2, "{text}");
+        assert!(text.contains(r"half\u{d}rules"), "{text}");
+    }
 
     #[test]
     fn what_is_written_reads_back_as_it_was() {

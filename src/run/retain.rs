@@ -1,26 +1,24 @@
 //! `prune`: what the rules let go, and what must be read for them to tell.
 
 use super::Order;
+use super::outlines::Outlines;
 use crate::collect::dismissed::{self, Dismissed};
 use crate::collect::graph::Graph;
 use crate::collect::inventory::Inventory;
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::{Mode, Rules};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, Observer, Phase};
-use crate::layout;
-use crate::model::outline::Outline;
-use crate::model::{Digest, ImageConfig, Kind, Tag, Timestamp, annotations, image_config, manifest};
+use crate::event::Observer;
+use crate::model::{Digest, ImageConfig, Tag, Timestamp};
 use crate::retention::coverage::Coverage;
 use crate::retention::facts::{Labels, RepositoryFacts};
 use crate::retention::gather::{self, undecided};
 use crate::retention::judge::{Judgement, judge};
 use crate::retention::parse::{Parsed, parse};
-use crate::retention::policy::InUse;
+use crate::retention::policy::{InUse, Rule};
 use crate::retention::verdict::{Decision, Why};
-use crate::storage::fetch::read_all;
-use crate::storage::reader::{Content, Storage};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use crate::storage::reader::Storage;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the rules said, beside what they let go.
 #[derive(Debug, Clone, Default)]
@@ -35,10 +33,18 @@ pub struct Retention {
     pub just_pushed: Vec<(usize, Tag)>,
 }
 
+/// What must be kept of manifests as they are read, for the rules to tell.
+pub(super) fn outlines(order: &Order) -> Result<Outlines> {
+    let Some(rules) = &order.options.rules else { return Ok(Outlines::default()) };
+    let rules = understood(rules)?.policy.rules;
+    let wants_more = |rule: &Rule| rule.needs_created() || rule.needs_labels() || rule.needs_annotations();
+    Ok(if rules.iter().any(wants_more) { Outlines::kept() } else { Outlines::default() })
+}
+
 /// Lets go what the rules let go.
 pub(super) async fn dismiss(
     storage: &dyn Storage,
-    (inventory, graph): (&Inventory, &Graph),
+    (inventory, graph, outlines): (&Inventory, &Graph, &mut Outlines),
     dismissed: &mut Dismissed,
     order: &Order,
     (now, looked): (Timestamp, Timestamp),
@@ -62,9 +68,9 @@ pub(super) async fn dismiss(
     }
     if !wanted.is_empty() {
         let wanted = wanted.into_iter().cloned().collect();
-        let said = read(storage, wanted, order, observer).await?;
+        outlines.complete(storage, wanted, order, observer).await?;
         for (_, facts, judgement) in &mut judged {
-            learn(facts, judgement, &said);
+            learn(facts, judgement, outlines);
             *judgement = judge(&policy, facts, at);
         }
     }
@@ -118,87 +124,14 @@ fn let_go(
     }
 }
 
-/// What manifests and configurations say of themselves, by the manifest's digest.
-#[derive(Debug, Default)]
-struct Said {
-    outlines: HashMap<Digest, (Outline, Labels)>,
-    configs: HashMap<Digest, ImageConfig>,
-}
-
-/// Reads these manifests, what they list, and their configurations, each once.
-async fn read(storage: &dyn Storage, wanted: Vec<Digest>, order: &Order, observer: &dyn Observer) -> Result<Said> {
-    let mut said = Said::default();
-    let (mut todo, mut seen): (Vec<Digest>, HashSet<Digest>) = (wanted.clone(), wanted.into_iter().collect());
-    while !todo.is_empty() {
-        let mut read = Vec::new();
-        many(
-            storage,
-            (Phase::ReadManifests, manifest::LARGEST),
-            std::mem::take(&mut todo),
-            order,
-            observer,
-            |digest, bytes| {
-                let outline = Outline::parse(bytes).ok();
-                read.extend(outline.map(|outline| (digest, outline, annotations::annotations(bytes))));
-            },
-        )
-        .await?;
-        for (digest, outline, annotations) in read {
-            let below = outline.manifests.iter().filter(|child| is_image(child)).map(|child| child.digest.clone());
-            todo.extend(below.filter(|child| seen.insert(child.clone())));
-            said.outlines.insert(digest, (outline, annotations));
-        }
-    }
-    let configs = said.outlines.values().filter(|(outline, _)| outline.has_image_config());
-    let configs: BTreeSet<Digest> =
-        configs.filter_map(|(outline, _)| Some(outline.config.as_ref()?.digest.clone())).collect();
-    let wanted = configs.into_iter().collect();
-    many(storage, (Phase::ReadConfigurations, image_config::LARGEST), wanted, order, observer, |digest, bytes| {
-        said.configs.extend(ImageConfig::parse(bytes).map(|config| (digest, config)));
-    })
-    .await?;
-    Ok(said)
-}
-
-/// Whether what an index lists is an image or an index; attestations stand there under an unknown platform.
-fn is_image(child: &crate::model::outline::Named) -> bool {
-    child.details.platform.as_ref().is_none_or(crate::model::image_config::Platform::is_known)
-}
-
-/// Reads many contents, and tells of those that are there and what their names say. A read that fails for good ends it: what
-/// could not be read must not look as if it said nothing.
-async fn many(
-    storage: &dyn Storage,
-    (phase, limit): (Phase, u64),
-    wanted: Vec<Digest>,
-    order: &Order,
-    observer: &dyn Observer,
-    mut take: impl FnMut(Digest, &[u8]),
-) -> Result<()> {
-    observer.notice(Event::Begin(phase, Some(wanted.len() as u64)));
-    read_all(storage, wanted, layout::blob_data, limit, order.concurrency.min(IN_FLIGHT), |digest, content| {
-        observer.notice(Event::Progress(1, 0));
-        match content {
-            Content::Bytes(bytes) if digest.matches(&bytes) => take(digest, &bytes),
-            Content::Bytes(_) | Content::Missing | Content::TooLarge(_) => {}
-        }
-    })
-    .await?;
-    observer.notice(Event::End);
-    Ok(())
-}
-
-/// So many of up to 4 MiB each are held at a time.
-const IN_FLIGHT: usize = 64;
-
 /// Adds what was read to the facts of the tags that were undecided.
-fn learn(facts: &mut RepositoryFacts, judgement: &Judgement, said: &Said) {
+fn learn(facts: &mut RepositoryFacts, judgement: &Judgement, outlines: &Outlines) {
     let found: Vec<(usize, Digest)> = undecided(facts, judgement).map(|(at, digest)| (at, digest.clone())).collect();
     for (at, digest) in found {
-        let Some((_, annotations)) = said.outlines.get(&digest) else { continue };
+        let Some(annotations) = outlines.annotations(&digest) else { continue };
         let tag = &mut facts.tags[at];
         tag.annotations = Some(annotations.clone());
-        if let Some(configs) = configs_of(&digest, said, &mut HashSet::new()) {
+        if let Some(configs) = outlines.configs(&digest) {
             // An index is as new as the newest image in it; one of unknown age may be that.
             let created: Option<Vec<Timestamp>> = configs.iter().map(|config| config.created).collect();
             tag.created = created.and_then(|times| newest_or_odd(&times));
@@ -211,23 +144,6 @@ fn learn(facts: &mut RepositoryFacts, judgement: &Judgement, said: &Said) {
 fn newest_or_odd(times: &[Timestamp]) -> Option<Timestamp> {
     let floor = crate::retention::facts::OLDEST;
     if times.iter().any(|time| *time < floor) { None } else { times.iter().max().copied() }
-}
-
-/// The configurations of an image or of all images of an index; none if one of them could not be read.
-fn configs_of<'s>(digest: &Digest, said: &'s Said, above: &mut HashSet<Digest>) -> Option<Vec<&'s ImageConfig>> {
-    if !above.insert(digest.clone()) {
-        return Some(Vec::new());
-    }
-    let (outline, _) = said.outlines.get(digest)?;
-    if outline.kind != Kind::Index {
-        let config = outline.config.as_ref().filter(|_| outline.has_image_config())?;
-        return said.configs.get(&config.digest).map(|config| vec![config]);
-    }
-    let mut configs = Vec::new();
-    for child in outline.manifests.iter().filter(|child| is_image(child)) {
-        configs.extend(configs_of(&child.digest, said, above)?);
-    }
-    (!configs.is_empty()).then_some(configs)
 }
 
 /// The labels on which all configurations agree.

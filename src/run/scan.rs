@@ -1,8 +1,10 @@
 //! Listing and reading: what the pure core is told.
 
 use super::Order;
+use super::outlines::Outlines;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
 use crate::collect::graph::{Expectation, Fetched, Graph, Node, manifests_to_read};
+use crate::collect::holders::Holders;
 use crate::collect::inventory::Inventory;
 use crate::collect::learn::LARGEST_LINK;
 use crate::collect::listing::Builder;
@@ -71,11 +73,13 @@ const MANIFESTS_IN_FLIGHT: usize = 64;
 pub(super) async fn manifests(
     storage: &dyn Storage,
     inventory: &Inventory,
+    outlines: &mut Outlines,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<Graph> {
     let mut graph = Graph::new(inventory);
-    new_manifests(storage, &mut graph, inventory, order, observer).await?;
+    let wanted = manifests_to_read(inventory, &order.options.keep_from);
+    read_manifests(storage, &mut graph, wanted, outlines, order, observer).await?;
     Ok(graph)
 }
 
@@ -89,7 +93,7 @@ pub(super) async fn new_manifests(
 ) -> Result<()> {
     let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
     wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-    read_manifests(storage, graph, wanted, order, observer).await
+    read_manifests(storage, graph, wanted, &mut Outlines::default(), order, observer).await
 }
 
 /// Reads what may be manifests, and may as well be something else, or gone.
@@ -101,13 +105,14 @@ pub(super) async fn perhaps_manifests(
     observer: &dyn Observer,
 ) -> Result<()> {
     let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
-    read_manifests(storage, graph, wanted, order, observer).await
+    read_manifests(storage, graph, wanted, &mut Outlines::default(), order, observer).await
 }
 
 async fn read_manifests(
     storage: &dyn Storage,
     graph: &mut Graph,
     wanted: Vec<(Digest, Expectation)>,
+    outlines: &mut Outlines,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<()> {
@@ -115,7 +120,11 @@ async fn read_manifests(
     let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
     let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
     read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
-        graph.learn(&digest, expectation, &fetched(content));
+        let fetched = fetched(content);
+        graph.learn(&digest, expectation, &fetched);
+        if let (Fetched::Bytes(bytes), Node::Manifest { .. }) = (&fetched, graph.node_of(&digest)) {
+            outlines.hear(&digest, bytes);
+        }
         observer.notice(Event::Progress(1, 0));
     })
     .await?;
@@ -135,6 +144,7 @@ pub(super) fn fetched(content: Content) -> Fetched {
 /// Lists all blobs and judges each as it passes.
 pub(super) async fn blobs(
     storage: &dyn Storage,
+    inventory: &Inventory,
     (graph, marks, owners): (&Graph, &Marks, &Owners),
     record: &Pending,
     order: &Order,
@@ -142,7 +152,8 @@ pub(super) async fn blobs(
     observer: &dyn Observer,
 ) -> Result<BlobSurvey> {
     observer.notice(Event::Begin(Phase::ListBlobs, None));
-    let judge = BlobJudge::new(graph, marks, &order.options, owners, record, now);
+    let holders = Holders::of(inventory, graph);
+    let judge = BlobJudge::new(graph, marks, &order.options, owners, record, now).shared_among(&holders);
     let mut judge = judge.limited_to(order.limit.as_deref());
     let mut pages = storage.list(Area::Blobs);
     while let Some(page) = pages.try_next().await? {

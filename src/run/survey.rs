@@ -65,7 +65,8 @@ pub(super) async fn look_and_decide(
         (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
         just_pushed = dismissed.spare_just_pushed(looked, options.settle);
     }
-    let mut graph = scan::manifests(storage, &inventory, order, observer).await?;
+    let mut outlines = retain::outlines(order)?;
+    let mut graph = scan::manifests(storage, &inventory, &mut outlines, order, observer).await?;
 
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));
@@ -75,8 +76,9 @@ pub(super) async fn look_and_decide(
     let as_found = (&inventory, &mut graph, &nothing);
     let mut marks = marking::marks(storage, as_found, &mut roots, &taken, order, observer).await?;
     findings.marked_manifests = marked_manifests(&inventory, &graph, &marks);
-    let retention =
-        retain::dismiss(storage, (&inventory, &graph), &mut dismissed, order, (now, looked), observer).await?;
+    let known = (&inventory, &graph, &mut outlines);
+    let retention = retain::dismiss(storage, known, &mut dismissed, order, (now, looked), observer).await?;
+    drop(outlines);
     just_pushed.extend(retention.iter().flat_map(|said| said.just_pushed.clone()));
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);
@@ -96,7 +98,8 @@ pub(super) async fn look_and_decide(
     observer.notice(Event::End);
     let marking = deciding.elapsed();
 
-    let mut blobs = scan::blobs(storage, (&graph, &marks, &owners), &left.pending, order, now, observer).await?;
+    let found = (&graph, &marks, &owners);
+    let mut blobs = scan::blobs(storage, &inventory, found, &left.pending, order, now, observer).await?;
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
     let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));

@@ -243,6 +243,14 @@ impl Scene {
         assert_eq!(number("/exit_code"), u64::try_from(ran.code).unwrap(), "{context}");
         let bytes = |name: &str| number(&format!("/bytes/{name}"));
         assert_eq!(bytes("before"), bytes("after") + bytes("freed"), "{context}");
+        for part in ["before", "freed", "after", "freeable_later"] {
+            let rows = json["repositories"].as_array().unwrap().iter();
+            let beside = &json["beside"];
+            let parts = rows.map(|row| &row["bytes"]).chain([&beside["shared"], &beside["unlinked"]]);
+            let sum: u64 = parts.map(|space| space[part].as_u64().unwrap()).sum();
+            let unchanged = if matches!(part, "before" | "after") { number("/beside/unchanged/bytes") } else { 0 };
+            assert_eq!(sum + unchanged, bytes(part), "{context}: {part}: the rows do not add up to the whole");
+        }
     }
 
     /// Without faults, the next run does exactly the rest.

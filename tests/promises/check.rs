@@ -84,6 +84,7 @@ fn assert_honest(ran: &Ran, before: &Tree, after: &Tree) {
     assert_eq!(ran.json()["planned"], ran.json()["deleted"]);
     let freed: usize = gone.iter().map(|key| before[key].bytes.len()).sum();
     assert_eq!(ran.count("/bytes/freed"), freed as u64);
+    crate::space::assert_adds_up(&ran.json());
 }
 
 impl Swept {

@@ -58,8 +58,7 @@ impl Summary {
         if let Some(at) = self.index.get(name) {
             return *at;
         }
-        let row = RepositoryRow { name: name.to_string(), planned: Counts::default(), deleted: Counts::default() };
-        self.rows.push(row);
+        self.rows.push(RepositoryRow { name: name.to_string(), ..RepositoryRow::default() });
         self.index.insert(name.clone(), self.rows.len() - 1);
         self.rows.len() - 1
     }

@@ -18,6 +18,7 @@ pub mod operands;
 pub mod pages;
 pub mod patterns;
 pub mod plans;
+pub mod policies;
 pub mod store_answers;
 pub mod text;
 
@@ -25,7 +26,7 @@ pub mod text;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 14] = [
+pub const TARGETS: [(&str, Check); 15] = [
     ("configuration", configuration::check),
     ("delete_answers", delete_answers::check),
     ("descriptor_cache", descriptor_cache::check),
@@ -39,5 +40,6 @@ pub const TARGETS: [(&str, Check); 14] = [
     ("pages", pages::check),
     ("patterns", patterns::check),
     ("plans", plans::check),
+    ("policies", policies::check),
     ("store_answers", store_answers::check),
 ];

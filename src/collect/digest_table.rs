@@ -68,13 +68,11 @@ impl DigestTable {
         };
         // A registry of four thousand million digests does not fit into any memory that runs this.
         let number = u32::try_from(self.len()).unwrap_or(u32::MAX);
-        match self.chunks.last_mut().filter(|last| last.len() < CHUNK) {
-            Some(last) => last.push(beginning_of(digest)),
-            None => {
-                let mut chunk = Vec::with_capacity(if self.chunks.is_empty() { 64 } else { CHUNK });
-                chunk.push(beginning_of(digest));
-                self.chunks.push(chunk);
-            }
+        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 64 } else { CHUNK }));
+        }
+        if let Some(last) = self.chunks.last_mut() {
+            last.push(beginning_of(digest));
         }
         if digest.algorithm() != Algorithm::Sha256 {
             self.long.insert(number, digest.clone());
@@ -115,7 +113,8 @@ impl DigestTable {
         let word = beginning[..8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
         let hash = (word ^ self.key.0).wrapping_mul(self.key.1);
         // The upper bits depend on all of the lower ones.
-        (hash >> (64 - self.slots.len().trailing_zeros())) as usize
+        let slot = hash >> (64 - self.slots.len().trailing_zeros());
+        usize::try_from(slot).unwrap_or_default()
     }
 
     fn grow(&mut self) {

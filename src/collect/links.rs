@@ -85,6 +85,15 @@ impl Link {
         }
     }
 
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match &self.seen {
+            Seen::Proven(_) | Seen::Plain(_) => SHA256_LINK_SIZE,
+            Seen::Odd(odd) => odd.1.size,
+        }
+    }
+
     /// When it was last modified.
     #[must_use]
     pub fn modified(&self) -> Timestamp {
@@ -314,6 +323,7 @@ mod tests {
                 prop_assert_eq!(link.content(), &content);
                 prop_assert_eq!(link.evidence(), evidence.clone());
                 prop_assert_eq!((link.modified(), link.is_outside()), (evidence.modified, evidence.outside));
+                prop_assert_eq!(link.size(), evidence.size);
                 let is_odd = |link: &Link| matches!(link.seen, Seen::Odd(_));
                 let known = expected.get(&digest);
                 if known.is_none_or(|known| !is_odd(known) && is_odd(&link)) {

@@ -212,7 +212,7 @@ fn assume(links: &mut [Link], reads: bool) {
         if reads || *link.content() != Content::Unread {
             continue;
         }
-        if link.digest.algorithm() == Algorithm::Sha256 && link.evidence().size == SHA256_LINK_SIZE {
+        if link.digest.algorithm() == Algorithm::Sha256 && link.size() == SHA256_LINK_SIZE {
             link.says(Content::AsNamed);
         }
     }

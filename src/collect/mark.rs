@@ -42,7 +42,9 @@ impl Needed {
             && few.len() > all / MANY
         {
             let mut many = vec![None; all];
-            few.iter().for_each(|(id, reason)| many[id.index()] = Some(*reason));
+            for (id, reason) in &*few {
+                many[id.index()] = Some(*reason);
+            }
             *self = Self::Many(many);
         }
         match self {

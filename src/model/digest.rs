@@ -154,12 +154,21 @@ fn decode_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
 }
 
 fn nibble(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
-    }
+    // Looked up, not compared: which digit comes next cannot be foreseen.
+    let nibble = NIBBLES[usize::from(character)];
+    (nibble < 16).then_some(nibble)
 }
+
+/// The value of each digit; of what is none, something larger than any.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    nibbles
+};
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

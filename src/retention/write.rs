@@ -175,7 +175,8 @@ rules:
     /// What another tool's file says is quoted in comments, and stays there.
     #[test]
     fn comments_end_where_their_line_ends() {
-        let note = "half\rrules: [{repositories: ['**'], delete: {tags: ['*']}}]\n\u{0}\u{2028}\u{fffe} more".to_owned();
+        let note =
+            "half\rrules: [{repositories: ['**'], delete: {tags: ['*']}}]\n\u{0}\u{2028}\u{fffe} more".to_owned();
         let rule = "rules: [{repositories: [app], delete: {tags: [v1]}}]";
         let text = yaml(&read(rule), &[note], |_| Vec::new());
         assert_eq!(read(&text).rules.len(), 1, "{text}");

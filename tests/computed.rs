@@ -11,7 +11,7 @@ use object_store::{ClientOptions, ObjectStore as _, ObjectStoreExt as _};
 
 use lab::bucket::Bucket;
 use lab::clients::{ACCESS_KEY, REGION, SECRET_KEY, s3_config_at, s3_environment};
-use lab::computed::{Computed, Server, Shape, Truth, stored};
+use lab::computed::{BUCKET, Computed, Server, Shape, Truth, stored};
 use lab::random::Prng;
 use lab::registry::{ROOT, blob_key};
 use tool::{Ran, regsweep_with};
@@ -87,7 +87,7 @@ async fn list(store: &AmazonS3, prefix: &str, offset: Option<&str>) -> Vec<Line>
 #[tokio::test(flavor = "multi_thread")]
 async fn computed_registry_lists_as_the_stored_one() {
     let (server, bucket) = both(shape(300, 7));
-    let computed = client(server.endpoint(), server.bucket());
+    let computed = client(server.endpoint(), BUCKET);
     let stored = client(bucket.endpoint(), bucket.name());
     let all = list(&stored, ROOT, None).await;
     assert!(all.len() > 3000, "more than three pages: {}", all.len());
@@ -103,7 +103,7 @@ async fn computed_registry_lists_as_the_stored_one() {
         }
         assert_eq!(list(&computed, ROOT, Some(&from)).await, list(&stored, ROOT, Some(&from)).await, "behind {from}");
         let level = Path::from(key.rsplit_once('/').unwrap().0);
-        let level = if prng.one_in(2) { Path::from_iter(level.parts().take(5)) } else { level };
+        let level = if prng.one_in(2) { level.parts().take(5).collect() } else { level };
         let [ours, theirs] = [&computed, &stored].map(|store| store.list_with_delimiter(Some(&level)));
         let (ours, theirs) = (ours.await.unwrap(), theirs.await.unwrap());
         assert_eq!(ours.common_prefixes, theirs.common_prefixes, "{level}");
@@ -114,7 +114,7 @@ async fn computed_registry_lists_as_the_stored_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn computed_registry_reads_as_the_stored_one() {
     let (server, bucket) = both(shape(40, 3));
-    let computed = client(server.endpoint(), server.bucket());
+    let computed = client(server.endpoint(), BUCKET);
     for key in bucket.keys() {
         let content = computed.get(&Path::parse(&key).unwrap()).await.unwrap().bytes().await.unwrap();
         assert_eq!(content, bucket.get(&key).unwrap().bytes, "{key}");
@@ -131,10 +131,10 @@ fn a_collection_finds_what_was_counted_in_the_computed_registry_and_in_the_store
         let truth = Truth { repository_keys: 0, ..Truth::of(server.computed(), untagged) };
         assert!(truth.dead_links > 0 && truth.dead_blobs > 0, "{truth:?}");
         server.take_counts();
-        let ran = run(&server.endpoint(), server.bucket(), line).expect(0);
+        let ran = run(&server.endpoint(), BUCKET, line).expect(0);
         assert_eq!(counts(&ran), truth, "computed, {line:?}");
-        let served = server.take_counts();
-        assert_eq!((served.links, served.writes), (0, 0), "{served:?}");
+        let asked = server.take_counts();
+        assert_eq!((asked.links, asked.writes), (0, 0), "{asked:?}");
         let ran = run(&bucket.endpoint(), bucket.name(), line).expect(0);
         assert_eq!(counts(&ran), truth, "stored, {line:?}");
     }

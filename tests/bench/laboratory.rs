@@ -3,6 +3,7 @@
 //! `computed` and `stored` serve a registry as a bucket of S3, `directory` writes one below a path. The first line of
 //! standard output tells where, and what a collection must find. Then one command a line: `latency MS`, `rate N` (refuses what is
 //! more in a second), `counts` (since they were last asked for), `reload` (what was deleted is there again). It ends with its standard input.
+#![allow(clippy::disallowed_methods, reason = "a laboratory knows the time")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 
 use lab::bucket::{Bucket, Fault};
 use lab::clients::s3_config_at;
-use lab::computed::{Computed, Server, Shape, Truth, stored};
+use lab::computed::{BUCKET, Computed, Server, Shape, Truth, stored};
 use lab::tree::{Tree, write_dir};
 
 #[derive(Parser)]
@@ -62,7 +63,7 @@ fn main() {
     let computed = Computed::new(shape);
     let truth: Vec<Value> = [false, true].map(|untagged| told(&Truth::of(&computed, untagged))).into();
     match arguments.kind {
-        Kind::Computed => serve_computed(Server::start(computed), &truth),
+        Kind::Computed => serve_computed(&Server::start(computed), &truth),
         Kind::Stored => serve_stored(&stored(&computed), &truth),
         Kind::Directory => {
             write_dir(&stored(&computed), &arguments.path);
@@ -92,18 +93,18 @@ fn obey(mut command: impl FnMut(&str, u64) -> Value) {
     }
 }
 
-fn serve_computed(server: Server, truth: &[Value]) {
-    begin(&server.endpoint(), server.bucket(), truth);
+fn serve_computed(server: &Server, truth: &[Value]) {
+    begin(&server.endpoint(), BUCKET, truth);
     obey(|word, number| match word {
         "latency" => {
             server.latency(Duration::from_millis(number));
             json!({})
         }
         "counts" => {
-            let served = server.take_counts();
+            let asked = server.take_counts();
             json!({
-                "list": served.list, "get": served.get, "links": served.links, "delete": 0, "keys_deleted": 0,
-                "other": served.other, "writes": served.writes,
+                "list": asked.list, "get": asked.get, "links": asked.links, "delete": 0, "keys_deleted": 0,
+                "other": asked.other, "writes": asked.writes,
             })
         }
         _ => json!({ "unknown": word }),
@@ -122,7 +123,10 @@ fn serve_stored(tree: &Tree, truth: &[Value]) {
                     bucket.fault(Fault::latency(Duration::from_millis(number)));
                 }
             }
-            "rate" => bucket.limit_rate(number as f64, number as f64 / 10.0),
+            "rate" => {
+                let rate = f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+                bucket.limit_rate(rate, rate / 10.0);
+            }
             "reload" => {
                 bucket.remove_where(|_| true);
                 bucket.load("", tree);

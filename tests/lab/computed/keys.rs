@@ -5,7 +5,7 @@ use sha2::Digest as _;
 
 use super::digests::{Bytes32, Space, push_hex, size_of, text_of, top_of};
 use super::manifests::{Listed, Manifests, write};
-use super::shape::{GROUP, Shape, TAGGED};
+use super::shape::{GROUP, Shape, TAGGED, name};
 use crate::lab::registry::ROOT;
 
 /// One object, as a listing tells of it.
@@ -107,7 +107,7 @@ impl Computed {
     }
 
     fn all_repositories(&self, from: &str, take: &mut Take<'_>) {
-        let prefix = |repository: usize| format!("{}{}/", self.repositories, self.shape.name(repository));
+        let prefix = |repository: usize| format!("{}{}/", self.repositories, name(repository));
         let first = first_where(self.shape.repositories() as u64, |repository| {
             let prefix = prefix(repository as usize);
             from <= prefix.as_str() || from.starts_with(&prefix)
@@ -253,12 +253,12 @@ impl Line<'_, '_> {
         const PART: &str = "_manifests/tags/";
         let tags = self.computed.shape.groups[self.repository] * TAGGED.len() as u64;
         let number = |tag: u64| tag / TAGGED.len() as u64 * GROUP + TAGGED[tag as usize % TAGGED.len()];
-        let name = |number: u64| format!("v{:07}.{}/", number / GROUP, number % GROUP);
+        let tag_name = |number: u64| format!("v{:07}.{}/", number / GROUP, number % GROUP);
         let first = match begin(PART, rest) {
             Begin::Nowhere => return true,
             Begin::First => 0,
             Begin::From(rest) => first_where(tags, |tag| {
-                let name = name(number(tag));
+                let name = tag_name(number(tag));
                 rest <= name.as_str() || rest.starts_with(&name)
             }),
         };
@@ -266,7 +266,7 @@ impl Line<'_, '_> {
         let manifests = &computed.manifests;
         for tag in first..tags {
             let number = number(tag);
-            let part = format!("{PART}{}", name(number));
+            let part = format!("{PART}{}", tag_name(number));
             let now = manifests.of(self.repository, number).digest;
             if !self.item(&part, "current", None, &now) {
                 return false;
@@ -332,11 +332,12 @@ fn lowest(text: &str) -> u64 {
         let digit = match text.as_bytes().get(at as usize) {
             Some(byte) if fill == 0 => match char::from(*byte).to_digit(16) {
                 Some(digit) => u64::from(digit),
-                None => {
-                    // Behind `ab~` nothing begins with `ab`; behind `ab/` all of it does.
-                    fill = if *byte > b'f' { 15 } else { return low.checked_shl(4 * (16 - at)).unwrap_or(0) };
+                // Behind `ab~` nothing begins with `ab`; behind `ab/` all of it does.
+                None if *byte > b'f' => {
+                    fill = 15;
                     fill
                 }
+                None => return low.checked_shl(4 * (16 - at)).unwrap_or(0),
             },
             _ => fill,
         };

@@ -17,7 +17,7 @@ mod stored;
 mod truth;
 
 pub use keys::{Computed, Item};
-pub use server::{Served, Server};
+pub use server::{BUCKET, Served, Server};
 pub use shape::Shape;
 pub use stored::stored;
 pub use truth::Truth;

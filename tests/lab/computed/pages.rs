@@ -63,12 +63,12 @@ fn by_level(computed: &Computed, question: &Question<'_>, delimiter: &str, out: 
         let mut found = None;
         computed.behind(&from, itself, &mut |item| {
             let rest = item.key.strip_prefix(question.prefix);
-            found = rest.map(|rest| match rest.find(delimiter) {
-                Some(end) => (item.key[..question.prefix.len() + end + delimiter.len()].to_owned(), true),
-                None => {
-                    object(&item, &mut times, out);
-                    (item.key.to_owned(), false)
+            found = rest.map(|rest| {
+                if let Some(end) = rest.find(delimiter) {
+                    return (item.key[..question.prefix.len() + end + delimiter.len()].to_owned(), true);
                 }
+                object(&item, &mut times, out);
+                (item.key.to_owned(), false)
             });
             false
         });
@@ -108,7 +108,7 @@ fn object(item: &Item<'_>, times: &mut Times, out: &mut String) {
     out.push_str(times.day.as_ref().map_or("", |(_, date)| date));
     for (number, end) in [(second / 3600, ':'), (second / 60 % 60, ':'), (second % 60, '.')] {
         for digit in [number / 10, number % 10] {
-            out.push(char::from(b'0' + digit as u8));
+            out.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
         }
         out.push(end);
     }

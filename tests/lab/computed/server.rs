@@ -85,11 +85,6 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The bucket's name.
-    pub fn bucket(&self) -> &'static str {
-        BUCKET
-    }
-
     /// What it serves.
     pub fn computed(&self) -> &Computed {
         &self.computed

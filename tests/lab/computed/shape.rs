@@ -83,10 +83,6 @@ impl Shape {
         self.groups.len()
     }
 
-    pub(super) fn name(&self, repository: usize) -> String {
-        format!("team-{:03}/service-{repository:06}", repository / 40)
-    }
-
     /// How many manifests there are.
     pub fn manifests(&self) -> u64 {
         self.all_groups() * GROUP
@@ -149,12 +145,17 @@ impl Shape {
 
     /// Seconds since 1970 at which something was written.
     pub(super) fn time(&self, salt: u64) -> i64 {
-        self.written + (salt % 500_000) as i64
+        self.written + (salt % 500_000).cast_signed()
     }
+}
+
+/// A repository's name; those of later ones sort behind it.
+pub(super) fn name(repository: usize) -> String {
+    format!("team-{:03}/service-{repository:06}", repository / 40)
 }
 
 /// Another order of the numbers below `of`, so that what is pushed together does not lie together.
 fn scattered(number: u64, of: u64) -> u64 {
-    let prime = if of % 1_000_003 == 0 { 999_983 } else { 1_000_003 };
+    let prime = if of.is_multiple_of(1_000_003) { 999_983 } else { 1_000_003 };
     number * prime % of
 }

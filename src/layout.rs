@@ -16,6 +16,8 @@ pub const V2: &str = "docker/registry/v2/";
 pub const BLOBS: &str = "docker/registry/v2/blobs/";
 /// Where all names and links are.
 pub const REPOSITORIES: &str = "docker/registry/v2/repositories/";
+/// What stands in the key of every revision link, between repository and digest.
+pub const REVISIONS: &str = "/_manifests/revisions/";
 /// Written by GitLab's registry when its metadata database, and not the storage, says what is live.
 pub const DATABASE_LOCK: &str = "docker/registry/lockfiles/database-in-use";
 /// Written at the root by a registry that is a pull-through cache.

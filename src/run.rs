@@ -6,12 +6,14 @@
 mod again;
 mod content;
 mod evict;
+pub mod explain;
 mod lease;
 pub mod left;
 pub mod list;
 mod marking;
 mod order;
 mod outlines;
+mod reading;
 mod recheck;
 mod record;
 pub mod restore;

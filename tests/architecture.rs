@@ -136,6 +136,8 @@ fn writes_happen_in_one_place() {
     // Plans and reports are saved on the machine of whoever runs regsweep; content aside is moved by what may delete it.
     let files = ["src/storage/write/", "src/storage/sweep/", "src/cli/plan_file.rs", "src/cli/file.rs"];
     only_in(&["persist(", "persist_noclobber(", "hard_link(", "fs::write(", "create_dir(", "File::create("], &files);
+    // What is remembered of manifests lies on this machine too, in a directory that is never a registry's.
+    only_in(&["OpenOptions", "DirBuilder", "set_len(", "write_all_at("], &["src/storage/manifest_cache/"]);
 }
 
 #[test]

@@ -65,6 +65,7 @@ replayed! {
     keep_from
     keys
     links
+    manifest_cache
     manifests
     operands
     pages

@@ -101,6 +101,13 @@ pub struct Common {
     /// How many requests are in flight at most
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
     pub concurrency: u16,
+    /// How many requests are sent in a second at most; a store that refuses some is asked more slowly by itself
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    pub max_requests_per_second: Option<u32>,
+    /// Remember what manifests name in this directory, so that the next run need not read them; any number of registries
+    /// and of runs can share it, and it can be deleted at any time
+    #[arg(long, value_name = "DIR", global = true)]
+    pub cache_dir: Option<PathBuf>,
     /// Certificates to trust beside the system's (PEM)
     #[arg(long, value_name = "FILE", global = true)]
     pub ca_file: Option<PathBuf>,

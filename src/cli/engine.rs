@@ -11,6 +11,7 @@ use crate::config::{DescriptorCache, Resolved};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::{self, Bounds, Equipment, Order, Stop, Survey};
 use crate::storage::descriptor_cache::Evictor;
+use crate::storage::manifest_cache::ManifestCache;
 use crate::storage::open::{self, Connection, Opened};
 use crate::storage::sweep::Approved;
 use std::io::{BufWriter, Write};
@@ -110,7 +111,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
     let (begun, started) = (Instant::now(), machine::clock());
-    let connection = Connection { ca_file: common.ca_file.clone() };
+    let connection = Connection { ca_file: common.ca_file.clone(), limits: settings::limits(common) };
     let opened = tokio::select! {
         opened = open::open(&job.registry.location, &connection) => opened?,
         () = stop.requested() => return Err(run::interrupted()),
@@ -121,6 +122,8 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     if let Some(note) = note {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
+    let cache = common.cache_dir.as_deref().map(|named| ManifestCache::open(named, opened.place())).transpose()?;
+    let cache = cache.map(Arc::new);
     let order = Order {
         run: machine::run_name(started),
         command: job.command,
@@ -133,8 +136,12 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         started,
         begun,
         concurrency: usize::from(common.concurrency),
+        cache,
     };
     let report = held(job, common, &opened, &connection, &order, &stop).await?;
+    if let Some(trouble) = order.cache.as_ref().and_then(|cache| cache.trouble()) {
+        let _ = writeln!(anstream::stderr(), "note: {trouble}");
+    }
     Ok(telling::end(report, job, common, &opened, &order))
 }
 

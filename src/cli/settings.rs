@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use crate::run::Bounds;
 use crate::storage::location::{Secret, Store};
+use crate::storage::pace::Limits;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -156,6 +157,12 @@ pub fn within_session(bounds: Bounds, end: Option<Timestamp>, now: Timestamp) ->
         "the session keys in the environment end at {end} and cannot be renewed: the run stops a minute before; what is left goes with the next"
     );
     (Bounds { duration: Some(left), ..bounds }, Some(note))
+}
+
+/// How fast the store may be asked.
+#[must_use]
+pub fn limits(common: &Common) -> Limits {
+    Limits { concurrency: usize::from(common.concurrency), per_second: common.max_requests_per_second }
 }
 
 /// What bounds a run.

@@ -1,7 +1,7 @@
 //! What commands share that make no plan.
 
 use super::args::{Common, Format};
-use super::{engine, exit, json, machine, signals, words};
+use super::{engine, exit, json, machine, settings, signals, words};
 use crate::collect::options::{Aside, Mode, Options};
 use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,7 +61,7 @@ pub(super) async fn open(command: &'static str, registry: &Resolved, common: &Co
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
     let (begun, started) = (Instant::now(), machine::clock());
-    let connection = Connection { ca_file: common.ca_file.clone() };
+    let connection = Connection { ca_file: common.ca_file.clone(), limits: settings::limits(common) };
     let opened = unless_stopped(&stop, Box::pin(open::open(&registry.location, &connection))).await?;
     let order = Order {
         run: machine::run_name(started),
@@ -75,6 +75,7 @@ pub(super) async fn open(command: &'static str, registry: &Resolved, common: &Co
         started,
         begun,
         concurrency: usize::from(common.concurrency),
+        cache: None,
     };
     Ok(Opening { opened, order, stop })
 }

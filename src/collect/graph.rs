@@ -4,7 +4,8 @@ use super::digest_table::DigestTable;
 use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
 use super::roots::names;
-use crate::model::{Digest, Manifest};
+use super::said::{Names, Said};
+use crate::model::Digest;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -237,20 +238,18 @@ impl Graph {
 
     /// Takes in what reading a manifest gave.
     pub fn learn(&mut self, digest: &Digest, expectation: Expectation, fetched: &Fetched) {
-        let node = match fetched {
-            Fetched::Missing => Node::Missing,
-            Fetched::TooLarge(size) => Node::Unreadable(format!("{size} bytes are too many for a manifest").into()),
-            Fetched::Bytes(bytes) if !digest.matches(bytes) => {
-                Node::Unreadable("its content does not have its digest".into())
+        self.hear(digest, expectation, &Said::of(digest, fetched));
+    }
+
+    /// Takes in what a manifest says.
+    pub fn hear(&mut self, digest: &Digest, expectation: Expectation, said: &Said) {
+        let node = match said {
+            Said::Missing => Node::Missing,
+            Said::Unreadable(why) => Node::Unreadable(why.clone()),
+            Said::Names(Names { references, subject }) => {
+                let references = references.iter().map(|reference| self.intern(reference)).collect();
+                Node::Manifest { references, subject: subject.as_ref().map(|subject| self.intern(subject)) }
             }
-            Fetched::Bytes(bytes) => match Manifest::parse(bytes) {
-                Ok(manifest) => {
-                    let references = manifest.references.iter().map(|reference| self.intern(&reference.digest));
-                    let references = references.collect();
-                    Node::Manifest { references, subject: manifest.subject.map(|subject| self.intern(&subject)) }
-                }
-                Err(why) => Node::Unreadable(why.to_string().into()),
-            },
         };
         let id = self.intern(digest);
         let node = match (expectation, node) {

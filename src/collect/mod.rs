@@ -36,6 +36,7 @@ pub mod refusal;
 pub mod report;
 pub mod retained;
 pub mod roots;
+pub mod said;
 mod scan;
 pub mod sealed;
 pub mod space;

@@ -94,6 +94,9 @@ pub struct TagRow {
     pub reason: &'static str,
     /// The rule that lets it go, in words.
     pub rule: Option<String>,
+    /// What came of it, if anything was tried: `deleted`, `changed` (pushed again: it stays), `already_gone`, `failed`,
+    /// `unknown`, `not_attempted`.
+    pub outcome: Option<&'static str>,
 }
 
 /// The plan that is applied.

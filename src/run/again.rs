@@ -1,6 +1,6 @@
 //! Looking at repositories again while the registry serves pushes: what changed or is needed by now leaves the plan.
 
-use super::{Order, marking, scan};
+use super::{Order, marking, reading, scan};
 use crate::collect::entry::Evidence;
 use crate::collect::inventory::{Inventory, Repository};
 use crate::collect::listing::Builder;
@@ -83,7 +83,7 @@ pub(super) async fn manifests_and_marks(
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<()> {
-    scan::new_manifests(storage, &mut scan.graph, &scan.inventory, order, observer).await?;
+    reading::new_manifests(storage, &mut scan.graph, &scan.inventory, order, observer).await?;
     let mut all = roots(&scan.inventory, &scan.graph, &order.options, &scan.dismissed, scan.now);
     all.extend(staying.iter().cloned());
     let known = (&scan.inventory, &mut scan.graph, &scan.dismissed);

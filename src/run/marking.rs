@@ -1,6 +1,6 @@
 //! Marking, with what regsweep itself has taken away in mind: the one way to marks, whenever they are made with I/O at hand.
 
-use super::{Order, scan};
+use super::{Order, reading};
 use crate::collect::dismissed::Dismissed;
 use crate::collect::graph::Graph;
 use crate::collect::inventory::Inventory;
@@ -35,7 +35,7 @@ pub(super) async fn marks(
         }
         roots.extend(again);
         if !unread.is_empty() {
-            scan::perhaps_manifests(storage, graph, unread, order, observer).await?;
+            reading::perhaps_manifests(storage, graph, unread, order, observer).await?;
         }
     }
 }

@@ -4,6 +4,7 @@ use super::work::Bounds;
 use crate::collect::applied::Limit;
 use crate::collect::options::Options;
 use crate::model::Timestamp;
+use crate::storage::manifest_cache::ManifestCache;
 use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Order {
     pub begun: Instant,
     /// How many requests are in flight at most.
     pub concurrency: usize,
+    /// What is remembered of manifests, if anything is to be.
+    pub cache: Option<Arc<ManifestCache>>,
 }
 
 impl Order {

@@ -8,13 +8,14 @@ use crate::layout;
 use crate::model::outline::Outline;
 use crate::model::{Digest, ImageConfig, Kind, annotations, image_config, manifest};
 use crate::retention::facts::Labels;
+use crate::retention::policy::Rule;
 use crate::storage::fetch::read_all;
 use crate::storage::reader::{Content, Storage};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What is kept of a manifest.
 #[derive(Debug)]
-struct Brief {
+pub(super) struct Brief {
     annotations: Labels,
     contents: Contents,
 }
@@ -36,21 +37,10 @@ pub(super) struct Outlines {
     configs: HashMap<Digest, ImageConfig>,
 }
 
-impl Outlines {
-    /// Keeps what it hears of: a manifest that was read to know what is needed is not read once more.
-    pub(super) fn kept() -> Self {
-        Self { keeps: true, ..Self::default() }
-    }
-
-    /// Takes note of a manifest whose bytes have its digest, if it may be asked for.
-    pub(super) fn hear(&mut self, digest: &Digest, bytes: &[u8]) {
-        if self.keeps {
-            self.learn(digest, bytes);
-        }
-    }
-
-    fn learn(&mut self, digest: &Digest, bytes: &[u8]) {
-        let Ok(outline) = Outline::parse(bytes) else { return };
+impl Brief {
+    /// What is kept of a manifest with these bytes, which have its digest.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let outline = Outline::parse(bytes).ok()?;
         let contents = if outline.kind == Kind::Index {
             let images = outline.manifests.iter().filter(|child| is_image(child));
             Contents::Index(images.map(|child| child.digest.clone()).collect())
@@ -58,8 +48,26 @@ impl Outlines {
             let config = outline.config.as_ref().filter(|_| outline.has_image_config());
             Contents::Image(config.map(|config| config.digest.clone()))
         };
-        let annotations = annotations::annotations(bytes);
-        self.manifests.insert(digest.clone(), Brief { annotations, contents });
+        Some(Self { annotations: annotations::annotations(bytes), contents })
+    }
+}
+
+impl Outlines {
+    /// Where a rule asks for more than names and times, what is heard of is kept: a manifest that was read to know what is
+    /// needed is not read once more.
+    pub(super) fn of(rules: &[Rule]) -> Self {
+        let wants_more = |rule: &Rule| rule.needs_created() || rule.needs_labels() || rule.needs_annotations();
+        Self { keeps: rules.iter().any(wants_more), ..Self::default() }
+    }
+
+    /// Whether it wants to hear of every manifest.
+    pub(super) fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// Takes note of a manifest.
+    pub(super) fn hear(&mut self, digest: &Digest, brief: Brief) {
+        self.manifests.insert(digest.clone(), brief);
     }
 
     /// Reads these manifests, what they list, and their configurations, as far as they are not known.
@@ -75,7 +83,10 @@ impl Outlines {
         while !todo.is_empty() {
             let unknown = todo.iter().filter(|digest| !self.manifests.contains_key(digest)).cloned().collect();
             let how = (Phase::ReadManifests, manifest::LARGEST);
-            many(storage, how, unknown, order, observer, |digest, bytes| self.learn(&digest, bytes)).await?;
+            many(storage, how, unknown, order, observer, |digest, bytes| {
+                self.manifests.extend(Brief::of(bytes).map(|brief| (digest, brief)));
+            })
+            .await?;
             for digest in std::mem::take(&mut todo) {
                 match self.manifests.get(&digest).map(|brief| &brief.contents) {
                     Some(Contents::Index(images)) => {

@@ -1,35 +1,20 @@
 //! Listing and reading: what the pure core is told.
 
 use super::Order;
-use super::outlines::Outlines;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
-use crate::collect::graph::{Expectation, Fetched, Graph, Node, manifests_to_read};
+use crate::collect::graph::{Fetched, Graph, Node};
 use crate::collect::holders::Holders;
 use crate::collect::inventory::Inventory;
-use crate::collect::learn::LARGEST_LINK;
-use crate::collect::listing::Builder;
+use crate::collect::learn::{LARGEST_LINK, ToRead};
 use crate::collect::mark::Marks;
 use crate::collect::state::pending::Pending;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Digest, Timestamp, manifest};
-use crate::storage::fetch::read_all;
+use crate::model::Timestamp;
+use crate::storage::fetch::{Fetcher, How};
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
-
-/// Lists all repositories.
-pub(super) async fn repositories(storage: &dyn Storage, observer: &dyn Observer) -> Result<Inventory> {
-    observer.notice(Event::Begin(Phase::ListRepositories, None));
-    let mut builder = Builder::new(storage.proof());
-    let mut pages = storage.list(Area::Repositories);
-    while let Some(page) = pages.try_next().await? {
-        page.entries().for_each(|entry| builder.see(&entry));
-        observer.notice(Event::Progress(page.len() as u64, 0));
-    }
-    observer.notice(Event::End);
-    Ok(builder.finish())
-}
 
 /// Reads the links that the listing does not prove.
 pub(super) async fn links(
@@ -41,19 +26,16 @@ pub(super) async fn links(
 ) -> Result<Inventory> {
     let to_read = inventory.to_read(now, order.options.uploads_older_than);
     observer.notice(Event::Begin(Phase::ReadLinks, Some(to_read.len() as u64)));
-    let mut read = Vec::new();
-    read_all(
-        storage,
-        to_read,
-        |link| link.key.clone(),
-        LARGEST_LINK,
-        order.concurrency,
-        |link, content| {
-            observer.notice(Event::Progress(1, 0));
-            read.push((link, content));
-        },
-    )
-    .await?;
+    let how = How { key: |link: &ToRead| link.key.clone(), limit: LARGEST_LINK, make: |_, content| content };
+    let mut fetcher = Fetcher::new(storage, how, order.concurrency);
+    for link in to_read {
+        fetcher.add(link);
+    }
+    let mut read: Vec<(ToRead, Content)> = Vec::new();
+    while let Some(link) = fetcher.next().await {
+        read.push(link?);
+        observer.notice(Event::Progress(1, 0));
+    }
     // Answers come in any order; what is learned must not depend on it.
     read.sort_by(|a, b| a.0.key.cmp(&b.0.key));
     for (link, content) in &read {
@@ -64,72 +46,6 @@ pub(super) async fn links(
     }
     observer.notice(Event::End);
     Ok(inventory)
-}
-
-/// Manifests are read so many at a time at most: each may be of 4 MiB, and a hostile registry has only such.
-const MANIFESTS_IN_FLIGHT: usize = 64;
-
-/// Reads every manifest, each once.
-pub(super) async fn manifests(
-    storage: &dyn Storage,
-    inventory: &Inventory,
-    outlines: &mut Outlines,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<Graph> {
-    let mut graph = Graph::new(inventory);
-    let wanted = manifests_to_read(inventory, &order.options.keep_from);
-    read_manifests(storage, &mut graph, wanted, outlines, order, observer).await?;
-    Ok(graph)
-}
-
-/// Reads every manifest that the graph does not know so far. One that was missing may be there by now.
-pub(super) async fn new_manifests(
-    storage: &dyn Storage,
-    graph: &mut Graph,
-    inventory: &Inventory,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
-    wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-    read_manifests(storage, graph, wanted, &mut Outlines::default(), order, observer).await
-}
-
-/// Reads what may be manifests, and may as well be something else, or gone.
-pub(super) async fn perhaps_manifests(
-    storage: &dyn Storage,
-    graph: &mut Graph,
-    digests: Vec<Digest>,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
-    read_manifests(storage, graph, wanted, &mut Outlines::default(), order, observer).await
-}
-
-async fn read_manifests(
-    storage: &dyn Storage,
-    graph: &mut Graph,
-    wanted: Vec<(Digest, Expectation)>,
-    outlines: &mut Outlines,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
-    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
-    let in_flight = order.concurrency.min(MANIFESTS_IN_FLIGHT);
-    let key = |wanted: &(_, Expectation)| layout::blob_data(&wanted.0);
-    read_all(storage, wanted, key, manifest::LARGEST, in_flight, |(digest, expectation), content| {
-        let fetched = fetched(content);
-        graph.learn(&digest, expectation, &fetched);
-        if let (Fetched::Bytes(bytes), Node::Manifest { .. }) = (&fetched, graph.node_of(&digest)) {
-            outlines.hear(&digest, bytes);
-        }
-        observer.notice(Event::Progress(1, 0));
-    })
-    .await?;
-    observer.notice(Event::End);
-    Ok(())
 }
 
 /// What was read, for the graph.

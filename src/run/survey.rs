@@ -1,6 +1,7 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
 use super::left::Left;
+use super::reading::{Found, Reading};
 use super::{Order, Survey, marking, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
@@ -17,34 +18,44 @@ use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
 use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
-use crate::collect::{blobs::Owners, mark};
+use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Tag, Timestamp};
+use crate::model::{Digest, Tag, Timestamp};
 use crate::storage::reader::Storage;
+use futures::{StreamExt, TryStreamExt, stream};
 use std::time::{Duration, Instant};
 
+/// Looks at everything and decides about everything. Where what is remembered of a manifest turns out to be all there is of
+/// it, all is looked at anew without that: the result is the same as if nothing were remembered.
 pub(super) async fn look_and_decide(
     storage: &dyn Storage,
     left: &Left,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<Survey> {
+    loop {
+        if let Some(survey) = look_once(storage, left, order, observer).await? {
+            return Ok(survey);
+        }
+    }
+}
+
+async fn look_once(
+    storage: &dyn Storage,
+    left: &Left,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<Option<Survey>> {
     let options = &order.options;
     let begun = Instant::now();
-    let mut findings = Findings {
-        location: order.location.clone(),
-        harbor: order.harbor,
-        both_key_forms: storage.has_both_key_forms(),
-        database_lock: storage.exists(layout::DATABASE_LOCK).await?,
-        scheduler_state: options.trusts_tags() && storage.exists(layout::SCHEDULER_STATE).await?,
-        ..Findings::default()
-    };
+    let mut findings = first_findings(storage, order).await?;
     let (mut listed, mut looked) = (Instant::now(), order.now(storage));
     // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
+    let mut reading = Reading::begin(storage, order, retain::outlines(order)?, observer).await;
     let asked = async { Ok(storage.store_keeps().await) };
-    let (inventory, store_keeps) = tokio::try_join!(scan::repositories(storage, observer), asked)?;
+    let (inventory, store_keeps) = tokio::try_join!(reading.repositories(), asked)?;
     let listing = listed.elapsed();
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
@@ -60,13 +71,12 @@ pub(super) async fn look_and_decide(
         tokio::time::sleep(looked.until(until)).await;
         listed = Instant::now();
         looked = order.now(storage);
-        inventory = scan::repositories(storage, observer).await?;
+        inventory = reading.repositories().await?;
         inventory = scan::links(storage, inventory, order, now, observer).await?;
         (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
         just_pushed = dismissed.spare_just_pushed(looked, options.settle);
     }
-    let mut outlines = retain::outlines(order)?;
-    let mut graph = scan::manifests(storage, &inventory, &mut outlines, order, observer).await?;
+    let Found { mut graph, mut outlines, remembered } = reading.finish(&inventory).await?;
 
     let deciding = Instant::now();
     observer.notice(Event::Begin(Phase::Mark, None));
@@ -100,6 +110,9 @@ pub(super) async fn look_and_decide(
 
     let found = (&graph, &marks, &owners);
     let mut blobs = scan::blobs(storage, &inventory, found, &left.pending, order, now, observer).await?;
+    if forget_what_is_gone(storage, (&graph, &blobs), &remembered, order).await? {
+        return Ok(None);
+    }
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
     let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
@@ -132,7 +145,42 @@ pub(super) async fn look_and_decide(
     complete(&mut findings, &scan, &plan);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
-    Ok(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing })
+    Ok(Some(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing }))
+}
+
+async fn first_findings(storage: &dyn Storage, order: &Order) -> Result<Findings> {
+    let scheduler_state =
+        async { if order.options.trusts_tags() { storage.exists(layout::SCHEDULER_STATE).await } else { Ok(false) } };
+    let (database_lock, scheduler_state) = tokio::try_join!(storage.exists(layout::DATABASE_LOCK), scheduler_state)?;
+    Ok(Findings {
+        location: order.location.clone(),
+        harbor: order.harbor,
+        both_key_forms: storage.has_both_key_forms(),
+        database_lock,
+        scheduler_state,
+        ..Findings::default()
+    })
+}
+
+/// Looks for manifests that were remembered and that the listing does not hold: most likely their data is gone, and a link
+/// is all that is left. They are forgotten; tells whether there were any.
+async fn forget_what_is_gone(
+    storage: &dyn Storage,
+    (graph, blobs): (&Graph, &BlobSurvey),
+    remembered: &[Id],
+    order: &Order,
+) -> Result<bool> {
+    let unlisted = remembered.iter().filter(|id| !blobs.is_listed(**id)).map(|id| graph.digest(*id).clone());
+    let looks = unlisted.map(|digest| async move {
+        storage.exists(&layout::blob_data(&digest)).await.map(|is_there| (!is_there).then_some(digest))
+    });
+    let looks: Vec<_> = looks.collect();
+    let gone: Vec<Option<Digest>> = stream::iter(looks).buffer_unordered(order.concurrency).try_collect().await?;
+    let gone: Vec<Digest> = gone.into_iter().flatten().collect();
+    if let Some(cache) = &order.cache {
+        cache.forget(&gone);
+    }
+    Ok(!gone.is_empty())
 }
 
 fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems: &mut Problems) {

@@ -2,24 +2,21 @@
 
 use super::backend::Backend;
 use super::credentials;
+use super::effort::Effort;
 use super::explain;
 use super::location::{AzureCredential, AzureLocation, GcsCredential, GcsLocation, S3Encryption, S3Location};
 use super::open::Connection;
 use super::signed::Signed;
-use super::transport::{Counters, Transport};
+use super::transport::Wire;
 use crate::error::{Error, ErrorKind, Result};
+use object_store::ClientOptions;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder, split_sas};
 use object_store::client::{Certificate, HttpConnector};
 use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
-use object_store::{ClientOptions, RetryConfig};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-fn retries(max_retries: usize) -> RetryConfig {
-    RetryConfig { max_retries, retry_timeout: Duration::from_mins(3), ..RetryConfig::default() }
-}
 
 fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) -> Result<ClientOptions> {
     let mut options = ClientOptions::new()
@@ -107,8 +104,8 @@ pub(super) fn s3_client(
     s3: &S3Location,
     aws: Option<&credentials::Aws>,
     connection: &Connection,
-    counters: &Arc<Counters>,
-    max_retries: usize,
+    wire: &Wire,
+    effort: Effort,
 ) -> Result<AmazonS3> {
     let S3Place { endpoint, region, path_style } = s3_place(s3, aws);
     let plain_http = endpoint.starts_with("http://");
@@ -118,8 +115,8 @@ pub(super) fn s3_client(
         .with_endpoint(endpoint)
         .with_virtual_hosted_style_request(!path_style)
         .with_client_options(client_options(connection, plain_http, s3.skip_verify)?)
-        .with_retry(retries(max_retries))
-        .with_http_connector(Transport::new(Arc::clone(counters)));
+        .with_retry(effort.retries())
+        .with_http_connector(wire.transport(effort.patience()));
     builder = match &s3.writes.encryption {
         S3Encryption::BucketDefault => builder,
         S3Encryption::Store => match "aws_server_side_encryption".parse::<AmazonS3ConfigKey>() {
@@ -143,11 +140,11 @@ pub(super) fn s3_signed(
     s3: &S3Location,
     aws: Option<&credentials::Aws>,
     connection: &Connection,
-    counters: &Arc<Counters>,
+    wire: &Wire,
     client: &Backend,
 ) -> Option<Signed> {
     let place = s3_place(s3, aws);
-    signed(place.bucket(&s3.bucket), place.region, s3.skip_verify, connection, counters, client)
+    signed(place.bucket(&s3.bucket), place.region, s3.skip_verify, connection, wire, client)
 }
 
 fn signed(
@@ -155,11 +152,11 @@ fn signed(
     scope: String,
     skip_verify: bool,
     connection: &Connection,
-    counters: &Arc<Counters>,
+    wire: &Wire,
     client: &Backend,
 ) -> Option<Signed> {
     let options = client_options(connection, base.starts_with("http://"), skip_verify).ok()?;
-    let http = Transport::new(Arc::clone(counters)).connect(&options).ok()?;
+    let http = wire.transport(Effort::OneQuestion.patience()).connect(&options).ok()?;
     Some(Signed::new(http, base, client, scope))
 }
 
@@ -181,15 +178,15 @@ pub(super) fn gcs_client(
     gcs: &GcsLocation,
     google: &credentials::Google,
     connection: &Connection,
-    counters: &Arc<Counters>,
-    max_retries: usize,
+    wire: &Wire,
+    effort: Effort,
 ) -> Result<GoogleCloudStorage> {
     let plain_http = gcs.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(&gcs.bucket)
         .with_client_options(client_options(connection, plain_http, false)?)
-        .with_retry(retries(max_retries))
-        .with_http_connector(Transport::new(Arc::clone(counters)));
+        .with_retry(effort.retries())
+        .with_http_connector(wire.transport(effort.patience()));
     if let Some(endpoint) = &gcs.endpoint {
         builder = builder.with_base_url(endpoint.trim_end_matches('/'));
     }
@@ -215,15 +212,10 @@ pub(super) fn gcs_client(
 }
 
 /// Who asks about the bucket what `object_store` cannot.
-pub(super) fn gcs_signed(
-    gcs: &GcsLocation,
-    connection: &Connection,
-    counters: &Arc<Counters>,
-    client: &Backend,
-) -> Option<Signed> {
+pub(super) fn gcs_signed(gcs: &GcsLocation, connection: &Connection, wire: &Wire, client: &Backend) -> Option<Signed> {
     let endpoint = gcs.endpoint.as_deref().unwrap_or("https://storage.googleapis.com").trim_end_matches('/');
     let base = format!("{endpoint}/storage/v1/b/{}", gcs.bucket);
-    signed(base, String::new(), false, connection, counters, client)
+    signed(base, String::new(), false, connection, wire, client)
 }
 
 fn azure_endpoint(azure: &AzureLocation) -> String {
@@ -235,11 +227,11 @@ fn azure_endpoint(azure: &AzureLocation) -> String {
 pub(super) fn azure_signed(
     azure: &AzureLocation,
     connection: &Connection,
-    counters: &Arc<Counters>,
+    wire: &Wire,
     client: &Backend,
 ) -> Option<Signed> {
     let base = format!("{}/", azure_endpoint(azure));
-    signed(base, azure.account.clone(), azure.skip_verify, connection, counters, client)
+    signed(base, azure.account.clone(), azure.skip_verify, connection, wire, client)
 }
 
 /// With `leading_slash` the container goes into the endpoint and the container's name is left empty: so every request has
@@ -247,8 +239,8 @@ pub(super) fn azure_signed(
 pub(super) fn azure_client(
     azure: &AzureLocation,
     connection: &Connection,
-    counters: &Arc<Counters>,
-    max_retries: usize,
+    wire: &Wire,
+    effort: Effort,
     leading_slash: bool,
 ) -> Result<MicrosoftAzure> {
     let endpoint = azure_endpoint(azure);
@@ -265,8 +257,8 @@ pub(super) fn azure_client(
         .with_container_name(container)
         .with_endpoint(endpoint)
         .with_client_options(client_options(connection, plain_http, azure.skip_verify)?)
-        .with_retry(retries(max_retries))
-        .with_http_connector(Transport::new(Arc::clone(counters)));
+        .with_retry(effort.retries())
+        .with_http_connector(wire.transport(effort.patience()));
     builder = match &azure.credential {
         AzureCredential::SharedKey(key) => builder.with_access_key(key.reveal()),
         AzureCredential::Sas(signature) => {

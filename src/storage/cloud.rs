@@ -4,7 +4,8 @@ use super::backend::Backend;
 use super::explain;
 use super::listing::pages::Pager;
 use super::page::{Dialect, Page};
-use super::reader::{Area, Content, Storage};
+use super::reader::{Area, Content, Held, Storage};
+use super::room::Room;
 use super::signed::Signed;
 use super::store_keeps;
 use super::transport::Counters;
@@ -35,6 +36,7 @@ pub struct Cloud {
     /// The storage class of what is written, where it is not the store's own choice.
     pub(super) storage_class: Option<String>,
     counters: Arc<Counters>,
+    room: Room,
     both_key_forms: bool,
     pub(super) place: Place,
 }
@@ -47,6 +49,7 @@ impl Cloud {
             prefix,
             signed: None,
             counters,
+            room: Room::new(),
             both_key_forms: false,
             place: Place::default(),
             storage_class: None,
@@ -117,25 +120,39 @@ impl Storage for Cloud {
         self.pager().pages(prefix)
     }
 
-    async fn read(&self, key: &str, limit: u64) -> Result<Content> {
+    async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)> {
         let path = self.path(key)?;
-        let answer = match self.backend.store().get(&path).await {
-            Ok(answer) => answer,
-            Err(object_store::Error::NotFound { .. }) => return Ok(Content::Missing),
-            Err(error) => return Err(explain::request(&error, "read", key)),
-        };
-        if answer.meta.size > limit {
-            return Ok(Content::TooLarge(answer.meta.size));
-        }
-        let mut bytes = BytesMut::new();
-        let mut body = answer.into_stream();
-        while let Some(part) = body.try_next().await.map_err(|error| explain::request(&error, "read", key))? {
-            bytes.extend_from_slice(&part);
-            if bytes.len() as u64 > limit {
-                return Ok(Content::TooLarge(bytes.len() as u64));
+        let mut room = None;
+        loop {
+            let answer = match self.backend.store().get(&path).await {
+                Ok(answer) => answer,
+                Err(object_store::Error::NotFound { .. }) => return Ok((Content::Missing, Held::default())),
+                Err(error) => return Err(explain::request(&error, "read", key)),
+            };
+            let size = answer.meta.size;
+            if size > limit {
+                return Ok((Content::TooLarge(size), Held::default()));
             }
+            let Some(held) = room.take().or_else(|| self.room.now(size)) else {
+                // An answer that waits for room would be cut off by its timeout: it is asked for again.
+                drop(answer);
+                room = Some(self.room.large().await);
+                continue;
+            };
+            let mut bytes = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());
+            let mut body = answer.into_stream();
+            while let Some(part) = body.try_next().await.map_err(|error| explain::request(&error, "read", key))? {
+                bytes.extend_from_slice(&part);
+                if bytes.len() as u64 > limit {
+                    return Ok((Content::TooLarge(bytes.len() as u64), held));
+                }
+            }
+            return Ok((Content::Bytes(bytes.freeze()), held));
         }
-        Ok(Content::Bytes(bytes.freeze()))
+    }
+
+    fn shared(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {

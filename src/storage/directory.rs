@@ -3,7 +3,8 @@
 use super::explain;
 use super::identity;
 use super::page::Page;
-use super::reader::{Area, Content, Storage};
+use super::reader::{Area, Content, Held, Local, Storage};
+use super::room::Room;
 use super::transport::Counters;
 use super::walk::{Message, Walk};
 use crate::collect::listing::Proof;
@@ -16,8 +17,10 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
-use object_store::path::Path;
-use std::path::PathBuf;
+use object_store::path::Path as Name;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, Receiver};
 
@@ -28,6 +31,7 @@ pub struct Directory {
     pub(super) root: PathBuf,
     pub(super) store: Arc<LocalFileSystem>,
     pub(super) counters: Arc<Counters>,
+    room: Room,
     pub(super) place: Place,
 }
 
@@ -36,18 +40,18 @@ const THREADS: usize = 8;
 
 impl Directory {
     /// Opens a directory that exists.
-    pub(super) fn open(root: &std::path::Path) -> Result<Self> {
+    pub(super) fn open(root: &Path) -> Result<Self> {
         let failed = |why: String| {
             Error::new(ErrorKind::Configuration, "open the directory").on(root.display().to_string()).because(why)
         };
         let real = std::fs::canonicalize(root).map_err(|error| failed(error.to_string()))?;
         let store = LocalFileSystem::new_with_prefix(&real).map_err(|error| failed(error.to_string()))?;
         let place = identity::of_directory(&real)?;
-        Ok(Self { root: real, store: Arc::new(store), counters: Arc::default(), place })
+        Ok(Self { root: real, store: Arc::new(store), counters: Arc::default(), room: Room::new(), place })
     }
 
-    pub(super) fn path(key: &str) -> Result<Path> {
-        Path::parse(key).map_err(|error| Error::new(ErrorKind::Bug, "name a file").on(key).caused_by(error))
+    pub(super) fn path(key: &str) -> Result<Name> {
+        Name::parse(key).map_err(|error| Error::new(ErrorKind::Bug, "name a file").on(key).caused_by(error))
     }
 
     fn walk(&self, key: String, area: Area) -> BoxStream<'static, Result<Page>> {
@@ -83,6 +87,39 @@ fn pages_of(receiver: Receiver<Message>, place: String) -> BoxStream<'static, Re
     pages.boxed()
 }
 
+impl Local for Directory {
+    fn read_now(&self, key: &str, limit: u64) -> Result<Content> {
+        self.counters.count_get();
+        // What cannot be expressed as a path is not read as another.
+        let path = Self::path(key)?;
+        match read_file(&self.root.join(path.as_ref()), limit) {
+            Ok(content) => Ok(content),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::Missing),
+            Err(error) => Err(unreadable(error, key)),
+        }
+    }
+}
+
+fn read_file(path: &Path, limit: u64) -> io::Result<Content> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size > limit {
+        return Ok(Content::TooLarge(size));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+    file.by_ref().take(limit + 1).read_to_end(&mut bytes)?;
+    // It may have grown in between.
+    let read = bytes.len() as u64;
+    Ok(if read > limit { Content::TooLarge(read) } else { Content::Bytes(bytes.into()) })
+}
+
+fn unreadable(error: io::Error, key: &str) -> Error {
+    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let found = Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, "read a file").on(key);
+    let found = found.because(error.to_string()).caused_by(error);
+    if denied { found.next(AS_WHOM) } else { found }
+}
+
 #[async_trait]
 impl Storage for Directory {
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>> {
@@ -93,18 +130,20 @@ impl Storage for Directory {
         self.walk(prefix, Area::Repositories)
     }
 
-    async fn read(&self, key: &str, limit: u64) -> Result<Content> {
-        self.counters.count_get();
-        let failed = |error: &object_store::Error| file_error(error, "read", key);
-        let answer = match self.store.get(&Self::path(key)?).await {
-            Ok(answer) => answer,
-            Err(object_store::Error::NotFound { .. }) => return Ok(Content::Missing),
-            Err(error) => return Err(failed(&error)),
-        };
-        if answer.meta.size > limit {
-            return Ok(Content::TooLarge(answer.meta.size));
-        }
-        Ok(Content::Bytes(answer.bytes().await.map_err(|error| failed(&error))?))
+    async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)> {
+        let (directory, key) = (self.clone(), key.to_owned());
+        let held = self.room.large().await;
+        let read = tokio::task::spawn_blocking(move || directory.read_now(&key, limit)).await;
+        let content = read.map_err(|error| Error::new(ErrorKind::Bug, "read a file").caused_by(error))??;
+        Ok((content, held))
+    }
+
+    fn shared(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
+    }
+
+    fn local(&self) -> Option<&dyn Local> {
+        Some(self)
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {
@@ -129,6 +168,8 @@ impl Storage for Directory {
     }
 }
 
+const AS_WHOM: &str = "run as the user that the registry runs as, or as root";
+
 /// An error of the file system.
 pub(super) fn file_error(error: &object_store::Error, doing: &str, key: &str) -> Error {
     let text = explain::shortened(&explain::chain(error));
@@ -136,7 +177,7 @@ pub(super) fn file_error(error: &object_store::Error, doing: &str, key: &str) ->
     let found =
         Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, format!("{doing} a file")).on(key);
     let found = found.because(text);
-    if denied { found.next("run as the user that the registry runs as, or as root") } else { found }
+    if denied { found.next(AS_WHOM) } else { found }
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! Reading many small objects, many at a time.
 
 use super::reader::{Content, Storage};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use futures::StreamExt;
 use futures::stream;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// Reads many objects and tells of each as it comes, in any order. Ends at the first error: a read that failed for good
 /// is not damage, and nothing may be decided without it.
@@ -30,4 +34,154 @@ pub async fn read_all<T: Send>(
         take(item, content);
     }
     Ok(())
+}
+
+/// Reads objects while something else goes on, and makes of each what is wanted in the task that has read it: so all
+/// cores take part, and no more than that is kept of it.
+pub struct Fetcher<I, T> {
+    storage: Arc<dyn Storage>,
+    how: How<I, T>,
+    in_flight: usize,
+    waiting: VecDeque<I>,
+    under_way: JoinSet<Result<Vec<(I, T)>>>,
+    /// How many of them.
+    items: usize,
+    read: Vec<(I, T)>,
+}
+
+/// What is read of an item, and what is made of it.
+pub struct How<I, T> {
+    /// Its key.
+    pub key: fn(&I) -> String,
+    /// So many bytes at most.
+    pub limit: u64,
+    /// What is made of its content.
+    pub make: fn(&I, Content) -> T,
+}
+
+impl<I, T> Clone for How<I, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, T> Copy for How<I, T> {}
+
+impl<I, T> fmt::Debug for Fetcher<I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl<I, T> fmt::Debug for How<I, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("How").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// More threads than this do not make a local disk faster.
+const LOCAL_THREADS: usize = 8;
+/// So many files are read by one thread in a row: waking it costs as much as reading some.
+const LOCAL_BATCH: usize = 32;
+
+impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
+    /// Begins; `in_flight` are read at a time.
+    #[must_use]
+    pub fn new(storage: &dyn Storage, how: How<I, T>, in_flight: usize) -> Self {
+        let storage = storage.shared();
+        let most = if storage.local().is_some() { LOCAL_THREADS } else { usize::MAX };
+        Self {
+            storage,
+            how,
+            in_flight: in_flight.clamp(1, most),
+            waiting: VecDeque::new(),
+            under_way: JoinSet::new(),
+            items: 0,
+            read: Vec::new(),
+        }
+    }
+
+    /// Reads this as well, as soon as its turn has come.
+    pub fn add(&mut self, item: I) {
+        self.waiting.push_back(item);
+        // Of a directory many are read in a row: the first thread should find some.
+        if self.storage.local().is_none() || self.waiting.len() >= LOCAL_BATCH {
+            self.begin();
+        }
+    }
+
+    /// How many wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many were not read so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len() + self.items + self.read.len()
+    }
+
+    /// Whether all was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn begin(&mut self) {
+        let is_local = self.storage.local().is_some();
+        while self.under_way.len() < self.in_flight && !self.waiting.is_empty() {
+            let number = if is_local { self.waiting.len().min(LOCAL_BATCH) } else { 1 };
+            let batch: Vec<I> = self.waiting.drain(..number).collect();
+            self.items += batch.len();
+            let (storage, how) = (Arc::clone(&self.storage), self.how);
+            if is_local {
+                self.under_way.spawn_blocking(move || read_files(&*storage, how, batch));
+            } else {
+                self.under_way.spawn(async move { read_objects(&*storage, how, batch).await });
+            }
+        }
+    }
+
+    /// The next that was read, in any order; none if there is nothing to read any more. Nothing is lost where this is not
+    /// waited for to its end.
+    pub async fn next(&mut self) -> Option<Result<(I, T)>> {
+        loop {
+            if let Some(read) = self.read.pop() {
+                return Some(Ok(read));
+            }
+            self.begin();
+            let ended = self.under_way.join_next().await?;
+            match ended.unwrap_or_else(|error| Err(Error::new(ErrorKind::Bug, "read the storage").caused_by(error))) {
+                Ok(read) => {
+                    self.items -= read.len();
+                    self.read = read;
+                    self.begin();
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+async fn read_objects<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Vec<(I, T)>> {
+    let mut all = Vec::with_capacity(batch.len());
+    for item in batch {
+        let (content, held) = storage.read_held(&(how.key)(&item), how.limit).await?;
+        let read = (how.make)(&item, content);
+        drop(held);
+        all.push((item, read));
+    }
+    Ok(all)
+}
+
+fn read_files<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Vec<(I, T)>> {
+    let broken = || Error::new(ErrorKind::Bug, "read the storage").because("it is not on this machine");
+    let local = storage.local().ok_or_else(broken)?;
+    let read = batch.into_iter().map(|item| {
+        let content = local.read_now(&(how.key)(&item), how.limit)?;
+        let read = (how.make)(&item, content);
+        Ok((item, read))
+    });
+    read.collect()
 }

@@ -5,10 +5,12 @@ use super::clients::{azure_client, azure_signed, gcs_client, gcs_sign_in, gcs_si
 use super::cloud::Cloud;
 use super::credentials;
 use super::directory::Directory;
+use super::effort::Effort;
 use super::identity;
 use super::location::{AzureLocation, Location, Store};
+use super::pace::Limits;
 use super::reader::Storage;
-use super::transport::Counters;
+use super::transport::Wire;
 use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
@@ -20,6 +22,8 @@ use std::sync::Arc;
 pub struct Connection {
     /// A file of certificates to trust beside the system's (`--ca-file`).
     pub ca_file: Option<PathBuf>,
+    /// How fast it may be asked.
+    pub limits: Limits,
 }
 
 /// An opened registry.
@@ -63,7 +67,7 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
         (ErrorKind::Configuration, None) => error.next(format!("{} named it", location.named_by)),
         _ => error,
     };
-    let counters: Arc<Counters> = Arc::default();
+    let wire = Wire::new(connection.limits);
     match &location.store {
         Store::Directory(directory) => {
             if !directory.root.is_dir() {
@@ -85,40 +89,36 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             if let Some(aws) = aws.as_mut().filter(|_| location.from_configuration) {
                 aws.endpoint = None;
             }
-            let client = |retries| s3_client(s3, aws.as_ref(), connection, &counters, retries).map(Backend::S3);
+            let client = |effort| s3_client(s3, aws.as_ref(), connection, &wire, effort).map(Backend::S3);
             let endpoint = s3.endpoint.as_deref().or(aws.as_ref().and_then(|aws| aws.endpoint.as_deref()));
             let region = s3.region.as_deref().or(aws.as_ref().and_then(|aws| aws.region.as_deref()));
             let place = identity::of_s3(s3, endpoint, region);
             let cloud = |client| {
-                let cloud = Cloud::new(client, s3.prefix.clone(), Arc::clone(&counters)).at(place.clone());
+                let cloud = Cloud::new(client, s3.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
                 cloud.with_storage_class(s3.writes.storage_class.clone())
             };
-            look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
-            let client = client(PATIENT)?;
-            let signed = s3_signed(s3, aws.as_ref(), connection, &counters, &client);
+            look(&cloud(client(Effort::FirstLook)?), location).await.map_err(with_setting)?;
+            let client = client(Effort::Whole)?;
+            let signed = s3_signed(s3, aws.as_ref(), connection, &wire, &client);
             Ok(Opened::Cloud(cloud(client).with_signed(signed)))
         }
         Store::Gcs(gcs) => {
             let google = gcs_sign_in(gcs)?;
-            let client = |retries| gcs_client(gcs, &google, connection, &counters, retries).map(Backend::Gcs);
+            let client = |effort| gcs_client(gcs, &google, connection, &wire, effort).map(Backend::Gcs);
             let place = identity::of_gcs(gcs);
-            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&counters)).at(place.clone());
-            look(&cloud(client(FIRST_LOOK)?), location).await.map_err(with_setting)?;
-            let client = client(PATIENT)?;
-            let signed = gcs_signed(gcs, connection, &counters, &client);
+            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
+            look(&cloud(client(Effort::FirstLook)?), location).await.map_err(with_setting)?;
+            let client = client(Effort::Whole)?;
+            let signed = gcs_signed(gcs, connection, &wire, &client);
             Ok(Opened::Cloud(cloud(client).with_signed(signed)))
         }
         Store::Azure(azure) => {
-            let cloud = open_azure(azure, location, connection, &counters).await.map_err(with_setting)?;
-            let signed = azure_signed(azure, connection, &counters, &cloud.backend);
+            let cloud = open_azure(azure, location, connection, &wire).await.map_err(with_setting)?;
+            let signed = azure_signed(azure, connection, &wire, &cloud.backend);
             Ok(Opened::Cloud(cloud.with_signed(signed)))
         }
     }
 }
-
-/// The first look gives up soon: a wrong endpoint should not take minutes to be told.
-const FIRST_LOOK: usize = 2;
-const PATIENT: usize = 10;
 
 fn no_directory(location: &Location, why: &str) -> Error {
     let error = Error::new(ErrorKind::Configuration, "find the registry").on(location.to_string()).because(why);
@@ -149,22 +149,17 @@ fn no_registry(location: &Location) -> Error {
 
 /// Registries before v3 begin every name in Azure with a slash; newer ones do not. Which form a container holds is found
 /// out by looking for both.
-async fn open_azure(
-    azure: &AzureLocation,
-    location: &Location,
-    connection: &Connection,
-    counters: &Arc<Counters>,
-) -> Result<Cloud> {
-    let client = |retries, slash| azure_client(azure, connection, counters, retries, slash).map(Backend::Azure);
+async fn open_azure(azure: &AzureLocation, location: &Location, connection: &Connection, wire: &Wire) -> Result<Cloud> {
+    let client = |effort, slash| azure_client(azure, connection, wire, effort, slash).map(Backend::Azure);
     let place = identity::of_azure(azure);
-    let cloud = |client| Cloud::new(client, azure.prefix.clone(), Arc::clone(counters)).at(place.clone());
-    let first = cloud(client(FIRST_LOOK, false)?);
+    let cloud = |client| Cloud::new(client, azure.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
+    let first = cloud(client(Effort::FirstLook, false)?);
     let plain = first.has_any(&format!("{}{}", azure.prefix, layout::V2)).await?;
     let slashed = first.has_any(&format!("/{}{}", azure.prefix, layout::V2)).await?;
     match (plain, slashed) {
         (false, false) => Err(no_registry(location)),
-        (true, false) => Ok(cloud(client(PATIENT, false)?)),
-        (false, true) => Ok(cloud(client(PATIENT, false)?).with_leading_slash(client(PATIENT, true)?)),
-        (true, true) => Ok(cloud(client(PATIENT, false)?).with_both_key_forms()),
+        (true, false) => Ok(cloud(client(Effort::Whole, false)?)),
+        (false, true) => Ok(cloud(client(Effort::Whole, false)?).with_leading_slash(client(Effort::Whole, true)?)),
+        (true, true) => Ok(cloud(client(Effort::Whole, false)?).with_both_key_forms()),
     }
 }

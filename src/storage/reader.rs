@@ -1,6 +1,7 @@
 //! What can be done to a registry's storage without changing it.
 
 use super::page::Page;
+pub use super::room::Held;
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::{Said, StoreKeeps};
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use std::fmt;
+use std::sync::Arc;
 
 /// A part of the storage that is listed as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,15 @@ pub enum Content {
     TooLarge(u64),
 }
 
+/// A storage on this machine: reading it keeps a thread busy, and nothing is gained by waiting for many at once.
+pub trait Local {
+    /// Reads an object of at most `limit` bytes in this thread.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    fn read_now(&self, key: &str, limit: u64) -> Result<Content>;
+}
+
 /// A registry's storage, opened for reading. It has no way to change anything.
 #[async_trait]
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -55,7 +66,21 @@ pub trait Storage: fmt::Debug + Send + Sync {
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>>;
 
     /// Reads an object of at most `limit` bytes.
-    async fn read(&self, key: &str, limit: u64) -> Result<Content>;
+    async fn read(&self, key: &str, limit: u64) -> Result<Content> {
+        Ok(self.read_held(key, limit).await?.0)
+    }
+
+    /// Reads an object of at most `limit` bytes. Large ones are read a few at a time: the next begins when what is held of
+    /// another is let go.
+    async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)>;
+
+    /// The same storage, for tasks that read beside each other.
+    fn shared(&self) -> Arc<dyn Storage>;
+
+    /// The same storage, if it is on this machine.
+    fn local(&self) -> Option<&dyn Local> {
+        None
+    }
 
     /// Whether an object is there.
     async fn exists(&self, key: &str) -> Result<bool>;

@@ -4,6 +4,7 @@
 //! hold every key (see [`page`]), and answers to bulk deletes of S3, because it panics where one names a key that
 //! was not asked for, and repeats a batch of a thousand where one key failed. It gets an empty answer instead.
 
+use super::pace::{Limits, Pace, Patience};
 use super::page::{self, Dialect, Page};
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::{How, Said};
@@ -102,10 +103,10 @@ impl Counters {
         said.gone |= kept.is_none();
     }
 
-    fn count(&self, request: &HttpRequest) {
+    fn counter(&self, request: &HttpRequest) -> &AtomicU64 {
         let query = request.uri().query().unwrap_or_default();
         let has = |wanted: &str| query.split('&').any(|pair| pair == wanted || pair.strip_suffix('=') == Some(wanted));
-        let counter = match *request.method() {
+        match *request.method() {
             Method::GET if has("list-type=2") || has("comp=list") => &self.list,
             Method::GET => &self.get,
             Method::HEAD => &self.head,
@@ -113,8 +114,7 @@ impl Counters {
             Method::POST if has("delete") || has("comp=batch") => &self.delete,
             Method::PUT if request.headers().contains_key("x-amz-copy-source") => &self.copy,
             _ => &self.put,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn hear(&self, response: &HttpResponse) {
@@ -163,57 +163,84 @@ tokio::task_local! {
     pub static ANSWER: AnswerSink;
 }
 
-/// Makes HTTP clients that count.
-#[derive(Debug, Default)]
-pub struct Transport {
-    counters: Arc<Counters>,
+/// What all clients of one store share: its counters, and its pace.
+#[derive(Debug, Clone)]
+pub(super) struct Wire {
+    pub(super) counters: Arc<Counters>,
+    pace: Arc<Pace>,
 }
 
-impl Transport {
-    /// Counts into `counters`.
-    #[must_use]
-    pub fn new(counters: Arc<Counters>) -> Self {
-        Self { counters }
+impl Wire {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { counters: Arc::default(), pace: Arc::new(Pace::new(limits)) }
     }
+
+    /// What makes clients that count, and that send at the store's pace.
+    pub(super) fn transport(&self, patience: Patience) -> Transport {
+        Transport { wire: self.clone(), patience }
+    }
+}
+
+/// Makes HTTP clients that count, and that send at the store's pace.
+#[derive(Debug)]
+pub(super) struct Transport {
+    wire: Wire,
+    patience: Patience,
 }
 
 impl HttpConnector for Transport {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Counting { inner, counters: Arc::clone(&self.counters) }))
+        Ok(HttpClient::new(Counting { inner, wire: self.wire.clone(), patience: self.patience }))
     }
 }
 
 #[derive(Debug)]
 struct Counting {
     inner: HttpClient,
-    counters: Arc<Counters>,
+    wire: Wire,
+    patience: Patience,
 }
 
 #[async_trait]
 impl HttpService for Counting {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.counters.count(&request);
+        let counters = &self.wire.counters;
         let sink = request.extensions().get::<PageSink>().cloned();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let of_s3 = request.uri().query() == Some("delete");
         let answer = (request.method() == Method::POST).then(|| ANSWER.try_with(Arc::clone).ok()).flatten();
-        let response = self.inner.execute(request).await?;
-        self.counters.hear(&response);
+        let counter = counters.counter(&request);
+        let count = || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        };
+        let response = self.wire.pace.send(&self.inner, request, self.patience, count).await?;
+        counters.hear(&response);
         if !response.status().is_success() {
             return Ok(response);
         }
         if is_read {
-            self.counters.hear_read(&response);
+            counters.hear_read(&response);
         }
         if let Some(sink) = sink {
             return take_page(response, &sink).await;
         }
         if let Some(answer) = answer {
-            return take_answer(response, &answer, of_s3).await;
+            let response = take_answer(response, &answer, of_s3).await;
+            let heard = answer.lock().unwrap_or_else(PoisonError::into_inner);
+            if heard.as_ref().is_some_and(|body| says_slow_down(body)) {
+                self.wire.pace.slow_down();
+            }
+            return response;
         }
         Ok(response)
     }
+}
+
+/// Whether a batch was refused in part, as the store could not keep up.
+fn says_slow_down(body: &[u8]) -> bool {
+    const CODE: &[u8] = b"<Code>SlowDown</Code>";
+    body.windows(CODE.len()).any(|part| part == CODE)
 }
 
 /// A listing that breaks off or cannot be understood is asked for again: reading is safe to repeat.

@@ -3,12 +3,14 @@
 //! `object_store` lists a directory with one thread and three looks at every file, skips what dangles and stops at odd
 //! names; a collector must not overlook anything, so it walks by itself.
 
+use super::look::{Kind, Looked, Opened, only_file};
 use super::page::Page;
 use crate::collect::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use std::collections::HashSet;
-use std::fs::{self, DirEntry, Metadata};
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -144,31 +146,34 @@ impl Walk {
     }
 
     fn read(&self, directory: &Directory, page: &mut Page) -> Result<()> {
-        let entries = match fs::read_dir(&directory.real) {
-            Ok(entries) => entries,
+        let mut opened = match Opened::open(&directory.real) {
+            Ok(opened) => opened,
             // An upload that ended a moment ago.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(unreadable(&directory.real, error)),
         };
-        let mut below = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| unreadable(&directory.real, error))?;
-            let kind = entry.file_type().map_err(|error| unreadable(&entry.path(), error))?;
-            if kind.is_symlink() {
-                self.follow(directory, &entry, page, &mut below)?;
-            } else if kind.is_dir() {
-                below.push(Directory {
-                    real: entry.path(),
-                    key: format!("{}{}/", directory.key, entry.file_name().to_string_lossy()),
-                    outside: directory.outside,
-                });
-            } else {
-                match entry.metadata() {
-                    Ok(metadata) => self.push(directory, &entry, &metadata, directory.outside, page)?,
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(unreadable(&entry.path(), error)),
-                }
+        let (mut below, mut subdirectories) = (Vec::new(), Vec::new());
+        for child in opened.children().map_err(|error| unreadable(&directory.real, error))? {
+            match child.kind {
+                Kind::Link => self.follow(directory, &child.name, page, &mut below)?,
+                Kind::Directory => subdirectories.push(child.name),
+                Kind::File => self.see(directory, &opened, &child.name, page)?,
             }
+        }
+        let counts = opened.counts_subdirectories(subdirectories.len());
+        for name in subdirectories {
+            // What links and contents lie in, by the hundred thousand: looked into without being read.
+            if let Some(only) = only_file(&directory.key, &name).filter(|_| counts)
+                && let Some(stat) = opened.only_file_in(&name, only)
+            {
+                self.push(directory, &format!("{}/{only}", name.to_string_lossy()), stat, directory.outside, page)?;
+                continue;
+            }
+            below.push(Directory {
+                real: directory.real.join(&name),
+                key: format!("{}{}/", directory.key, name.to_string_lossy()),
+                outside: directory.outside,
+            });
         }
         if !below.is_empty() {
             let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,16 +183,17 @@ impl Walk {
         Ok(())
     }
 
-    fn push(
-        &self,
-        at: &Directory,
-        entry: &DirEntry,
-        metadata: &Metadata,
-        outside: bool,
-        page: &mut Page,
-    ) -> Result<()> {
-        let key = format!("{}{}", at.key, entry.file_name().to_string_lossy());
-        page.push(&Entry { key: &key, size: metadata.len(), modified: modified(metadata), etag: None, outside });
+    fn see(&self, at: &Directory, opened: &Opened, name: &OsStr, page: &mut Page) -> Result<()> {
+        match opened.stat(name) {
+            Ok(stat) => self.push(at, &name.to_string_lossy(), stat, at.outside, page),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(unreadable(&at.real.join(name), error)),
+        }
+    }
+
+    fn push(&self, at: &Directory, name: &str, stat: Looked, outside: bool, page: &mut Page) -> Result<()> {
+        let key = [at.key.as_str(), name].concat();
+        page.push(&Entry { key: &key, size: stat.size, modified: stat.modified, etag: None, outside });
         if page.len() < PAGE {
             return Ok(());
         }
@@ -198,8 +204,8 @@ impl Walk {
             .map_err(|_| Error::new(ErrorKind::Interrupted, "walk the directory"))
     }
 
-    fn follow(&self, at: &Directory, entry: &DirEntry, page: &mut Page, below: &mut Vec<Directory>) -> Result<()> {
-        let link = entry.path();
+    fn follow(&self, at: &Directory, name: &OsStr, page: &mut Page, below: &mut Vec<Directory>) -> Result<()> {
+        let link = at.real.join(name);
         let (target, metadata) =
             match fs::canonicalize(&link).and_then(|target| fs::metadata(&target).map(|metadata| (target, metadata))) {
                 Ok(found) => found,
@@ -212,7 +218,8 @@ impl Walk {
         let outside = at.outside || !target.starts_with(&self.root);
         if metadata.is_file() {
             // Deleting it would remove the link and free nothing: what it leads to belongs to somebody else as well.
-            return self.push(at, entry, &metadata, true, page);
+            let stat = Looked { size: metadata.len(), modified: modified(&metadata) };
+            return self.push(at, &name.to_string_lossy(), stat, true, page);
         }
         if at.real.starts_with(&target) {
             let error = Error::new(ErrorKind::Untrustworthy, "follow a symbolic link").on(link.display().to_string());
@@ -220,7 +227,7 @@ impl Walk {
                 .because("it leads back to where it is")
                 .next("remove the link; a registry cannot read it either"));
         }
-        let key = format!("{}{}/", at.key, entry.file_name().to_string_lossy());
+        let key = format!("{}{}/", at.key, name.to_string_lossy());
         if target.starts_with(&self.area) {
             // What is in the area is read under its own name. For a whole repository that is enough; a part of one that
             // is borrowed from another would be judged by what the other needs alone.

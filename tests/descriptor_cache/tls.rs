@@ -62,7 +62,7 @@ async fn refuses(cache: &RedisCache, connection: &Connection, kind: ErrorKind, w
 }
 
 fn ca_file(file: String) -> Connection {
-    Connection { ca_file: Some(file.into()) }
+    Connection { ca_file: Some(file.into()), ..Connection::default() }
 }
 
 #[tokio::test]

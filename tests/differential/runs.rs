@@ -68,6 +68,7 @@ impl Way {
             started,
             begun: Instant::now(),
             concurrency: 8,
+            cache: None,
         }
     }
 }

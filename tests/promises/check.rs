@@ -41,15 +41,18 @@ pub fn sweep(registry: &RegistryBuilder, arguments: &[&str]) -> Swept {
     sweep_directory(written(registry).path(), arguments)
 }
 
-/// Collects a registry in a directory offline: looks first, then acts, then acts again.
+/// Collects a registry in a directory offline: looks first, then acts, then acts again. What it does is done with what the
+/// look has left to remember of manifests, and the last without.
 #[track_caller]
 pub fn sweep_directory(directory: &Path, arguments: &[&str]) -> Swept {
     let arguments = [&["--offline"], arguments].concat();
     let before = read_dir(directory);
-    let looked = gc(&[&arguments[..], &["-d"]].concat(), directory).expect(0);
+    let cache = TempDir::new().unwrap();
+    let remembering = [&arguments[..], &["--cache-dir", cache.path().to_str().unwrap()]].concat();
+    let looked = gc(&[&remembering[..], &["-d"]].concat(), directory).expect(0);
     assert!(before == read_dir(directory), "a dry run changed something: {looked:#?}");
 
-    let ran = gc(&arguments, directory).expect(0);
+    let ran = gc(&remembering, directory).expect(0);
     let after = read_dir(directory);
     assert_eq!(looked.json()["planned"], ran.json()["planned"], "a dry run told something else");
     assert_tags_unharmed(&before, &after, &format!("{arguments:?}"));

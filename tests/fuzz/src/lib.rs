@@ -13,6 +13,7 @@ pub mod keep_from;
 pub mod keys;
 pub mod links;
 pub mod machine;
+pub mod manifest_cache;
 pub mod manifests;
 pub mod operands;
 pub mod pages;
@@ -26,7 +27,7 @@ pub mod text;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 15] = [
+pub const TARGETS: [(&str, Check); 16] = [
     ("configuration", configuration::check),
     ("delete_answers", delete_answers::check),
     ("descriptor_cache", descriptor_cache::check),
@@ -35,6 +36,7 @@ pub const TARGETS: [(&str, Check); 15] = [
     ("keep_from", keep_from::check),
     ("keys", keys::check),
     ("links", links::check),
+    ("manifest_cache", manifest_cache::check),
     ("manifests", manifests::check),
     ("operands", operands::check),
     ("pages", pages::check),

@@ -1,0 +1,264 @@
+//! Listing repositories, and reading their manifests beside it.
+
+use super::Order;
+use super::outlines::{Brief, Outlines};
+use super::scan::fetched;
+use crate::collect::graph::{Expectation, Fetched, Graph, Id, Node, manifests_to_read};
+use crate::collect::inventory::Inventory;
+use crate::collect::listing::Builder;
+use crate::collect::said::Said;
+use crate::error::Result;
+use crate::event::{Event, Observer, Phase};
+use crate::layout::{self, StorageKey};
+use crate::model::{Digest, manifest};
+use crate::storage::fetch::{Fetcher, How};
+use crate::storage::manifest_cache::{ManifestCache, beginning};
+use crate::storage::reader::{Area, Content, Storage};
+use futures::TryStreamExt;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// So many digests wait for their turn while the listing goes on. What comes beyond is read when it has ended.
+const WAITING: usize = 10_000;
+/// So many references are held until then, in about 20 MB. Where there are more, the listing is the smaller part by far.
+const HELD: usize = 500_000;
+
+/// Manifests that are read, each once, as the listing comes to them; those that are remembered are not read at all.
+///
+/// A manifest is what its digest says, whenever it is read: the graph is the same as if all were read when the listing has
+/// ended. What was not there is looked for once more then, as it may have come in between.
+pub(super) struct Reading<'a> {
+    storage: &'a dyn Storage,
+    order: &'a Order,
+    observer: &'a dyn Observer,
+    fetcher: Fetcher<Wanted, Read>,
+    /// The beginnings of digests that were asked for, or are remembered. Two that begin alike cost a moment, as the second
+    /// waits for the listing to end; it is never taken for the first.
+    asked: HashSet<u64>,
+    /// What was read before the inventory was complete, from which the graph begins.
+    early: Vec<(Wanted, Said)>,
+    references: usize,
+    outlines: Outlines,
+}
+
+/// What is read, and why.
+type Wanted = (Digest, Expectation);
+
+/// What is kept of its bytes.
+struct Read {
+    said: Said,
+    brief: Option<Brief>,
+}
+
+/// What all manifests came to.
+pub(super) struct Found {
+    /// What names what.
+    pub(super) graph: Graph,
+    /// What else they say, where that is wanted of those that were read.
+    pub(super) outlines: Outlines,
+    /// What was remembered: whether it is there was not seen.
+    pub(super) remembered: Vec<Id>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) async fn begin(
+        storage: &'a dyn Storage,
+        order: &'a Order,
+        outlines: Outlines,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        let asked = match &order.cache {
+            Some(cache) => cache.beginnings().await,
+            None => HashSet::new(),
+        };
+        let fetcher = fetcher(storage, order, outlines.keeps());
+        Self { storage, order, observer, fetcher, asked, early: Vec::new(), references: 0, outlines }
+    }
+
+    /// Lists all repositories, and goes on to read what they show to be manifests.
+    pub(super) async fn repositories(&mut self) -> Result<Inventory> {
+        self.observer.notice(Event::Begin(Phase::ListRepositories, None));
+        let mut builder = Builder::new(self.storage.proof());
+        let mut pages = self.storage.list(Area::Repositories);
+        loop {
+            tokio::select! {
+                page = pages.try_next() => {
+                    let Some(page) = page? else { break };
+                    for entry in page.entries() {
+                        builder.see(&entry);
+                        self.see(entry.key);
+                    }
+                    self.observer.notice(Event::Progress(page.len() as u64, 0));
+                }
+                Some(read) = self.fetcher.next() => {
+                    let (wanted, read) = read?;
+                    let said = self.keep(&wanted, read);
+                    if let Said::Names(names) = &said {
+                        self.references += names.references.len() + 1;
+                    }
+                    self.early.push((wanted, said));
+                }
+            }
+        }
+        self.observer.notice(Event::End);
+        Ok(builder.finish())
+    }
+
+    fn see(&mut self, key: &str) {
+        if self.references >= HELD || self.fetcher.waiting() >= WAITING || !key.contains(layout::REVISIONS) {
+            return;
+        }
+        if let StorageKey::RevisionLink { digest, .. } = StorageKey::parse(key)
+            && self.asked.insert(beginning(&digest))
+        {
+            self.fetcher.add((digest, Expectation::Manifest));
+        }
+    }
+
+    /// Keeps what is wanted of a manifest beside the graph.
+    fn keep(&mut self, (digest, _): &Wanted, Read { said, brief }: Read) -> Said {
+        if let Some(brief) = brief {
+            self.outlines.hear(digest, brief);
+        }
+        // What cannot be read is read again by the next run: perhaps it was repaired, or that run can.
+        if let (Some(cache), Said::Names(names)) = (&self.order.cache, &said) {
+            cache.remember(digest, names);
+        }
+        said
+    }
+
+    /// Reads all the others that this inventory needs to be judged. Its links must have been read.
+    pub(super) async fn finish(mut self, inventory: &Inventory) -> Result<Found> {
+        self.asked = HashSet::new();
+        let mut graph = Graph::new(inventory);
+        for ((digest, expectation), said) in std::mem::take(&mut self.early) {
+            graph.hear(&digest, expectation, &said);
+        }
+        self.take_all(&mut graph).await?;
+        let mut wanted = unknown(&graph, inventory, self.order);
+        let mut remembered = Vec::new();
+        if let Some(cache) = &self.order.cache {
+            remembered = recall(cache, &mut graph, &mut wanted).await;
+        }
+        for wanted in wanted {
+            self.fetcher.add(wanted);
+        }
+        self.take_all(&mut graph).await?;
+        if let Some(cache) = &self.order.cache {
+            cache.tidy(|digest| matches!(graph.node_of(digest), Node::Manifest { .. }));
+        }
+        Ok(Found { graph, outlines: self.outlines, remembered })
+    }
+
+    async fn take_all(&mut self, graph: &mut Graph) -> Result<()> {
+        if self.fetcher.is_empty() {
+            return Ok(());
+        }
+        self.observer.notice(Event::Begin(Phase::ReadManifests, Some(self.fetcher.len() as u64)));
+        while let Some(read) = self.fetcher.next().await {
+            let (wanted, read) = read?;
+            let said = self.keep(&wanted, read);
+            graph.hear(&wanted.0, wanted.1, &said);
+            self.observer.notice(Event::Progress(1, 0));
+        }
+        self.observer.notice(Event::End);
+        Ok(())
+    }
+}
+
+/// Takes in what is remembered of what is wanted, which is in order; what is not remembered stays wanted.
+async fn recall(cache: &Arc<ManifestCache>, graph: &mut Graph, wanted: &mut Vec<Wanted>) -> Vec<Id> {
+    let digests: Arc<Vec<Wanted>> = Arc::new(std::mem::take(wanted));
+    let find = |digests: &[Wanted], digest: &Digest| digests.binary_search_by(|wanted| wanted.0.cmp(digest)).ok();
+    let known = Arc::clone(&digests);
+    let mut batches = cache.recall(move |digest| find(&known, digest).is_some());
+    let mut is_known = vec![false; digests.len()];
+    while let Some(batch) = batches.recv().await {
+        for record in batch {
+            let Some(at) = find(&digests, &record.digest) else { continue };
+            is_known[at] = record.names.is_some();
+            graph.hear(&record.digest, digests[at].1, &record.names.map_or(Said::Missing, Said::Names));
+        }
+    }
+    let (mut remembered, mut unknown) = (Vec::new(), Vec::new());
+    for (found, is_known) in digests.iter().zip(is_known) {
+        if is_known {
+            remembered.extend(graph.id(&found.0));
+        } else {
+            unknown.push(found.clone());
+        }
+    }
+    *wanted = unknown;
+    remembered
+}
+
+fn fetcher(storage: &dyn Storage, order: &Order, briefly: bool) -> Fetcher<Wanted, Read> {
+    let key = |(digest, _): &Wanted| layout::blob_data(digest);
+    let make = if briefly { with_brief } else { without_brief };
+    Fetcher::new(storage, How { key, limit: manifest::LARGEST, make }, order.concurrency)
+}
+
+fn without_brief((digest, _): &Wanted, content: Content) -> Read {
+    Read { said: Said::of(digest, &fetched(content)), brief: None }
+}
+
+fn with_brief((digest, _): &Wanted, content: Content) -> Read {
+    let fetched = fetched(content);
+    let said = Said::of(digest, &fetched);
+    let brief = match (&said, &fetched) {
+        (Said::Names(_), Fetched::Bytes(bytes)) => Brief::of(bytes),
+        _ => None,
+    };
+    Read { said, brief }
+}
+
+fn unknown(graph: &Graph, inventory: &Inventory, order: &Order) -> Vec<Wanted> {
+    let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
+    wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
+    wanted
+}
+
+/// Reads every manifest that the graph does not know so far. One that was missing may be there by now.
+pub(super) async fn new_manifests(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    inventory: &Inventory,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let wanted = unknown(graph, inventory, order);
+    read(storage, graph, wanted, order, observer).await
+}
+
+/// Reads what may be manifests, and may as well be something else, or gone.
+pub(super) async fn perhaps_manifests(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    digests: Vec<Digest>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
+    read(storage, graph, wanted, order, observer).await
+}
+
+async fn read(
+    storage: &dyn Storage,
+    graph: &mut Graph,
+    wanted: Vec<Wanted>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
+    observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
+    let mut fetcher = fetcher(storage, order, false);
+    for wanted in wanted {
+        fetcher.add(wanted);
+    }
+    while let Some(read) = fetcher.next().await {
+        let ((digest, expectation), Read { said, .. }) = read?;
+        graph.hear(&digest, expectation, &said);
+        observer.notice(Event::Progress(1, 0));
+    }
+    observer.notice(Event::End);
+    Ok(())
+}

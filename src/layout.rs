@@ -115,7 +115,7 @@ fn in_repositories(rest: &str) -> StorageKey<'_> {
     let Some((place, own)) = split_at_own_directory(rest) else {
         return suspect_or_unrecognized("", rest);
     };
-    let known = RepositoryName::new(place).and_then(|_| in_repository(place, own));
+    let known = if RepositoryName::is_valid(place) { in_repository(place, own) } else { None };
     known.unwrap_or_else(|| suspect_or_unrecognized(place, own))
 }
 
@@ -127,33 +127,35 @@ fn split_at_own_directory(rest: &str) -> Option<(&str, &str)> {
 }
 
 fn in_repository<'a>(repository: &'a str, own: &'a str) -> Option<StorageKey<'a>> {
-    let parts: Vec<&'a str> = own.split('/').collect();
-    let key = match *parts.as_slice() {
-        ["_layers", algorithm, hex, "link"] => {
-            StorageKey::LayerLink { repository, digest: Digest::from_parts(algorithm, hex).ok()? }
+    if let Some(rest) = own.strip_prefix("_layers/") {
+        return Some(StorageKey::LayerLink { repository, digest: link(rest)? });
+    }
+    if let Some(rest) = own.strip_prefix("_manifests/revisions/") {
+        let Some((revision, signature)) = rest.split_once("/signatures/") else {
+            return Some(StorageKey::RevisionLink { repository, digest: link(rest)? });
+        };
+        let (algorithm, hex) = revision.split_once('/')?;
+        let revision = Digest::from_parts(algorithm, hex).ok()?;
+        return Some(StorageKey::SignatureLink { repository, revision, signature: link(signature)? });
+    }
+    if let Some(rest) = own.strip_prefix("_manifests/tags/") {
+        let (tag, rest) = rest.split_once('/')?;
+        if !Tag::is_valid(tag) {
+            return None;
         }
-        ["_manifests", "revisions", algorithm, hex, "link"] => {
-            StorageKey::RevisionLink { repository, digest: Digest::from_parts(algorithm, hex).ok()? }
-        }
-        ["_manifests", "revisions", algorithm, hex, "signatures", of, signature, "link"] => StorageKey::SignatureLink {
-            repository,
-            revision: Digest::from_parts(algorithm, hex).ok()?,
-            signature: Digest::from_parts(of, signature).ok()?,
-        },
-        ["_manifests", "tags", tag, "current", "link"] => {
-            Tag::new(tag)?;
-            StorageKey::TagCurrent { repository, tag }
-        }
-        ["_manifests", "tags", tag, "index", algorithm, hex, "link"] => {
-            Tag::new(tag)?;
-            StorageKey::TagHistory { repository, tag, digest: Digest::from_parts(algorithm, hex).ok()? }
-        }
-        ["_uploads", upload, ref file @ ..] if is_uuid(upload) && !file.is_empty() => {
-            StorageKey::Upload { repository, upload, is_start: *file == ["startedat"] }
-        }
-        _ => return None,
-    };
-    Some(key)
+        return match rest.strip_prefix("index/") {
+            Some(rest) => Some(StorageKey::TagHistory { repository, tag, digest: link(rest)? }),
+            None => (rest == "current/link").then_some(StorageKey::TagCurrent { repository, tag }),
+        };
+    }
+    let (upload, file) = own.strip_prefix("_uploads/")?.split_once('/')?;
+    is_uuid(upload).then_some(StorageKey::Upload { repository, upload, is_start: file == "startedat" })
+}
+
+/// The digest of `<alg>/<hex>/link`.
+fn link(rest: &str) -> Option<Digest> {
+    let (algorithm, hex) = rest.strip_suffix("/link")?.split_once('/')?;
+    Digest::from_parts(algorithm, hex).ok()
 }
 
 fn suspect_or_unrecognized<'a>(place: &'a str, own: &str) -> StorageKey<'a> {
@@ -293,8 +295,9 @@ pub fn own_directory(key: &str) -> Option<&str> {
 /// character. The registry writes no such key.
 #[must_use]
 pub fn is_unaddressable(key: &str) -> bool {
+    let is_plain = key.bytes().all(|byte| (b' '..0x7f).contains(&byte));
     key.split('/').any(|part| matches!(part, "" | "." | ".."))
-        || key.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)
+        || !is_plain && key.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::args::{Common, Format, List};
 use super::short::{self, Opening, unless_stopped};
 use super::{engine, exit, file, json, progress, settings};
 use crate::collect::image_pattern::ImagePattern;
-use crate::collect::inventory::{Repository, Target};
+use crate::collect::inventory::{Link, Repository, Target};
 use crate::collect::list::order::{By, sort};
 use crate::collect::list::row::Rows;
 use crate::collect::list::tree::{Planter, Tree};
@@ -177,8 +177,8 @@ async fn tree(listing: Listing<'_>, image: &ImagePattern, one: &OneOf, args: &Li
         OneOf::Digest(digest) => {
             let link = repository.revisions.iter().find(|link| link.digest == *digest);
             let tagged = repository.current_tags().find(|(_, current)| current.target.digest() == Some(digest));
-            let found = link.map(|link| &link.evidence).or_else(|| tagged.map(|(_, current)| &current.evidence));
-            (digest, None, found.ok_or_else(|| no_manifest(repository, digest))?.modified)
+            let found = link.map(Link::modified).or_else(|| tagged.map(|(_, current)| current.evidence.modified));
+            (digest, None, found.ok_or_else(|| no_manifest(repository, digest))?)
         }
     };
     let mut known = if args.brief {

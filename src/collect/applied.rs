@@ -190,7 +190,7 @@ fn is_listed(inventory: &Inventory, key: &str) -> bool {
     };
     let found = match StorageKey::parse(key) {
         StorageKey::LayerLink { repository, digest } => {
-            find(repository).map(|found| found.layers.binary_search_by(|link| link.digest.cmp(&digest)).is_ok())
+            find(repository).map(|found| found.layers.find(&digest).is_some())
         }
         StorageKey::RevisionLink { repository, digest } => {
             find(repository).map(|found| found.revisions.binary_search_by(|link| link.digest.cmp(&digest)).is_ok())

@@ -62,9 +62,9 @@ impl Owners {
                 owners.add(digest, repository);
                 if let (Stage::Revision, Node::Manifest { references, .. }) = (deletion.stage, graph.node_of(digest)) {
                     for id in references {
-                        owners.add(graph.digest(*id), repository);
+                        owners.add(&graph.digest(*id), repository);
                         for alias in graph.aliases(*id) {
-                            owners.add(graph.digest(*alias), repository);
+                            owners.add(&graph.digest(*alias), repository);
                         }
                     }
                 }

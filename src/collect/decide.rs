@@ -1,6 +1,6 @@
 //! Keep or delete: one total function for each kind of object. Whatever is not certain is kept.
 
-use super::entry::{Entry, Evidence};
+use super::entry::Entry;
 use super::plan::Stage;
 use super::roots::Reason;
 use crate::model::Timestamp;
@@ -93,25 +93,25 @@ pub enum Decision {
     Delete(DeleteReason),
 }
 
-/// A link of any kind: `needed` is why its own repository needs what it names.
+/// A link of any kind: `needed` is why its own repository needs what it names, `outside` whether it lies outside the root.
 ///
 /// Age plays no part here: a young link is a root, so what it names is needed.
 #[must_use]
-pub fn link(needed: Option<Reason>, evidence: &Evidence, reason: DeleteReason) -> Decision {
+pub fn link(needed: Option<Reason>, outside: bool, reason: DeleteReason) -> Decision {
     match needed {
         Some(reason) => Decision::Keep(KeepReason::Needed(reason)),
-        None if evidence.outside => Decision::Keep(KeepReason::OutsideRoot),
+        None if outside => Decision::Keep(KeepReason::OutsideRoot),
         None => Decision::Delete(reason),
     }
 }
 
 /// An entry of a tag's history.
 #[must_use]
-pub fn history(needed: Option<Reason>, is_current: bool, evidence: &Evidence) -> Decision {
+pub fn history(needed: Option<Reason>, is_current: bool, outside: bool) -> Decision {
     if is_current {
         return Decision::Keep(KeepReason::Current);
     }
-    link(needed, evidence, DeleteReason::StaleTagHistory)
+    link(needed, outside, DeleteReason::StaleTagHistory)
 }
 
 /// An upload, by its newest sign of life.
@@ -148,6 +148,7 @@ pub fn blob(needed: Option<Reason>, entry: &Entry<'_>, min_age: Duration, now: T
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Evidence;
     use super::*;
 
     const DAY: Duration = Duration::from_hours(24);
@@ -157,10 +158,6 @@ mod tests {
         Evidence { size: 1, modified: Timestamp::from_days(20_000 - days_ago), etag: None, outside: false }
     }
 
-    fn outside() -> Evidence {
-        Evidence { outside: true, ..seen(100) }
-    }
-
     fn listed(days_ago: i64) -> Entry<'static> {
         Entry { key: "", size: 1, modified: Timestamp::from_days(20_000 - days_ago), etag: None, outside: false }
     }
@@ -168,11 +165,11 @@ mod tests {
     #[test]
     fn every_branch_for_a_link() {
         use DeleteReason::UntaggedManifest as Why;
-        assert_eq!(link(Some(Reason::Young), &seen(0), Why), Decision::Keep(KeepReason::Needed(Reason::Young)));
-        assert_eq!(link(None, &outside(), Why), Decision::Keep(KeepReason::OutsideRoot));
-        assert_eq!(link(None, &seen(0), Why), Decision::Delete(Why));
-        assert_eq!(history(None, true, &seen(9)), Decision::Keep(KeepReason::Current));
-        assert_eq!(history(None, false, &seen(9)), Decision::Delete(DeleteReason::StaleTagHistory));
+        assert_eq!(link(Some(Reason::Young), false, Why), Decision::Keep(KeepReason::Needed(Reason::Young)));
+        assert_eq!(link(None, true, Why), Decision::Keep(KeepReason::OutsideRoot));
+        assert_eq!(link(None, false, Why), Decision::Delete(Why));
+        assert_eq!(history(None, true, false), Decision::Keep(KeepReason::Current));
+        assert_eq!(history(None, false, false), Decision::Delete(DeleteReason::StaleTagHistory));
     }
 
     #[test]

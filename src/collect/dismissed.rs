@@ -52,8 +52,8 @@ impl Dismissed {
     pub fn add_tag(&mut self, inventory: &Inventory, at: usize, tag: &Tag, why: &Why) {
         let Some(repository) = inventory.repositories.get(at) else { return };
         let Some(entry) = repository.tags.get(tag) else { return };
-        let current = entry.current.iter().map(|current| &current.evidence);
-        if current.chain(entry.history.iter().map(|link| &link.evidence)).any(|evidence| evidence.outside) {
+        let current = entry.current.as_ref();
+        if current.is_some_and(|current| current.evidence.outside) || entry.history.iter().any(Link::is_outside) {
             return;
         }
         if let Some(digest) = entry.current.as_ref().and_then(|current| current.target.digest()) {
@@ -106,7 +106,7 @@ impl Dismissed {
         let here = self.here(at);
         here.is_whole = true;
         let layers = repository.layers.iter();
-        here.layers.extend(layers.map(|link| (link.digest.clone(), (link.evidence.clone(), why.clone()))));
+        here.layers.extend(layers.map(|link| (link.digest.clone(), (link.evidence(), why.clone()))));
     }
 
     /// A tag that stays even if it is about an image that goes: a rule says so.
@@ -121,7 +121,7 @@ impl Dismissed {
     /// Tells whether it is new.
     pub(super) fn add(&mut self, repository: &Repository, at: usize, digest: &Digest, why: &Why) -> bool {
         let links = repository.revisions.binary_search_by(|link| link.digest.cmp(digest));
-        let seen = links.ok().map(|link| repository.revisions[link].evidence.clone());
+        let seen = links.ok().map(|link| repository.revisions[link].evidence());
         let manifests = &mut self.here(at).manifests;
         let is_new = !manifests.contains_key(digest);
         manifests.entry(digest.clone()).or_insert_with(|| (seen, why.clone()));
@@ -146,7 +146,7 @@ impl Dismissed {
     pub fn revision(&self, at: usize, link: &Link) -> Option<&Why> {
         let here = self.repositories.get(&at)?;
         let (seen, why) = names(link).find_map(|digest| here.manifests.get(digest))?;
-        seen.as_ref().is_none_or(|seen| *seen == link.evidence).then_some(why)
+        seen.as_ref().is_none_or(|seen| *seen == link.evidence()).then_some(why)
     }
 
     /// Why a manifest is dismissed, whether it is linked or not.
@@ -159,7 +159,7 @@ impl Dismissed {
     #[must_use]
     pub fn layer(&self, at: usize, link: &Link) -> Option<&Why> {
         let (seen, why) = self.repositories.get(&at)?.layers.get(&link.digest)?;
-        (*seen == link.evidence).then_some(why)
+        (*seen == link.evidence()).then_some(why)
     }
 
     /// Whether a manifest was meant itself. Then what it is about does not keep it.
@@ -382,16 +382,14 @@ mod tests {
         let looks = |storage: &Storage| {
             let inventory = storage.inventory(&options());
             let repository = &inventory.repositories[0];
-            let link = |links: &[Link], digest| links.iter().find(|link| link.digest == digest).cloned();
-            let (Some(revision), Some(layer)) =
-                (link(&repository.revisions, one.clone()), link(&repository.layers, of("layer")))
-            else {
+            let revision = repository.revisions.iter().find(|link| link.digest == one);
+            let (Some(revision), Some(layer)) = (revision, repository.layers.find(&of("layer"))) else {
                 return [false; 4];
             };
             [
                 dismissed.tag(0, &v1, &repository.tags[&v1]).is_some(),
-                dismissed.revision(0, &revision).is_some(),
-                dismissed.is_meant(0, &revision),
+                dismissed.revision(0, revision).is_some(),
+                dismissed.is_meant(0, revision),
                 dismissed.layer(0, &layer).is_some(),
             ]
         };

@@ -1,6 +1,6 @@
 //! One object as a listing tells of it.
 
-use crate::model::digest::hex;
+use crate::model::digest::{LONGEST_DIGEST, hex};
 use crate::model::{Digest, Timestamp};
 use md5::Digest as _;
 
@@ -51,14 +51,33 @@ impl Entry<'_> {
 /// Whether `etag` is the MD5 of the text of `digest`.
 #[must_use]
 pub fn is_etag_of_link(etag: &str, digest: &Digest) -> bool {
-    let etag = bare_etag(etag);
-    etag.len() == 32 && etag.eq_ignore_ascii_case(&etag_of_link(digest))
+    md5_in(etag).is_some_and(|md5| md5 == md5_of_link(digest))
+}
+
+/// The MD5 that an `ETag` is, if it is one.
+#[must_use]
+pub fn md5_in(etag: &str) -> Option<[u8; 16]> {
+    let etag = bare_etag(etag).as_bytes();
+    let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut md5 = [0; 16];
+    for (byte, pair) in md5.iter_mut().zip(etag.chunks_exact(2)) {
+        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    }
+    (etag.len() == 32).then_some(md5)
 }
 
 /// What the `ETag` of a link to `digest` is, where `ETag`s are the MD5 of the content.
 #[must_use]
 pub fn etag_of_link(digest: &Digest) -> String {
-    hex(&md5::Md5::digest(digest.to_string()))
+    hex(&md5_of_link(digest))
+}
+
+/// The MD5 of the text of `digest`.
+#[must_use]
+pub fn md5_of_link(digest: &Digest) -> [u8; 16] {
+    let mut text = [0; LONGEST_DIGEST];
+    let text = digest.write_to(&mut text);
+    md5::Md5::digest(text).into()
 }
 
 /// An `ETag` without what stands around it.

@@ -1,10 +1,14 @@
 //! What names what: manifests by digest, once for all repositories.
 
+use super::digest_table::DigestTable;
 use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
+use super::roots::names;
 use super::said::{Names, Said};
 use crate::model::Digest;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 /// A digest's number in the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +19,30 @@ impl Id {
     #[must_use]
     pub fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// A map by numbers of the graph: these are handed out one after the other, so nobody can choose them.
+pub type IdMap<V> = HashMap<Id, V, BuildHasherDefault<IdHasher>>;
+
+/// Spreads numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        let spread = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ spread >> 32;
     }
 }
 
@@ -60,9 +88,13 @@ pub enum Fetched {
 /// Manifests and their references.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    ids: HashMap<Digest, Id>,
-    digests: Vec<Digest>,
-    nodes: Vec<Node>,
+    /// What the links of the first inventory name: numbered there, and shared with it.
+    linked: Arc<DigestTable>,
+    /// What came to light later, numbered behind those.
+    more: DigestTable,
+    /// Where in `nodes` something is known of a digest, plus one: of most nothing is, but that they are named.
+    places: Vec<u32>,
+    nodes: Vec<(Id, Node)>,
     /// What a link's key names, to what its content names.
     aliases: HashMap<Id, Vec<Id>>,
     /// Manifests by the word of journals, though no repository may link them now.
@@ -73,7 +105,7 @@ impl Graph {
     /// Begins with what the links of an inventory say, once they have been read.
     #[must_use]
     pub fn new(inventory: &Inventory) -> Self {
-        let mut graph = Self::default();
+        let mut graph = Self { linked: Arc::clone(&inventory.digests), ..Self::default() };
         graph.learn_links(inventory);
         graph
     }
@@ -82,8 +114,8 @@ impl Graph {
     /// goes on keeping it.
     pub fn learn_links(&mut self, inventory: &Inventory) {
         for repository in &inventory.repositories {
-            for link in repository.revisions.iter().chain(&repository.layers) {
-                if let Content::Other(other) = &link.content {
+            for link in repository.revisions.iter().chain(repository.layers.odd()) {
+                if let Content::Other(other) = link.content() {
                     let (named, meant) = (self.intern(&link.digest), self.intern(other));
                     let meant_by = self.aliases.entry(named).or_default();
                     if !meant_by.contains(&meant) {
@@ -109,48 +141,65 @@ impl Graph {
 
     /// What known manifests name, by any name, that is expected to be a manifest.
     #[must_use]
-    pub fn to_follow(&self) -> HashSet<&Digest> {
+    pub fn to_follow(&self) -> HashSet<Digest> {
         if self.expected.is_empty() {
             return HashSet::new();
         }
-        let named = self.nodes.iter().filter_map(|node| match node {
+        let named = self.nodes.iter().filter_map(|(_, node)| match node {
             Node::Manifest { references, .. } => Some(references),
             Node::Plain | Node::Unreadable(_) | Node::Missing => None,
         });
         let named = named.flat_map(|references| references.iter());
         let named = named.flat_map(|id| std::iter::once(id).chain(self.aliases(*id)));
-        named.map(|id| self.digest(*id)).filter(|digest| self.expected.contains(*digest)).collect()
+        named.map(|id| self.digest(*id)).filter(|digest| self.expected.contains(digest)).collect()
     }
 
     /// The number of a digest; a new one if it has none.
     pub fn intern(&mut self, digest: &Digest) -> Id {
-        if let Some(id) = self.ids.get(digest) {
-            return *id;
+        match self.linked.find(digest) {
+            Some(number) => Id(number),
+            None => Id(self.first_of_more() + self.more.insert(digest)),
         }
-        // A registry of four thousand million digests does not fit into any memory that runs this.
-        let id = Id(u32::try_from(self.digests.len()).unwrap_or(u32::MAX));
-        self.ids.insert(digest.clone(), id);
-        self.digests.push(digest.clone());
-        self.nodes.push(Node::Plain);
-        id
     }
 
     /// The number of a digest, if it has one.
     #[must_use]
     pub fn id(&self, digest: &Digest) -> Option<Id> {
-        self.ids.get(digest).copied()
+        let more = || Some(self.first_of_more() + self.more.find(digest)?);
+        self.linked.find(digest).or_else(more).map(Id)
+    }
+
+    fn first_of_more(&self) -> u32 {
+        u32::try_from(self.linked.len()).unwrap_or(u32::MAX)
     }
 
     /// The digest of a number.
     #[must_use]
-    pub fn digest(&self, id: Id) -> &Digest {
-        &self.digests[id.index()]
+    pub fn digest(&self, id: Id) -> Digest {
+        match id.0.checked_sub(self.first_of_more()) {
+            Some(number) => self.more.get(number),
+            None => self.linked.get(id.0),
+        }
     }
 
     /// What is known of a digest.
     #[must_use]
     pub fn node(&self, id: Id) -> &Node {
-        &self.nodes[id.index()]
+        let place = self.places.get(id.index()).and_then(|place| place.checked_sub(1));
+        place.map_or(&Node::Plain, |place| &self.nodes[place as usize].1)
+    }
+
+    fn know(&mut self, id: Id, node: Node) {
+        if self.places.len() <= id.index() {
+            self.places.resize(self.len().max(id.index() + 1), 0);
+        }
+        let place = &mut self.places[id.index()];
+        if let Some(place) = place.checked_sub(1) {
+            self.nodes[place as usize].1 = node;
+            return;
+        }
+        self.nodes.push((id, node));
+        *place = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
     }
 
     /// What is known of a digest by its name.
@@ -168,19 +217,23 @@ impl Graph {
     /// How many digests there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.digests.len()
+        self.linked.len() + self.more.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.digests.is_empty()
+        self.len() == 0
     }
 
-    /// All digests with what is known of them.
-    pub fn iter(&self) -> impl Iterator<Item = (Id, &Digest, &Node)> {
-        let numbered = (0..).map(Id).zip(&self.digests);
-        numbered.zip(&self.nodes).map(|((id, digest), node)| (id, digest, node))
+    /// All numbers.
+    pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).map(Id)
+    }
+
+    /// All digests of which something is known.
+    pub fn known(&self) -> impl Iterator<Item = (Id, &Node)> {
+        self.nodes.iter().map(|(id, node)| (*id, node))
     }
 
     /// Takes in what reading a manifest gave.
@@ -199,17 +252,18 @@ impl Graph {
             }
         };
         let id = self.intern(digest);
-        self.nodes[id.index()] = match (expectation, node) {
+        let node = match (expectation, node) {
             (Expectation::Perhaps, Node::Unreadable(_)) => Node::Plain,
             (_, node) => node,
         };
+        self.know(id, node);
     }
 }
 
 /// Every digest that must be read to know what is needed, each once, in order.
 #[must_use]
 pub fn manifests_to_read(inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(Digest, Expectation)> {
-    let mut wanted: HashMap<&Digest, Expectation> = HashMap::new();
+    let mut wanted: Vec<(Digest, Expectation)> = Vec::new();
     let suspects = inventory.repositories.iter().flat_map(|repository| &repository.suspects);
     let named = keep_from.iter().filter_map(|keep| match keep {
         KeepFrom::Digest(digest) | KeepFrom::Image(_, digest) => Some(digest),
@@ -222,19 +276,20 @@ pub fn manifests_to_read(inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(
         matches!(target, Some(Target::Unreadable(_)))
     });
     let perhaps = perhaps.flat_map(|entry| &entry.history).map(|link| &link.digest);
-    for digest in suspects.chain(&inventory.strangers).chain(named).chain(perhaps) {
-        wanted.insert(digest, Expectation::Perhaps);
-    }
+    let perhaps = suspects.chain(&inventory.strangers).chain(named).chain(perhaps);
+    wanted.extend(perhaps.map(|digest| (digest.clone(), Expectation::Perhaps)));
     for repository in &inventory.repositories {
-        let linked = repository.revisions.iter().flat_map(|link| [Some(&link.digest), link.alias()]).flatten();
+        wanted
+            .extend(repository.revisions.iter().flat_map(names).map(|digest| (digest.clone(), Expectation::Manifest)));
         let tagged = repository.current_tags().filter_map(|(_, current)| current.target.digest());
-        for digest in linked.chain(tagged) {
-            wanted.insert(digest, Expectation::Manifest);
-        }
+        // Nearly every tag names a manifest that its repository links.
+        let tagged = tagged.filter(|digest| !repository.links_manifest(digest));
+        wanted.extend(tagged.map(|digest| (digest.clone(), Expectation::Manifest)));
     }
-    let mut list: Vec<_> = wanted.into_iter().map(|(digest, expectation)| (digest.clone(), expectation)).collect();
-    list.sort_by(|a, b| a.0.cmp(&b.0));
-    list
+    let strictest = |expectation: Expectation| expectation == Expectation::Perhaps;
+    wanted.sort_unstable_by(|a, b| (&a.0, strictest(a.1)).cmp(&(&b.0, strictest(b.1))));
+    wanted.dedup_by(|a, b| a.0 == b.0);
+    wanted
 }
 
 #[cfg(test)]
@@ -262,7 +317,7 @@ mod tests {
         assert!(graph.to_follow().is_empty());
         let index = Digest::of(json.as_bytes());
         graph.learn(&index, Expectation::Manifest, &Fetched::Bytes(json.into()));
-        assert_eq!(graph.to_follow(), HashSet::from([&child]));
+        assert_eq!(graph.to_follow(), HashSet::from([child]));
     }
 
     #[test]
@@ -280,15 +335,16 @@ mod tests {
     #[test]
     fn digests_are_numbered_once_and_told_by_their_number() {
         let mut graph = Graph::default();
-        assert_eq!((graph.is_empty(), graph.len(), graph.iter().count()), (true, 0, 0));
+        assert_eq!((graph.is_empty(), graph.len(), graph.ids().count()), (true, 0, 0));
         let [one, two] = ["one", "two"].map(of);
         let ids = [graph.intern(&one), graph.intern(&two), graph.intern(&one)];
         assert_eq!(ids.map(Id::index), [0, 1, 0]);
         assert_eq!((graph.id(&two), graph.id(&of("three"))), (Some(ids[1]), None));
-        assert_eq!((graph.digest(ids[0]), graph.digest(ids[1])), (&one, &two));
+        assert_eq!((graph.digest(ids[0]), graph.digest(ids[1])), (one, two.clone()));
         graph.learn(&two, Expectation::Manifest, &Fetched::Missing);
-        let all: Vec<_> = graph.iter().collect();
-        assert_eq!(all, [(ids[0], &one, &Node::Plain), (ids[1], &two, &Node::Missing)]);
+        assert_eq!(graph.ids().collect::<Vec<_>>(), ids[..2]);
+        assert_eq!(graph.known().collect::<Vec<_>>(), [(ids[1], &Node::Missing)]);
+        assert_eq!((graph.node(ids[0]), graph.node(ids[1])), (&Node::Plain, &Node::Missing));
         assert_eq!(graph.node_of(&of("three")), &Node::Plain, "nothing is known of it");
         assert_eq!((graph.is_empty(), graph.len()), (false, 2));
     }
@@ -318,8 +374,8 @@ mod tests {
             graph.learn_links(&storage.inventory(&options()));
         }
         let id = graph.intern(&sha512("content"));
-        let meant: Vec<&Digest> = graph.aliases(id).iter().map(|id| graph.digest(*id)).collect();
-        assert_eq!(meant, [&of("first"), &of("second")]);
+        let meant: Vec<Digest> = graph.aliases(id).iter().map(|id| graph.digest(*id)).collect();
+        assert_eq!(meant, [of("first"), of("second")]);
         let first = graph.intern(&of("first"));
         assert!(graph.aliases(first).is_empty());
     }

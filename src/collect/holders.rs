@@ -4,7 +4,7 @@
 
 use super::blobs::Owner;
 use super::graph::{Graph, Id};
-use super::inventory::{Inventory, Repository};
+use super::inventory::{Inventory, Link, Repository};
 use super::roots::names;
 use crate::model::Digest;
 use std::collections::HashMap;
@@ -77,11 +77,10 @@ impl Holders {
         let links = Parts { repositories, ..Parts::default() };
         let mut holders = Self { known: vec![NOBODY; graph.len()], others: HashMap::new(), links };
         for (at, (repository, number)) in inventory.repositories.iter().zip(0..SEVERAL).enumerate() {
-            let links = repository.revisions.iter().chain(&repository.layers).flat_map(names);
-            let signatures = repository.signatures.iter().map(|link| &link.signature);
-            for digest in links.chain(signatures) {
-                holders.add(graph.id(digest), digest, number);
-            }
+            let mut add = |digest: &Digest| holders.add(graph.id(digest), digest, number);
+            repository.revisions.iter().flat_map(names).for_each(&mut add);
+            repository.layers.iter().for_each(|link| names(&link).for_each(&mut add));
+            repository.signatures.iter().for_each(|link| add(&link.signature));
             holders.links.repositories[at].before = bytes_of_keys(repository);
         }
         holders
@@ -119,7 +118,8 @@ impl Holders {
 /// Bytes of all keys below a repository that are understood.
 fn bytes_of_keys(repository: &Repository) -> u64 {
     let history = repository.tags.values().flat_map(|entry| &entry.history);
-    let links = repository.revisions.iter().chain(&repository.layers).chain(history).map(|link| link.evidence.size);
+    let layers = repository.layers.iter().map(|link| link.size());
+    let links = repository.revisions.iter().chain(history).map(Link::size).chain(layers);
     let signatures = repository.signatures.iter().map(|link| link.evidence.size);
     let tags = repository.current_tags().map(|(_, current)| current.evidence.size);
     let uploads = repository.uploads.values().map(super::inventory::Upload::bytes);

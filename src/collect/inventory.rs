@@ -1,45 +1,14 @@
 //! What the listing of `repositories/` said: repositories with their links, tags and uploads.
 
+use super::digest_table::DigestTable;
 use super::entry::Evidence;
 use super::problem::Problems;
 use crate::layout;
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
-/// What a link says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
-    /// The digest that its key names: proven by size and `ETag`, by reading it, or (where nothing can be proven) assumed.
-    AsNamed,
-    /// Another digest than its key names; both count.
-    Other(Digest),
-    /// Not one digest. Counts as naming the digest in its key.
-    Unreadable,
-    /// Not proven, and not read so far.
-    Unread,
-}
-
-/// A link with a digest in its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// The digest in its key.
-    pub digest: Digest,
-    /// What it says.
-    pub content: Content,
-    /// What the listing said of it.
-    pub evidence: Evidence,
-}
-
-impl Link {
-    /// The digest that it names beside the one in its key.
-    #[must_use]
-    pub fn alias(&self) -> Option<&Digest> {
-        match &self.content {
-            Content::Other(digest) => Some(digest),
-            Content::AsNamed | Content::Unreadable | Content::Unread => None,
-        }
-    }
-}
+pub use super::links::{Content, Link, Links};
 
 /// What a tag names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,7 +92,7 @@ pub struct Repository {
     /// Its manifests.
     pub revisions: Vec<Link>,
     /// The blobs it may serve.
-    pub layers: Vec<Link>,
+    pub layers: Links,
     /// Signatures of old registries.
     pub signatures: Vec<Signature>,
     /// Its tags and their history.
@@ -143,7 +112,7 @@ impl Repository {
         Self {
             name,
             revisions: Vec::new(),
-            layers: Vec::new(),
+            layers: Links::default(),
             signatures: Vec::new(),
             tags: BTreeMap::new(),
             uploads: BTreeMap::new(),
@@ -169,6 +138,8 @@ impl Repository {
 pub struct Inventory {
     /// The repositories.
     pub repositories: Vec<Repository>,
+    /// The digests of layer links.
+    pub digests: Arc<DigestTable>,
     /// Digests that are linked under names that no registry accepts: kept with all they need.
     pub strangers: Vec<Digest>,
     /// What is odd.
@@ -182,33 +153,33 @@ pub struct Inventory {
 impl Inventory {
     /// Every pointer, of any kind and wherever it is, that names one of these digests: its key, and the digest. A link of
     /// a shape that no registry writes has no key here.
-    pub fn pointers_to<'a>(&'a self, digests: &HashSet<&Digest>) -> impl Iterator<Item = (String, &'a Digest)> {
-        let is_wanted = |digest: &&'a Digest| digests.contains(*digest);
-        let mut found: Vec<(String, &Digest)> = Vec::new();
+    pub fn pointers_to(&self, digests: &HashSet<&Digest>) -> impl Iterator<Item = (String, Digest)> {
+        let is_wanted = |digest: &&Digest| digests.contains(*digest);
+        let mut found: Vec<(String, Digest)> = Vec::new();
         for repository in &self.repositories {
             let name = &repository.name;
             for link in &repository.revisions {
                 let named = [Some(&link.digest), link.alias()].into_iter().flatten().filter(is_wanted);
-                found.extend(named.map(|digest| (layout::revision_link(name, &link.digest), digest)));
+                found.extend(named.map(|digest| (layout::revision_link(name, &link.digest), digest.clone())));
             }
-            for link in &repository.layers {
+            for link in repository.layers.iter() {
                 let named = [Some(&link.digest), link.alias()].into_iter().flatten().filter(is_wanted);
-                found.extend(named.map(|digest| (layout::layer_link(name, &link.digest), digest)));
+                found.extend(named.map(|digest| (layout::layer_link(name, &link.digest), digest.clone())));
             }
             for link in &repository.signatures {
                 let named = [&link.revision, &link.signature].into_iter().filter(is_wanted);
                 let key = || layout::signature_link(name, &link.revision, &link.signature);
-                found.extend(named.map(|digest| (key(), digest)));
+                found.extend(named.map(|digest| (key(), digest.clone())));
             }
             for (tag, entry) in &repository.tags {
                 let current = entry.current.as_ref().and_then(|current| current.target.digest()).filter(is_wanted);
-                found.extend(current.map(|digest| (layout::tag_current(name, tag), digest)));
+                found.extend(current.map(|digest| (layout::tag_current(name, tag), digest.clone())));
                 let history = entry.history.iter().map(|link| &link.digest).filter(is_wanted);
-                found.extend(history.map(|digest| (layout::tag_history(name, tag, digest), digest)));
+                found.extend(history.map(|digest| (layout::tag_history(name, tag, digest), digest.clone())));
             }
-            found.extend(repository.suspects.iter().filter(is_wanted).map(|digest| (String::new(), digest)));
+            found.extend(repository.suspects.iter().filter(is_wanted).map(|digest| (String::new(), digest.clone())));
         }
-        found.extend(self.strangers.iter().filter(is_wanted).map(|digest| (String::new(), digest)));
+        found.extend(self.strangers.iter().filter(is_wanted).map(|digest| (String::new(), digest.clone())));
         found.into_iter()
     }
 }
@@ -242,7 +213,7 @@ mod tests {
         let inventory = storage.inventory(&options());
         let mut found: Vec<_> = inventory.pointers_to(&HashSet::from([&digest])).collect();
         found.sort();
-        let mut expected: Vec<_> = pointers.iter().map(|key| (key.clone(), &digest)).collect();
+        let mut expected: Vec<_> = pointers.iter().map(|key| (key.clone(), digest.clone())).collect();
         expected.sort();
         assert_eq!(found, expected);
 
@@ -251,7 +222,7 @@ mod tests {
         odd.put(format!("{}Up/_layers/sha256/{}/link", layout::REPOSITORIES, other.hex()));
         let inventory = odd.inventory(&options());
         let found: HashSet<_> = inventory.pointers_to(&HashSet::from([&digest, &other])).collect();
-        assert_eq!(found, HashSet::from([(String::new(), &digest), (String::new(), &other)]));
+        assert_eq!(found, HashSet::from([(String::new(), digest), (String::new(), other)]));
     }
 
     #[test]
@@ -267,7 +238,7 @@ mod tests {
 
     #[test]
     fn link_names_another_digest_only_if_it_says_so() {
-        let link = |content| Link { digest: of("x"), content, evidence: seen() };
+        let link = |content| Link::new(of("x"), content, seen());
         assert_eq!(link(Content::Other(of("y"))).alias(), Some(&of("y")));
         for content in [Content::AsNamed, Content::Unreadable, Content::Unread] {
             assert_eq!(link(content).alias(), None);

@@ -38,7 +38,7 @@ impl Inventory {
             for (index, link) in unread(&repository.revisions) {
                 push(layout::revision_link(name, &link.digest), What::Revision(index));
             }
-            for (index, link) in unread(&repository.layers) {
+            for (index, link) in unread(repository.layers.odd()) {
                 push(layout::layer_link(name, &link.digest), What::Layer(index));
             }
             for (tag, current) in repository.current_tags() {
@@ -63,19 +63,19 @@ impl Inventory {
         match &read.what {
             What::Revision(index) | What::Layer(index) => {
                 let links = if matches!(read.what, What::Layer(_)) {
-                    &mut repository.layers
+                    repository.layers.odd_mut()
                 } else {
-                    &mut repository.revisions
+                    &mut repository.revisions[..]
                 };
                 let Some(link) = links.get_mut(*index) else { return };
-                link.content = match strict.or(lenient) {
+                link.says(match strict.or(lenient) {
                     Some(ref digest) if *digest == link.digest => Content::AsNamed,
                     Some(digest) => Content::Other(digest),
                     None => Content::Unreadable,
-                };
+                });
                 unreadable = digest_in(content).0.is_none();
                 // Content is stored under SHA-256: a link under another name does not tell any more for what it stood.
-                let lost = link.content == Content::Unreadable && link.digest.algorithm() != Algorithm::Sha256;
+                let lost = *link.content() == Content::Unreadable && link.digest.algorithm() != Algorithm::Sha256;
                 repository.damaged |= lost;
             }
             What::Current(tag) => {
@@ -110,7 +110,7 @@ impl Inventory {
 }
 
 fn unread(links: &[Link]) -> impl Iterator<Item = (usize, &Link)> {
-    links.iter().enumerate().filter(|(_, link)| link.content == Content::Unread)
+    links.iter().enumerate().filter(|(_, link)| *link.content() == Content::Unread)
 }
 
 /// The key of `startedat`, if the files of the upload are all old enough for it to matter.
@@ -154,7 +154,7 @@ mod tests {
         let mut inventory = listed(&[(layout::revision_link(&name(), &Digest::of(b"1")), NOW)]);
         let read = inventory.to_read(NOW, None).remove(0);
         inventory.learn(&read, content);
-        let content = inventory.repositories[0].revisions[0].content.clone();
+        let content = inventory.repositories[0].revisions[0].content().clone();
         (content, inventory.problems.count(ProblemCode::UnreadableLink))
     }
 
@@ -211,7 +211,7 @@ mod tests {
         let wide = Digest::from_parts("sha512", &Digest::of(b"1").hex().repeat(2)).unwrap();
         let damaged = |digest: &Digest, content: Option<&[u8]>| {
             let mut inventory = listed(&[(layout::layer_link(&name(), digest), NOW)]);
-            inventory.repositories[0].layers[0].content = Content::Unread;
+            inventory.repositories[0].layers.doubt();
             let read = inventory.to_read(NOW, None).remove(0);
             assert_eq!(read.key, layout::layer_link(&name(), digest));
             inventory.learn(&read, content);

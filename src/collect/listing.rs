@@ -1,11 +1,13 @@
 //! From a listing to an inventory: entry by entry, in any order.
 
-use super::entry::{Entry, bare_etag, etag_of_link, is_etag_of_link};
+use super::digest_table::DigestTable;
+use super::entry::{Entry, is_etag_of_link, md5_in, md5_of_link};
 use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
 use super::problem::ProblemCode;
 use crate::layout::{self, SHA256_LINK_SIZE, StorageKey};
 use crate::model::{Algorithm, Digest, RepositoryName, Tag};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a store's listing can prove about the content of links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,7 @@ const FEW_LINKS: u64 = 100;
 pub struct Builder {
     proof: Proof,
     inventory: Inventory,
+    digests: DigestTable,
     index: HashMap<String, usize>,
     last: Option<usize>,
     proven: u64,
@@ -34,7 +37,15 @@ impl Builder {
     /// Begins.
     #[must_use]
     pub fn new(proof: Proof) -> Self {
-        Self { proof, inventory: Inventory::default(), index: HashMap::new(), last: None, proven: 0, unproven: 0 }
+        Self {
+            proof,
+            inventory: Inventory::default(),
+            digests: DigestTable::default(),
+            index: HashMap::new(),
+            last: None,
+            proven: 0,
+            unproven: 0,
+        }
     }
 
     /// Takes one entry in.
@@ -57,16 +68,16 @@ impl Builder {
         }
         match StorageKey::parse(entry.key) {
             StorageKey::LayerLink { repository, digest } => {
-                let link = self.link(digest, entry);
-                self.repository(repository, |found| found.layers.push(link));
+                let link = self.link(digest, entry, true);
+                self.repository(repository, |found, digests| found.layers.add(link, digests));
             }
             StorageKey::RevisionLink { repository, digest } => {
-                let link = self.link(digest, entry);
-                self.repository(repository, |found| found.revisions.push(link));
+                let link = self.link(digest, entry, false);
+                self.repository(repository, |found, _| found.revisions.push(link));
             }
             StorageKey::SignatureLink { repository, revision, signature } => {
                 let link = Signature { revision, signature, evidence: entry.evidence() };
-                self.repository(repository, |found| found.signatures.push(link));
+                self.repository(repository, |found, _| found.signatures.push(link));
             }
             StorageKey::TagCurrent { repository, tag } => {
                 let current = Current { target: Target::Unread, evidence: entry.evidence() };
@@ -74,12 +85,12 @@ impl Builder {
             }
             StorageKey::TagHistory { repository, tag, digest } => {
                 // History decides nothing by its content: the key names the digest.
-                let link = Link { digest, content: Content::AsNamed, evidence: entry.evidence() };
+                let link = self.history(digest, entry);
                 self.tag(repository, tag, |found| found.history.push(link));
             }
             StorageKey::Upload { repository, upload, .. } => {
                 let file = (entry.key.to_owned(), entry.evidence());
-                self.repository(repository, |found| {
+                self.repository(repository, |found, _| {
                     found.uploads.entry(upload.to_owned()).or_default().files.push(file);
                 });
             }
@@ -93,7 +104,7 @@ impl Builder {
         if RepositoryName::new(place).is_some() {
             let message = "a link of a shape that no registry writes: what it names is kept, and so is everything in its repository";
             self.inventory.problems.add(ProblemCode::UnknownLink, Some(place), key, message);
-            self.repository(place, |found| {
+            self.repository(place, |found, _| {
                 found.damaged = true;
                 found.suspects.extend(digest);
             });
@@ -104,25 +115,34 @@ impl Builder {
         }
     }
 
-    fn link(&mut self, digest: Digest, entry: &Entry<'_>) -> Link {
+    fn link(&mut self, digest: Digest, entry: &Entry<'_>, of_layer: bool) -> Link {
         let is_usual = digest.algorithm() == Algorithm::Sha256 && entry.size == SHA256_LINK_SIZE;
-        let content = if is_usual && self.proof.etags && entry.is_proven_link_to(&digest) {
+        if is_usual && self.proof.etags && entry.is_proven_link_to(&digest) {
             self.proven += 1;
-            Content::AsNamed
-        } else {
-            self.unproven += u64::from(is_usual);
-            Content::Unread
-        };
-        Link { digest, content, evidence: entry.evidence() }
+            return proven(digest, entry);
+        }
+        self.unproven += u64::from(is_usual);
+        // Where nothing can prove it and reading is dear, a link of the usual form is taken at its key's word.
+        let assumed = is_usual && !self.proof.etags && (of_layer || !self.proof.cheap_reads);
+        Link::new(digest, if assumed { Content::AsNamed } else { Content::Unread }, entry.evidence())
+    }
+
+    /// History decides nothing by its content: the key names the digest.
+    fn history(&self, digest: Digest, entry: &Entry<'_>) -> Link {
+        let is_usual = digest.algorithm() == Algorithm::Sha256 && entry.size == SHA256_LINK_SIZE;
+        if is_usual && self.proof.etags && entry.is_proven_link_to(&digest) {
+            return proven(digest, entry);
+        }
+        Link::new(digest, Content::AsNamed, entry.evidence())
     }
 
     fn tag(&mut self, repository: &str, tag: &str, change: impl FnOnce(&mut TagEntry)) {
         if let Some(tag) = Tag::new(tag) {
-            self.repository(repository, |found| change(found.tags.entry(tag).or_default()));
+            self.repository(repository, |found, _| change(found.tags.entry(tag).or_default()));
         }
     }
 
-    fn repository(&mut self, name: &str, change: impl FnOnce(&mut Repository)) {
+    fn repository(&mut self, name: &str, change: impl FnOnce(&mut Repository, &mut DigestTable)) {
         let repositories = &mut self.inventory.repositories;
         // Listings come repository by repository: the last one is nearly always the one.
         let last = self.last.filter(|&last| repositories[last].name.as_str() == name);
@@ -135,7 +155,7 @@ impl Builder {
             repositories.len() - 1
         };
         self.last = Some(at);
-        change(&mut repositories[at]);
+        change(&mut repositories[at], &mut self.digests);
     }
 
     /// Ends the listing: sorts, and settles what needs no reading.
@@ -147,19 +167,21 @@ impl Builder {
     pub fn finish(mut self) -> Inventory {
         let few = self.unproven <= FEW_LINKS;
         let etags_prove = self.proof.etags && (self.proven >= self.unproven || few);
+        self.inventory.digests = Arc::new(self.digests);
         self.inventory.repositories.sort_by(|a, b| a.name.cmp(&b.name));
         for repository in &mut self.inventory.repositories {
-            for links in [&mut repository.revisions, &mut repository.layers] {
-                links.sort_by(|a, b| a.digest.cmp(&b.digest));
-                links.dedup_by(|a, b| a.digest == b.digest);
-            }
+            repository.revisions.sort_by(|a, b| a.digest.cmp(&b.digest));
+            repository.revisions.dedup_by(|a, b| a.digest == b.digest);
+            repository.revisions.shrink_to_fit();
+            repository.layers.settle(&self.inventory.digests);
             let reads_revisions = etags_prove || self.proof.cheap_reads;
             assume(&mut repository.revisions, reads_revisions);
-            assume(&mut repository.layers, etags_prove);
+            assume(repository.layers.odd_mut(), etags_prove);
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
             let mut revisions = ByEtag { revisions: &repository.revisions, found: None };
             for entry in repository.tags.values_mut() {
                 entry.history.sort_by(|a, b| a.digest.cmp(&b.digest));
+                entry.history.shrink_to_fit();
                 resolve(entry, &mut revisions, etags_prove);
             }
             for upload in repository.uploads.values_mut() {
@@ -172,12 +194,26 @@ impl Builder {
     }
 }
 
+/// A link whose `ETag` proves it: where it is written as S3 writes it, nothing has to be kept of it.
+fn proven(digest: Digest, entry: &Entry<'_>) -> Link {
+    let is_usual = |etag: &str| {
+        let bare = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"'));
+        bare.is_some_and(|bare| bare.len() == 32 && !bare.bytes().any(|byte| byte.is_ascii_uppercase()))
+    };
+    if entry.etag.is_some_and(is_usual) && !entry.outside {
+        return Link::proven(digest, entry);
+    }
+    Link::new(digest, Content::AsNamed, entry.evidence())
+}
+
 /// Where nothing can be proven and reading is dear, a link of the usual form is taken at its key's word.
 fn assume(links: &mut [Link], reads: bool) {
     for link in links {
-        let is_usual = link.digest.algorithm() == Algorithm::Sha256 && link.evidence.size == SHA256_LINK_SIZE;
-        if !reads && is_usual && link.content == Content::Unread {
-            link.content = Content::AsNamed;
+        if reads || *link.content() != Content::Unread {
+            continue;
+        }
+        if link.digest.algorithm() == Algorithm::Sha256 && link.size() == SHA256_LINK_SIZE {
+            link.says(Content::AsNamed);
         }
     }
 }
@@ -186,14 +222,14 @@ fn assume(links: &mut [Link], reads: bool) {
 /// not have what it names. A hundred thousand tags without history must not be compared with as many manifests each.
 struct ByEtag<'a> {
     revisions: &'a [Link],
-    found: Option<HashMap<String, &'a Digest>>,
+    found: Option<HashMap<[u8; 16], &'a Digest>>,
 }
 
 impl<'a> ByEtag<'a> {
     fn find(&mut self, etag: &str) -> Option<&'a Digest> {
-        let by_etag = |link: &'a Link| (etag_of_link(&link.digest), &link.digest);
+        let by_etag = |link: &'a Link| (md5_of_link(&link.digest), &link.digest);
         let found = self.found.get_or_insert_with(|| self.revisions.iter().map(by_etag).collect());
-        found.get(&bare_etag(etag).to_ascii_lowercase()).copied()
+        found.get(&md5_in(etag)?).copied()
     }
 }
 
@@ -421,7 +457,7 @@ mod tests {
         let names: Vec<&str> = found.repositories.iter().map(|repository| repository.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
         for repository in &found.repositories {
-            assert!(repository.layers.is_sorted_by(|a, b| a.digest < b.digest));
+            assert!(repository.layers.iter().is_sorted_by(|a, b| a.digest < b.digest));
             assert!(repository.revisions.is_sorted_by(|a, b| a.digest < b.digest));
             assert!(repository.tags[&tag].history.is_sorted_by(|a, b| a.digest < b.digest));
             assert!(repository.signatures.is_sorted_by(|a, b| a.revision < b.revision));
@@ -450,6 +486,6 @@ mod tests {
         builder.see(&Entry { key: &key, size: 71, modified: Timestamp::from_days(1), etag: None, outside: true });
         let found = builder.finish();
         assert_eq!(found.problems.count(ProblemCode::OutsideRoot), 1);
-        assert!(found.repositories[0].layers[0].evidence.outside);
+        assert!(found.repositories[0].layers.odd()[0].is_outside());
     }
 }

@@ -3,24 +3,72 @@
 //! The result is a least fixed point, so it depends neither on the order of repositories nor on that of the listing.
 
 use super::dismissed::Dismissed;
-use super::graph::{Graph, Id, Node};
+use super::graph::{Graph, Id, IdMap, Node};
 use super::inventory::{Inventory, Repository};
 use super::roots::{Reason, Root, every_name, names};
 use crate::model::Digest;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 /// What is needed, by whom, and why.
 #[derive(Debug, Clone, Default)]
 pub struct Marks {
-    by_repository: Vec<HashMap<Id, Reason>>,
+    by_repository: Vec<Needed>,
     overall: Vec<Option<Reason>>,
+    reasons: Vec<Reason>,
+}
+
+/// What one repository needs. Where that is much of all there is, a place for each digest takes less than the digests.
+#[derive(Debug, Clone)]
+enum Needed {
+    Few(IdMap<Reason>),
+    Many(Vec<Option<Reason>>),
+}
+
+/// A repository that needs more than this part of all digests needs many.
+const MANY: usize = 12;
+
+impl Needed {
+    fn get(&self, id: Id) -> Option<Reason> {
+        match self {
+            Self::Few(few) => few.get(&id).copied(),
+            Self::Many(many) => many.get(id.index()).copied().flatten(),
+        }
+    }
+
+    /// Tells whether it is new.
+    fn insert(&mut self, id: Id, reason: Reason, all: usize) -> bool {
+        if let Self::Few(few) = self
+            && few.len() > all / MANY
+        {
+            let mut many = vec![None; all];
+            for (id, reason) in &*few {
+                many[id.index()] = Some(*reason);
+            }
+            *self = Self::Many(many);
+        }
+        match self {
+            Self::Few(few) => match few.entry(id) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(vacant) => {
+                    vacant.insert(reason);
+                    true
+                }
+            },
+            Self::Many(many) => {
+                let is_new = many[id.index()].is_none();
+                many[id.index()].get_or_insert(reason);
+                is_new
+            }
+        }
+    }
 }
 
 impl Marks {
     /// Why a repository needs a digest, if it does.
     #[must_use]
     pub fn in_repository(&self, repository: usize, id: Option<Id>) -> Option<Reason> {
-        self.by_repository.get(repository)?.get(&id?).copied()
+        self.by_repository.get(repository)?.get(id?)
     }
 
     /// Why anyone needs a digest, if anyone does.
@@ -29,9 +77,15 @@ impl Marks {
         *self.overall.get(id?.index())?
     }
 
+    /// Whether any repository needs anything for this reason and no earlier one.
+    #[must_use]
+    pub fn has(&self, reason: Reason) -> bool {
+        self.reasons.contains(&reason)
+    }
+
     /// All that anyone needs.
-    pub fn all<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (Id, &'a Digest, Reason)> {
-        graph.iter().filter_map(|(id, digest, _)| Some((id, digest, self.anywhere(Some(id))?)))
+    pub fn all<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = (Id, Reason)> + 'a {
+        graph.ids().filter_map(|id| Some((id, self.anywhere(Some(id))?)))
     }
 }
 
@@ -56,9 +110,11 @@ pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &[Root], di
     let has_unreadable = |repository: &&Repository| repository.revisions.iter().flat_map(names).any(unreadable);
     let damaged: Vec<&Repository> = inventory.repositories.iter().filter(has_unreadable).collect();
     for digest in damaged.into_iter().flat_map(every_name) {
-        graph.intern(digest);
+        graph.intern(&digest);
     }
-    let mut marker = Marker::new(inventory, graph, dismissed);
+    let anywhere = roots.iter().filter(|root| root.repository.is_none());
+    let anywhere: HashSet<Id> = anywhere.filter_map(|root| graph.id(&root.digest)).collect();
+    let mut marker = Marker::new(inventory, graph, dismissed, &anywhere);
     for reason in Reason::ALL {
         marker.reason = reason;
         for root in roots.iter().filter(|root| root.reason == reason) {
@@ -78,20 +134,25 @@ struct Marker<'a> {
     marks: Marks,
     /// What is about a digest, in each repository.
     referrers: HashMap<(usize, Id), Vec<Id>>,
-    /// The repositories whose links make a digest what it is: a revision link makes it a manifest, an alias link
-    /// makes it stand for another.
-    carriers: HashMap<Id, Vec<usize>>,
-    /// The repositories that link a digest in any way.
+    /// The repositories whose links make a digest what it is, in order: a revision link makes it a manifest, an alias
+    /// link makes it stand for another.
+    carriers: Vec<(Id, u32)>,
+    /// Whether a digest has any: of most it need not be looked for.
+    is_carried: Vec<bool>,
+    /// Whether anything is about a digest, in any repository.
+    is_about: Vec<bool>,
+    /// The repositories that link a digest in any way, of those that are roots wherever they are linked.
     linked: HashMap<Id, Vec<usize>>,
     reason: Reason,
-    work: Vec<(usize, Id)>,
+    work: Vec<(u32, Id)>,
 }
 
 impl<'a> Marker<'a> {
-    fn new(inventory: &'a Inventory, graph: &'a Graph, dismissed: &'a Dismissed) -> Self {
+    fn new(inventory: &'a Inventory, graph: &'a Graph, dismissed: &'a Dismissed, anywhere: &HashSet<Id>) -> Self {
         let marks = Marks {
-            by_repository: vec![HashMap::new(); inventory.repositories.len()],
+            by_repository: vec![Needed::Few(IdMap::default()); inventory.repositories.len()],
             overall: vec![None; graph.len()],
+            reasons: Vec::new(),
         };
         let mut marker = Self {
             inventory,
@@ -99,56 +160,86 @@ impl<'a> Marker<'a> {
             dismissed,
             marks,
             referrers: HashMap::new(),
-            carriers: HashMap::new(),
+            carriers: Vec::new(),
+            is_carried: vec![false; graph.len()],
+            is_about: vec![false; graph.len()],
             linked: HashMap::new(),
             reason: Reason::Needed,
             work: Vec::new(),
         };
         for (at, repository) in inventory.repositories.iter().enumerate() {
-            marker.index(at, repository);
+            marker.index(at, repository, anywhere);
         }
+        marker.carriers.sort_unstable();
+        marker.carriers.dedup();
         marker
     }
 
-    fn index(&mut self, at: usize, repository: &Repository) {
+    fn index(&mut self, at: usize, repository: &Repository, anywhere: &HashSet<Id>) {
         for link in &repository.revisions {
             for id in names(link).filter_map(|digest| self.graph.id(digest)) {
-                push_once(self.carriers.entry(id).or_default(), at);
+                self.add_carrier(id, at);
                 if let Node::Manifest { subject: Some(subject), .. } = self.graph.node(id)
                     && !self.dismissed.is_meant(at, link)
                 {
-                    self.referrers.entry((at, *subject)).or_default().push(id);
+                    self.add_referrer(at, *subject, id);
                     for alias in self.graph.aliases(*subject) {
-                        self.referrers.entry((at, *alias)).or_default().push(id);
+                        self.add_referrer(at, *alias, id);
                     }
                 }
             }
         }
-        for link in repository.layers.iter().filter(|link| link.alias().is_some()) {
+        for link in repository.layers.odd().iter().filter(|link| link.alias().is_some()) {
             if let Some(id) = self.graph.id(&link.digest) {
-                push_once(self.carriers.entry(id).or_default(), at);
+                self.add_carrier(id, at);
             }
         }
         for link in &repository.signatures {
             if let (Some(revision), Some(signature)) = (self.graph.id(&link.revision), self.graph.id(&link.signature)) {
-                self.referrers.entry((at, revision)).or_default().push(signature);
+                self.add_referrer(at, revision, signature);
             }
         }
-        for link in repository.revisions.iter().chain(&repository.layers) {
-            for id in names(link).filter_map(|digest| self.graph.id(digest)) {
-                push_once(self.linked.entry(id).or_default(), at);
+        if anywhere.is_empty() {
+            return;
+        }
+        for link in repository.revisions.iter().cloned().chain(repository.layers.iter()) {
+            for id in names(&link).filter_map(|digest| self.graph.id(digest)).filter(|id| anywhere.contains(id)) {
+                let linked = self.linked.entry(id).or_default();
+                if linked.last() != Some(&at) {
+                    linked.push(at);
+                }
             }
         }
+    }
+
+    fn add_referrer(&mut self, at: usize, subject: Id, referrer: Id) {
+        self.is_about[subject.index()] = true;
+        self.referrers.entry((at, subject)).or_default().push(referrer);
+    }
+
+    fn add_carrier(&mut self, id: Id, at: usize) {
+        self.is_carried[id.index()] = true;
+        self.carriers.push((id, narrow(at)));
+    }
+
+    /// The repositories that carry a digest.
+    fn carriers(&self, id: Id) -> &[(Id, u32)] {
+        if !self.is_carried[id.index()] {
+            return &[];
+        }
+        let first = self.carriers.partition_point(|(other, _)| *other < id);
+        let count = self.carriers[first..].iter().take_while(|(other, _)| *other == id).count();
+        &self.carriers[first..first + count]
     }
 
     /// A root that belongs to no repository is one of every repository that links it.
     fn need_root(&mut self, repository: Option<usize>, id: Id) {
         if let Some(at) = repository {
-            self.work.push((at, id));
+            self.work.push((narrow(at), id));
             return;
         }
         let linked = self.linked.get(&id).map_or(&[][..], Vec::as_slice);
-        self.work.extend(linked.iter().map(|at| (*at, id)));
+        self.work.extend(linked.iter().map(|at| (narrow(*at), id)));
         self.need_nowhere(id);
     }
 
@@ -160,13 +251,16 @@ impl<'a> Marker<'a> {
             if !seen.insert(id) {
                 continue;
             }
+            if self.marks.reasons.last() != Some(&self.reason) {
+                self.marks.reasons.push(self.reason);
+            }
             self.mark_overall(id);
             todo.extend(self.graph.aliases(id));
             if let Node::Manifest { references, .. } = self.graph.node(id) {
                 todo.extend(references.iter());
             }
-            let carriers = self.carriers.get(&id).map_or(&[][..], Vec::as_slice);
-            self.work.extend(carriers.iter().map(|at| (*at, id)));
+            let carriers: Vec<(u32, Id)> = self.carriers(id).iter().map(|(id, at)| (*at, *id)).collect();
+            self.work.extend(carriers);
         }
     }
 
@@ -178,25 +272,30 @@ impl<'a> Marker<'a> {
     fn drain(&mut self) {
         // No recursion: a hostile index may be nested as deep as it likes.
         while let Some((at, id)) = self.work.pop() {
-            if self.marks.by_repository[at].contains_key(&id) {
+            let at = at as usize;
+            let all = self.graph.len();
+            if !self.marks.by_repository[at].insert(id, self.reason, all) {
                 continue;
             }
-            self.marks.by_repository[at].insert(id, self.reason);
+            if self.marks.reasons.last() != Some(&self.reason) {
+                self.marks.reasons.push(self.reason);
+            }
             self.mark_overall(id);
             self.need_all_beside(at, id);
             let expanded = match self.graph.node(id) {
                 Node::Manifest { references, .. } => &references[..],
                 Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
             };
-            let up = self.referrers.get(&(at, id)).map_or(&[][..], Vec::as_slice);
+            let up = if self.is_about[id.index()] { self.referrers.get(&(at, id)) } else { None };
+            let up = up.map_or(&[][..], Vec::as_slice);
             let down = expanded.iter().chain(self.graph.aliases(id)).chain(up);
-            self.work.extend(down.map(|next| (at, *next)));
+            self.work.extend(down.map(|next| (narrow(at), *next)));
             // What is about this by another name needs that name: without its link the next run would not know.
             let names = up.iter().filter_map(|referrer| match self.graph.node(*referrer) {
                 Node::Manifest { subject, .. } => *subject,
                 Node::Plain | Node::Unreadable(_) | Node::Missing => None,
             });
-            self.work.extend(names.map(|subject| (at, subject)));
+            self.work.extend(names.map(|subject| (narrow(at), subject)));
             self.need_of_others(at, id);
         }
     }
@@ -204,31 +303,32 @@ impl<'a> Marker<'a> {
     /// A manifest that cannot tell what it needs may need anything that its repository can serve. One that was dismissed
     /// does not make its repository damaged by being there, only by being needed after all.
     fn need_all_beside(&mut self, at: usize, id: Id) {
-        let is_linked = || self.carriers.get(&id).is_some_and(|carriers| carriers.binary_search(&at).is_ok());
+        let is_linked = || self.is_carrier(at, id);
         if self.dismissed.is_empty() || !matches!(self.graph.node(id), Node::Unreadable(_)) || !is_linked() {
             return;
         }
-        let all = every_name(&self.inventory.repositories[at]).filter_map(|digest| self.graph.id(digest));
-        self.work.extend(all.map(|id| (at, id)));
+        let all = every_name(&self.inventory.repositories[at]).filter_map(|digest| self.graph.id(&digest));
+        self.work.extend(all.map(|id| (narrow(at), id)));
     }
 
     /// A repository may need what only other repositories link: an index whose child is a manifest elsewhere, a reference
     /// that stands for a blob only through a link elsewhere. Then those links are needed too: without them the next run
     /// would not know that this is a manifest, and would take what it needs.
     fn need_of_others(&mut self, at: usize, id: Id) {
-        if let Some(carriers) = self.carriers.get(&id)
-            && carriers.binary_search(&at).is_err()
-        {
-            self.work.extend(carriers.iter().map(|other| (*other, id)));
+        if !self.is_carrier(at, id) {
+            let others: Vec<(u32, Id)> = self.carriers(id).iter().map(|(id, other)| (*other, *id)).collect();
+            self.work.extend(others);
         }
+    }
+
+    fn is_carrier(&self, at: usize, id: Id) -> bool {
+        self.is_carried[id.index()] && self.carriers.binary_search(&(id, narrow(at))).is_ok()
     }
 }
 
-/// Repositories are indexed in order, so the lists are sorted.
-fn push_once(list: &mut Vec<usize>, value: usize) {
-    if list.last() != Some(&value) {
-        list.push(value);
-    }
+/// The number of a repository, in half its place.
+fn narrow(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -259,10 +359,11 @@ mod tests {
         let outer = storage.index("a", &[&inner, &of("not there")]);
         storage.tag("a", "v1", &outer);
         let scan = scan(&storage);
-        let all: HashSet<&Digest> = scan.marks.all(&scan.graph).map(|(_, digest, _)| digest).collect();
-        assert_eq!(all, HashSet::from([&layer, &child, &inner, &outer, &of("not there")]));
+        let all: HashSet<Digest> = scan.marks.all(&scan.graph).map(|(id, _)| scan.graph.digest(id)).collect();
+        let expected = [&layer, &child, &inner, &outer, &of("not there")];
+        assert_eq!(all, expected.into_iter().cloned().collect());
         for digest in all {
-            assert_eq!(scan.marks.anywhere(scan.graph.id(digest)), Some(Reason::Needed));
+            assert_eq!(scan.marks.anywhere(scan.graph.id(&digest)), Some(Reason::Needed));
         }
         assert_eq!(scan.marks.anywhere(scan.graph.id(&other)), None);
         assert_eq!(scan.marks.in_repository(1, scan.graph.id(&layer)), None, "there is no such repository");
@@ -367,7 +468,7 @@ mod tests {
         let keep = Options { keep_from: vec![KeepFrom::Digest(index.clone())], ..options() };
         let (scan, _) = storage.scan(&keep);
         for digest in [&layer, &child, &index] {
-            assert_eq!(scan.marks.anywhere(scan.graph.id(digest)), Some(Reason::Needed));
+            assert_eq!(scan.marks.anywhere(scan.graph.id(&digest)), Some(Reason::Needed));
         }
         assert_eq!(needed_in(&scan, &child), [1], "whose link says that it is a manifest");
         assert_eq!(needed_in(&scan, &index), Vec::<usize>::new());

@@ -12,6 +12,7 @@ use super::plan::{Deletion, Stage};
 use super::roots::{Reason, names};
 use crate::layout;
 use crate::model::{Digest, Tag, Timestamp};
+use std::borrow::Cow;
 
 /// Decides about every pointer and every upload.
 #[must_use]
@@ -49,7 +50,7 @@ struct Pointer<'a> {
     key: String,
     digest: Option<&'a Digest>,
     alias: Option<&'a Digest>,
-    evidence: &'a Evidence,
+    evidence: Cow<'a, Evidence>,
 }
 
 impl Planner<'_> {
@@ -74,17 +75,17 @@ impl Planner<'_> {
             key: layout::tag_current(name, tag),
             digest: current.target.digest(),
             alias: None,
-            evidence: &current.evidence,
+            evidence: Cow::Borrowed(&current.evidence),
         });
         let history = entry.history.iter().map(|link| Pointer {
             stage: Stage::TagHistory,
             key: layout::tag_history(name, tag, &link.digest),
             digest: Some(&link.digest),
             alias: None,
-            evidence: &link.evidence,
+            evidence: Cow::Owned(link.evidence()),
         });
         for pointer in current.chain(history) {
-            let decision = decide::link(None, pointer.evidence, why.reason);
+            let decision = decide::link(None, pointer.evidence.outside, why.reason);
             self.plan(decision, Some(why), (at, repository), pointer);
         }
     }
@@ -93,13 +94,16 @@ impl Planner<'_> {
         let current = entry.current.as_ref().and_then(|current| current.target.digest());
         for link in &entry.history {
             let decision =
-                decide::history(self.needed(at, &link.digest), current == Some(&link.digest), &link.evidence);
+                decide::history(self.needed(at, &link.digest), current == Some(&link.digest), link.is_outside());
+            if matches!(decision, Decision::Keep(_)) {
+                continue;
+            }
             let pointer = Pointer {
                 stage: Stage::TagHistory,
                 key: layout::tag_history(&repository.name, tag, &link.digest),
                 digest: Some(&link.digest),
                 alias: None,
-                evidence: &link.evidence,
+                evidence: Cow::Owned(link.evidence()),
             };
             let why = self.dismissed.manifest(at, &link.digest);
             self.plan(decision, why, (at, repository), pointer);
@@ -109,40 +113,47 @@ impl Planner<'_> {
     fn links(&mut self, at: usize, repository: &Repository) {
         for link in &repository.revisions {
             let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
-            let decision = decide::link(needed, &link.evidence, DeleteReason::UntaggedManifest);
+            let decision = decide::link(needed, link.is_outside(), DeleteReason::UntaggedManifest);
+            // Of a million links nearly all stay: their keys need not be made.
+            if matches!(decision, Decision::Keep(_)) {
+                continue;
+            }
             let pointer = Pointer {
                 stage: Stage::Revision,
                 key: layout::revision_link(&repository.name, &link.digest),
                 digest: Some(&link.digest),
                 alias: link.alias(),
-                evidence: &link.evidence,
+                evidence: Cow::Owned(link.evidence()),
             };
             self.plan(decision, self.dismissed.revision(at, link), (at, repository), pointer);
         }
         for link in &repository.signatures {
             let decision =
-                decide::link(self.needed(at, &link.revision), &link.evidence, DeleteReason::UntaggedManifest);
+                decide::link(self.needed(at, &link.revision), link.evidence.outside, DeleteReason::UntaggedManifest);
             let pointer = Pointer {
                 stage: Stage::Revision,
                 key: layout::signature_link(&repository.name, &link.revision, &link.signature),
                 digest: Some(&link.signature),
                 alias: None,
-                evidence: &link.evidence,
+                evidence: Cow::Borrowed(&link.evidence),
             };
             let why = self.dismissed.manifest(at, &link.revision);
             self.plan(decision, why, (at, repository), pointer);
         }
-        for link in &repository.layers {
-            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
-            let decision = decide::link(needed, &link.evidence, DeleteReason::UnneededLayerLink);
+        for link in repository.layers.iter() {
+            let needed = names(&link).filter_map(|digest| self.needed(at, digest)).min();
+            let decision = decide::link(needed, link.is_outside(), DeleteReason::UnneededLayerLink);
+            if matches!(decision, Decision::Keep(_)) {
+                continue;
+            }
             let pointer = Pointer {
                 stage: Stage::LayerLink,
                 key: layout::layer_link(&repository.name, &link.digest),
                 digest: Some(&link.digest),
                 alias: link.alias(),
-                evidence: &link.evidence,
+                evidence: Cow::Owned(link.evidence()),
             };
-            self.plan(decision, self.dismissed.layer(at, link), (at, repository), pointer);
+            self.plan(decision, self.dismissed.layer(at, &link), (at, repository), pointer);
         }
     }
 
@@ -166,7 +177,7 @@ impl Planner<'_> {
             digest: pointer.digest.cloned(),
             alias: pointer.alias.cloned(),
             repository: Some((at, repository.name.clone())),
-            evidence: pointer.evidence.clone(),
+            evidence: pointer.evidence.into_owned(),
             reason,
             rule: why.and_then(|why| why.rule.clone()),
             level: 0,

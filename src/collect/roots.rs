@@ -57,16 +57,23 @@ pub fn is_damaged(at: usize, repository: &Repository, graph: &Graph, dismissed: 
 }
 
 /// Everything that any pointer in a repository names.
-pub fn every_name(repository: &Repository) -> impl Iterator<Item = &Digest> {
-    let links = repository.revisions.iter().chain(&repository.layers).flat_map(names);
+pub fn every_name(repository: &Repository) -> impl Iterator<Item = Digest> {
+    let revisions = repository.revisions.iter().flat_map(names).cloned();
+    let layers = repository.layers.iter().flat_map(all_names);
     let signatures = repository.signatures.iter().flat_map(|link| [&link.revision, &link.signature]);
     let history = repository.tags.values().flat_map(|entry| &entry.history).map(|link| &link.digest);
-    links.chain(signatures).chain(history).chain(&repository.suspects)
+    revisions.chain(layers).chain(signatures.chain(history).chain(&repository.suspects).cloned())
 }
 
 /// The digests that a link names: the one in its key, and the one in its content.
 pub fn names(link: &Link) -> impl Iterator<Item = &Digest> {
     [Some(&link.digest), link.alias()].into_iter().flatten()
+}
+
+/// The same of a link that is not held.
+pub fn all_names(link: Link) -> impl Iterator<Item = Digest> {
+    let alias = link.alias().cloned();
+    std::iter::once(link.digest).chain(alias)
 }
 
 /// All roots of a registry, but for what is dismissed.
@@ -98,13 +105,16 @@ struct Collector<'a> {
 
 impl Collector<'_> {
     fn add<'d>(&mut self, at: usize, reason: Reason, digests: impl IntoIterator<Item = &'d Digest>) {
-        let digests = digests.into_iter().cloned();
+        self.add_all(at, reason, digests.into_iter().cloned());
+    }
+
+    fn add_all(&mut self, at: usize, reason: Reason, digests: impl Iterator<Item = Digest>) {
         self.roots.extend(digests.map(|digest| Root { repository: Some(at), digest, reason }));
     }
 
     fn add_repository(&mut self, at: usize, repository: &Repository) {
         if is_damaged(at, repository, self.graph, self.dismissed) {
-            self.add(at, Reason::Needed, every_name(repository));
+            self.add_all(at, Reason::Needed, every_name(repository));
         }
         // A link of unknown shape stays, and what it names.
         self.add(at, Reason::Needed, &repository.suspects);
@@ -116,7 +126,7 @@ impl Collector<'_> {
         self.add_young(at, repository);
         self.add_outside(at, repository);
         if !self.options.is_in_scope(repository.name.as_str()) {
-            self.add(at, Reason::PointerStays, every_name(repository));
+            self.add_all(at, Reason::PointerStays, every_name(repository));
         }
     }
 
@@ -140,19 +150,21 @@ impl Collector<'_> {
                     self.add(at, Reason::Needed, repository.revisions.iter().flat_map(names));
                 }
                 // Nothing may be decided on a link that was not read.
-                Target::Unread => self.add(at, Reason::Needed, every_name(repository)),
+                Target::Unread => self.add_all(at, Reason::Needed, every_name(repository)),
             }
         }
     }
 
     fn add_young(&mut self, at: usize, repository: &Repository) {
         let (min_age, now) = (self.options.min_age, self.now);
-        let is_young = |link: &&Link| link.evidence.modified.is_younger_than(min_age, now);
+        let is_young = |link: &Link| link.modified().is_younger_than(min_age, now);
         // What was dismissed goes whatever its age.
         let revisions = repository.revisions.iter().filter(|link| self.dismissed.revision(at, link).is_none());
-        let layers = repository.layers.iter().filter(|link| self.dismissed.layer(at, link).is_none());
-        let young: Vec<&Digest> = revisions.chain(layers).filter(is_young).flat_map(names).collect();
+        let young: Vec<&Digest> = revisions.filter(|link| is_young(link)).flat_map(names).collect();
         self.add(at, Reason::Young, young);
+        let layers = repository.layers.iter().filter(is_young);
+        let layers: Vec<Link> = layers.filter(|link| self.dismissed.layer(at, link).is_none()).collect();
+        self.add_all(at, Reason::Young, layers.into_iter().flat_map(all_names));
         for (tag, entry) in &repository.tags {
             if self.dismissed.tag(at, tag, entry).is_some() {
                 continue;
@@ -172,8 +184,8 @@ impl Collector<'_> {
     /// A pointer outside the root is never deleted, so what it names must stay as well.
     fn add_outside(&mut self, at: usize, repository: &Repository) {
         let history = repository.tags.values().flat_map(|entry| &entry.history);
-        let links = repository.revisions.iter().chain(&repository.layers).chain(history);
-        let outside: Vec<&Digest> = links.filter(|link| link.evidence.outside).flat_map(names).collect();
+        let links = repository.revisions.iter().chain(repository.layers.odd()).chain(history);
+        let outside: Vec<&Digest> = links.filter(|link| link.is_outside()).flat_map(names).collect();
         self.add(at, Reason::PointerStays, outside);
         let signatures = repository.signatures.iter().filter(|link| link.evidence.outside);
         self.add(at, Reason::PointerStays, signatures.flat_map(|link| [&link.revision, &link.signature]));

@@ -3,7 +3,6 @@
 //! The registry writes a tag's history first, then what it names now. So whoever sees a history entry that was not there
 //! before, or that was written anew, sees a push: one that has ended, or one that is about to.
 
-use super::entry::Evidence;
 use super::inventory::{Link, TagEntry};
 use crate::model::{Digest, Timestamp};
 use std::time::Duration;
@@ -29,11 +28,11 @@ pub fn pushed_since<'a>(seen: &TagEntry, now: &'a TagEntry) -> Option<&'a Digest
 /// What was pushed to a tag at this time or later, if anything was.
 #[must_use]
 pub fn pushed_after(now: &TagEntry, time: Timestamp) -> Option<&Digest> {
-    newest(now.history.iter().filter(|link| link.evidence.modified >= time))
+    newest(now.history.iter().filter(|link| link.modified() >= time))
 }
 
 fn newest<'a>(links: impl Iterator<Item = &'a Link>) -> Option<&'a Digest> {
-    links.max_by_key(|link| link.evidence.modified).map(|link| &link.digest)
+    links.max_by_key(|link| link.modified()).map(|link| &link.digest)
 }
 
 /// From when on a later write to a tag would be told from what was seen at `looked`; nothing if it would be at once.
@@ -42,7 +41,7 @@ fn newest<'a>(links: impl Iterator<Item = &'a Link>) -> Option<&'a Digest> {
 #[must_use]
 pub fn can_be_told_from(seen: &TagEntry, looked: Timestamp) -> Option<Timestamp> {
     let all =
-        seen.current.iter().map(|current| &current.evidence).chain(seen.history.iter().map(|link| &link.evidence));
+        seen.current.iter().map(|current| current.evidence.modified).chain(seen.history.iter().map(Link::modified));
     all.map(told_from).max().filter(|time| *time > looked)
 }
 
@@ -52,21 +51,22 @@ pub fn can_be_told_from(seen: &TagEntry, looked: Timestamp) -> Option<Timestamp>
 pub fn is_half_pushed(seen: &TagEntry, looked: Timestamp, settle: Duration) -> bool {
     let Some(current) = &seen.current else { return false };
     let is_newer = |link: &&Link| {
-        let (history, current_time) = (link.evidence.modified, current.evidence.modified);
+        let (history, current_time) = (link.modified(), current.evidence.modified);
         history > current_time || history == current_time && current.target.digest() != Some(&link.digest)
     };
-    let newer = seen.history.iter().filter(is_newer).map(|link| link.evidence.modified);
+    let newer = seen.history.iter().filter(is_newer).map(Link::modified);
     newer.max().is_some_and(|newest| newest.plus(settle) > looked)
 }
 
-fn told_from(evidence: &Evidence) -> Timestamp {
-    let is_coarse = evidence.modified.as_nanos().rem_euclid(1_000_000_000) == 0;
-    evidence.modified.plus(if is_coarse { COARSE } else { FINE })
+fn told_from(modified: Timestamp) -> Timestamp {
+    let is_coarse = modified.as_nanos().rem_euclid(1_000_000_000) == 0;
+    modified.plus(if is_coarse { COARSE } else { FINE })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::entry::Evidence;
     use crate::collect::inventory::{Content, Current, Target};
 
     fn at(nanos: i64) -> Evidence {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     fn link(name: &[u8], nanos: i64) -> Link {
-        Link { digest: Digest::of(name), content: Content::AsNamed, evidence: at(nanos) }
+        Link::new(Digest::of(name), Content::AsNamed, at(nanos))
     }
 
     fn entry(current: Option<i64>, history: &[(&[u8], i64)]) -> TagEntry {

@@ -48,6 +48,9 @@ pub enum Digest {
     Sha512(Box<[u8; 64]>),
 }
 
+/// The length of the longest digest's text.
+pub const LONGEST_DIGEST: usize = "sha512:".len() + 128;
+
 /// The text is no digest that the registry would accept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a digest")]
@@ -99,6 +102,19 @@ impl Digest {
         hex(self.bytes())
     }
 
+    /// Writes its text, and tells how much of the place that took. Links are compared by the million.
+    pub fn write_to<'a>(&self, place: &'a mut [u8; LONGEST_DIGEST]) -> &'a [u8] {
+        let name = self.algorithm().name();
+        place[..name.len()].copy_from_slice(name.as_bytes());
+        place[name.len()] = b':';
+        let from = name.len() + 1;
+        for (at, byte) in self.bytes().iter().enumerate() {
+            place[from + 2 * at] = DIGITS[usize::from(byte >> 4)];
+            place[from + 2 * at + 1] = DIGITS[usize::from(byte & 15)];
+        }
+        &place[..from + 2 * self.bytes().len()]
+    }
+
     /// Whether `content` has this digest.
     #[must_use]
     pub fn matches(&self, content: &[u8]) -> bool {
@@ -110,11 +126,13 @@ impl Digest {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Bytes as lower-case hex.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     // Keys are built from it by the million: the formatter takes six times as long.
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
     let mut hex = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         hex.push(digit(byte >> 4));
@@ -136,12 +154,21 @@ fn decode_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
 }
 
 fn nibble(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
-    }
+    // Looked up, not compared: which digit comes next cannot be foreseen.
+    let nibble = NIBBLES[usize::from(character)];
+    (nibble < 16).then_some(nibble)
 }
+
+/// The value of each digit; of what is none, something larger than any.
+const NIBBLES: [u8; 256] = {
+    let mut nibbles = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    nibbles
+};
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

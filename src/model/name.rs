@@ -25,12 +25,15 @@ impl RepositoryName {
     /// which may have upper case. A port (`host:5000/...`) is no valid directory, so it is not accepted here.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
-        let mut components = name.split('/');
-        let first = components.next()?;
-        let rest: Vec<&str> = components.collect();
-        let first_is_good = is_component(first) || (!rest.is_empty() && is_domain(first));
-        (name.len() <= LONGEST_NAME && first_is_good && rest.iter().all(|part| is_component(part)))
-            .then(|| Self(name.into()))
+        Self::is_valid(name).then(|| Self(name.into()))
+    }
+
+    /// Whether it would be accepted.
+    #[must_use]
+    pub fn is_valid(name: &str) -> bool {
+        let (first, rest) = name.split_once('/').map_or((name, None), |(first, rest)| (first, Some(rest)));
+        let first_is_good = is_component(first) || (rest.is_some() && is_domain(first));
+        name.len() <= LONGEST_NAME && first_is_good && rest.is_none_or(|rest| rest.split('/').all(is_component))
     }
 
     /// The name.
@@ -44,11 +47,15 @@ impl Tag {
     /// Checks a tag: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`.
     #[must_use]
     pub fn new(tag: &str) -> Option<Self> {
-        let first = *tag.as_bytes().first()?;
-        let good = (first.is_ascii_alphanumeric() || first == b'_')
+        Self::is_valid(tag).then(|| Self(tag.into()))
+    }
+
+    /// Whether it would be accepted.
+    #[must_use]
+    pub fn is_valid(tag: &str) -> bool {
+        tag.as_bytes().first().is_some_and(|first| first.is_ascii_alphanumeric() || *first == b'_')
             && tag.len() <= LONGEST_TAG
-            && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
-        good.then(|| Self(tag.into()))
+            && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
     }
 
     /// The tag.

@@ -44,7 +44,7 @@ fn parts(digest: &Digest, graph: &Graph) -> Vec<Digest> {
         }
     }
     seen.remove(&root);
-    let mut parts: Vec<Digest> = seen.into_iter().map(|id| graph.digest(id).clone()).collect();
+    let mut parts: Vec<Digest> = seen.into_iter().map(|id| graph.digest(id)).collect();
     parts.sort();
     parts
 }
@@ -74,9 +74,9 @@ fn untagged(repository: &Repository, graph: &Graph) -> Vec<UntaggedFacts> {
         let owners = ids.iter().filter_map(|id| owners.get(id)).flatten().copied();
         UntaggedFacts {
             digest: link.digest.clone(),
-            pushed: Some(link.evidence.modified),
+            pushed: Some(link.modified()),
             lost: crate::collect::roots::names(link).filter_map(|digest| lost.get(digest)).max().copied(),
-            belongs_to: owners.chain(about).cloned().collect(),
+            belongs_to: owners.cloned().chain(about).collect(),
         }
     });
     facts.collect()
@@ -92,7 +92,7 @@ fn losses(repository: &Repository) -> HashMap<&Digest, Timestamp> {
             if current.is_some_and(|current| current.target.digest() == Some(&link.digest)) {
                 continue;
             }
-            let since = current.map_or(link.evidence.modified, |current| current.evidence.modified);
+            let since = current.map_or(link.modified(), |current| current.evidence.modified);
             let time = lost.entry(&link.digest).or_insert(since);
             *time = since.max(*time);
         }

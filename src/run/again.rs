@@ -156,7 +156,7 @@ pub(super) async fn trim(
     let going: HashSet<&str> = going.iter().map(|(_, deletion)| deletion.key.as_str()).collect();
     let digests: HashSet<&Digest> = content.iter().filter_map(|(_, deletion)| deletion.digest.as_ref()).collect();
     let pointers = scan.inventory.pointers_to(&digests);
-    let pointed: HashSet<&Digest> =
+    let pointed: HashSet<Digest> =
         pointers.filter(|(key, _)| !going.contains(key.as_str())).map(|(_, digest)| digest).collect();
     for (index, deletion) in content {
         let stays = deletion

@@ -35,7 +35,7 @@ pub(super) async fn unchanged(
         return Ok(());
     }
     observer.notice(Event::Begin(Phase::Recheck, None));
-    let mut known: HashMap<String, &Evidence> = HashMap::new();
+    let mut known: HashMap<String, Evidence> = HashMap::new();
     for at in &affected {
         known.extend(pointers_of(&scan.inventory.repositories[*at]));
     }
@@ -58,7 +58,7 @@ pub(super) async fn unchanged(
             return Ok(());
         }
         match known.remove(entry.key) {
-            Some(evidence) if *evidence == entry.evidence() => Ok(()),
+            Some(evidence) if evidence == entry.evidence() => Ok(()),
             Some(_) | None => Err(written_to(repository, entry.key)),
         }
     };
@@ -99,18 +99,20 @@ pub(super) async fn unchanged(
     Ok(())
 }
 
-fn pointers_of(repository: &Repository) -> impl Iterator<Item = (String, &Evidence)> {
+fn pointers_of(repository: &Repository) -> impl Iterator<Item = (String, Evidence)> {
     let name = &repository.name;
-    let revisions = repository.revisions.iter().map(|link| (layout::revision_link(name, &link.digest), &link.evidence));
-    let layers = repository.layers.iter().map(|link| (layout::layer_link(name, &link.digest), &link.evidence));
+    let revisions =
+        repository.revisions.iter().map(|link| (layout::revision_link(name, &link.digest), link.evidence()));
+    let layers = repository.layers.iter().map(|link| (layout::layer_link(name, &link.digest), link.evidence()));
     let signatures = repository
         .signatures
         .iter()
-        .map(|link| (layout::signature_link(name, &link.revision, &link.signature), &link.evidence));
+        .map(|link| (layout::signature_link(name, &link.revision, &link.signature), link.evidence.clone()));
     let tags = repository.tags.iter().flat_map(move |(tag, entry)| {
-        let current = entry.current.iter().map(move |current| (layout::tag_current(name, tag), &current.evidence));
+        let current =
+            entry.current.iter().map(move |current| (layout::tag_current(name, tag), current.evidence.clone()));
         let history =
-            entry.history.iter().map(move |link| (layout::tag_history(name, tag, &link.digest), &link.evidence));
+            entry.history.iter().map(move |link| (layout::tag_history(name, tag, &link.digest), link.evidence()));
         current.chain(history)
     });
     revisions.chain(layers).chain(signatures).chain(tags)

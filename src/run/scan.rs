@@ -101,13 +101,15 @@ pub(super) async fn holes(
     observer.notice(Event::Begin(Phase::Verify, None));
     let mut holes = Vec::new();
     let mut absent = Vec::new();
-    for (id, digest, _) in marks.all(graph) {
+    for (id, _) in marks.all(graph) {
         match (graph.node(id), blobs.is_listed(id)) {
             (Node::Manifest { .. } | Node::Unreadable(_), false) => {
-                holes.push(format!("{} can be read, but is not listed", layout::blob_data(digest)));
+                holes.push(format!("{} can be read, but is not listed", layout::blob_data(&graph.digest(id))));
             }
-            (Node::Missing, true) => holes.push(format!("{} is listed, but cannot be read", layout::blob_data(digest))),
-            (Node::Plain, false) if absent.len() < LOOKED_FOR => absent.push(layout::blob_data(digest)),
+            (Node::Missing, true) => {
+                holes.push(format!("{} is listed, but cannot be read", layout::blob_data(&graph.digest(id))));
+            }
+            (Node::Plain, false) if absent.len() < LOOKED_FOR => absent.push(layout::blob_data(&graph.digest(id))),
             (Node::Plain, _) | (Node::Missing, false) | (Node::Manifest { .. } | Node::Unreadable(_), true) => {}
         }
     }

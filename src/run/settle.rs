@@ -111,7 +111,7 @@ fn digest_of<'a>(work: &'a Work<'_>, number: usize) -> Option<&'a Digest> {
 /// manifest may be among it.
 async fn put_back_needed(work: &mut Work<'_>) -> bool {
     let digests: HashSet<&Digest> = work.aside.iter().filter_map(|number| digest_of(work, *number)).collect();
-    let pointed: HashSet<&Digest> = work.scan.inventory.pointers_to(&digests).map(|(_, digest)| digest).collect();
+    let pointed: HashSet<Digest> = work.scan.inventory.pointers_to(&digests).map(|(_, digest)| digest).collect();
     let is_wanted = |number: &usize| {
         digest_of(work, *number).is_none_or(|digest| {
             pointed.contains(digest) || work.scan.marks.anywhere(work.scan.graph.id(digest)).is_some()

@@ -225,11 +225,15 @@ fn young_until(
     marks: &mark::Marks,
     min_age: Duration,
 ) -> Option<Timestamp> {
-    let repositories = inventory.repositories.iter().enumerate();
-    let links = repositories.flat_map(|(at, repository)| {
+    if !marks.has(Reason::Young) {
+        return None;
+    }
+    let mut newest = None;
+    for (at, repository) in inventory.repositories.iter().enumerate() {
         let history = repository.tags.values().flat_map(|entry| &entry.history);
-        repository.revisions.iter().chain(&repository.layers).chain(history).map(move |link| (at, link))
-    });
-    let young = links.filter(|(at, link)| marks.in_repository(*at, graph.id(&link.digest)) == Some(Reason::Young));
-    young.map(|(_, link)| link.evidence.modified.plus(min_age)).max()
+        let links = repository.revisions.iter().chain(history).cloned().chain(repository.layers.iter());
+        let young = links.filter(|link| marks.in_repository(at, graph.id(&link.digest)) == Some(Reason::Young));
+        newest = young.map(|link| link.modified().plus(min_age)).max().max(newest);
+    }
+    newest
 }

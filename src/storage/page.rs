@@ -10,6 +10,7 @@ use crate::error::shortened;
 use crate::model::Timestamp;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, Event};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// One page of a listing. Keys are as the store has them.
@@ -110,6 +111,9 @@ pub enum Dialect {
 #[error("the store's listing cannot be understood: {}", shortened(.0))]
 pub struct NotAListing(String);
 
+/// No store tells of an object in fewer bytes, as a rule.
+const OF_AN_OBJECT: usize = 300;
+
 /// Reads one answer to a listing request.
 ///
 /// # Errors
@@ -119,11 +123,15 @@ pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
     let broken = |what: &dyn std::fmt::Display| NotAListing(what.to_string());
     let mut reader = Reader::from_reader(body);
     let mut parser = Parser::new(dialect);
+    // Less than half of a listing is keys and `ETag`s. Growing step by step copied all of it several times.
+    parser.page.text.reserve(body.len() / 2);
+    parser.page.objects.reserve(body.len() / OF_AN_OBJECT);
     loop {
         match reader.read_event().map_err(|error| broken(&error))? {
             Event::Start(start) => {
-                let encoded = start
-                    .attributes()
+                let attributes = (start.attributes_raw().len() > 1).then(|| start.attributes().flatten());
+                let encoded = attributes
+                    .into_iter()
                     .flatten()
                     .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true");
                 parser.start(start.local_name().as_ref(), encoded)?;
@@ -164,10 +172,10 @@ struct Parser {
     field: Option<Field>,
     encoded: bool,
     buffer: String,
-    key: Option<String>,
+    key: Option<Range<usize>>,
     size: Option<u64>,
     modified: Option<Timestamp>,
-    etag: Option<String>,
+    etag: Option<Range<usize>>,
     is_directory: bool,
 }
 
@@ -247,13 +255,16 @@ impl Parser {
         self.complete |= self.depth == 0;
         let text = self.buffer.as_str();
         match self.field.take() {
-            Some(Field::Key) => self.key = Some(self.decoded()?),
+            Some(Field::Key) => {
+                let key = decoded(text, self.encoded)?;
+                self.key = Some(self.page.store(&key));
+            }
             Some(Field::Size) => self.size = text.trim().parse().ok(),
             Some(Field::Modified) => {
                 let text = text.trim();
                 self.modified = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_http(text));
             }
-            Some(Field::Etag) => self.etag = Some(text.to_owned()),
+            Some(Field::Etag) => self.etag = Some(self.page.store(text)),
             Some(Field::ResourceType) => self.is_directory = text.trim() == "directory",
             Some(Field::Directory) => self.page.directories.push(text.to_owned()),
             Some(Field::Next) => self.page.next = Some(text.to_owned()).filter(|token| !token.is_empty()),
@@ -275,25 +286,19 @@ impl Parser {
         Ok(())
     }
 
-    /// Azure percent-encodes a name that XML cannot hold.
-    fn decoded(&self) -> Result<String, NotAListing> {
-        if !self.encoded {
-            return Ok(self.buffer.clone());
-        }
-        let decoded = percent_encoding::percent_decode_str(&self.buffer).decode_utf8();
-        decoded.map(Into::into).map_err(|_| NotAListing("a name that is not UTF-8".into()))
-    }
-
     fn object(&mut self) -> Result<(), NotAListing> {
         let etag = self.etag.take();
         let is_directory = std::mem::take(&mut self.is_directory);
         match (self.key.take(), self.size.take(), self.modified.take()) {
             (Some(_), _, _) if is_directory => Ok(()),
             (Some(key), Some(size), Some(modified)) => {
-                self.page.push(&Entry { key: &key, size, modified, etag: etag.as_deref(), outside: false });
+                self.page.objects.push(Object { key, etag, size, modified, outside: false });
                 Ok(())
             }
-            (key, ..) => Err(NotAListing(format!("object {key:?} lacks its key, size or time"))),
+            (key, ..) => {
+                let key = key.map(|key| &self.page.text[key]);
+                Err(NotAListing(format!("object {key:?} lacks its key, size or time")))
+            }
         }
     }
 
@@ -316,6 +321,15 @@ impl Parser {
             (Dialect::S3, Some(true) | None) | (Dialect::Azure, _) => Ok(self.page),
         }
     }
+}
+
+/// Azure percent-encodes a name that XML cannot hold.
+fn decoded(text: &str, encoded: bool) -> Result<Cow<'_, str>, NotAListing> {
+    if !encoded {
+        return Ok(text.into());
+    }
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded.map_err(|_| NotAListing("a name that is not UTF-8".into()))
 }
 
 #[cfg(test)]

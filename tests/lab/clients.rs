@@ -88,7 +88,11 @@ pub fn any(bucket: &Bucket, max_retries: usize) -> Arc<dyn ObjectStore> {
 
 /// A registry's `config.yml` whose storage is the S3 bucket, below a `rootdirectory` (which may be empty).
 pub fn s3_config(bucket: &Bucket, rootdirectory: &str) -> String {
-    let (endpoint, name) = (bucket.endpoint(), bucket.name());
+    s3_config_at(&bucket.endpoint(), bucket.name(), rootdirectory)
+}
+
+/// The same for a bucket of that name at an endpoint.
+pub fn s3_config_at(endpoint: &str, name: &str, rootdirectory: &str) -> String {
     format!(
         "version: 0.1\nstorage:\n  s3:\n    accesskey: {ACCESS_KEY}\n    secretkey: {SECRET_KEY}\n    region: {REGION}\n    \
          regionendpoint: {endpoint}\n    forcepathstyle: true\n    secure: false\n    bucket: {name}\n    \

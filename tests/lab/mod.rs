@@ -4,6 +4,7 @@
 //! - [`bucket::Bucket`]: the bucket; [`bucket::Fault`]: what goes wrong in it; [`clients`]: real clients for it
 //! - [`registry::RegistryBuilder`]: a registry as a value; [`random::random_registry`]: one from a seed
 //! - [`tree::Tree`]: what all of them exchange: key -> (bytes, modification time)
+//! - [`computed`]: one of any size, of which nothing is stored
 //! - [`pull`]: what can be pulled from a tree; [`push`]: what a push writes
 #![allow(clippy::disallowed_methods, reason = "tests know the time, and tidy up after themselves")]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test crate uses a part")]
@@ -19,6 +20,7 @@
 
 pub mod bucket;
 pub mod clients;
+pub mod computed;
 pub mod manifests;
 pub mod pull;
 pub mod push;

@@ -179,7 +179,7 @@ impl<'a> Rows<'a> {
                 tags,
                 part_of: parents.get(&link.digest).into_iter().flatten().map(ToString::to_string).collect(),
                 about: outline.and_then(|outline| outline.subject.clone()),
-                pushed: Some(link.evidence.modified),
+                pushed: Some(link.modified()),
                 facts: self.facts(&link.digest),
             });
         }

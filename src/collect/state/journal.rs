@@ -43,7 +43,7 @@ impl Removed {
             (Stage::Revision, Node::Manifest { subject: Some(subject), .. })
                 if at.is_none_or(|at| marks.in_repository(at, Some(*subject)).is_none()) =>
             {
-                Some(graph.digest(*subject).clone())
+                Some(graph.digest(*subject))
             }
             _ => None,
         };

@@ -54,7 +54,7 @@ fn is_missing(removed: &Removed, repository: &Repository, needs: impl Fn(&Digest
     let lacks = |links: &[Link], digest: &Digest| links.binary_search_by(|link| link.digest.cmp(digest)).is_err();
     match StorageKey::parse(&removed.key) {
         StorageKey::LayerLink { digest, .. } => {
-            (needs(&digest) || needs(&removed.content)) && lacks(&repository.layers, &digest)
+            (needs(&digest) || needs(&removed.content)) && repository.layers.find(&digest).is_none()
         }
         StorageKey::RevisionLink { digest, .. } => {
             (needs(&digest) || needs(&removed.content)) && lacks(&repository.revisions, &digest)

@@ -138,8 +138,8 @@ mod tests {
         expected.sort();
         assert_eq!(read(&scan, &[by_name.clone(), by_content.clone(), by_content, by_name]), expected);
         // Where nobody needs it, in another repository, or where it is known already.
-        let index = scan.graph.iter().find(|(_, _, node)| matches!(node, Node::Manifest { .. }));
-        let index = index.map_or_else(|| of("none"), |(_, digest, _)| digest.clone());
+        let index = scan.graph.known().find(|(_, node)| matches!(node, Node::Manifest { .. }));
+        let index = index.map_or_else(|| of("none"), |(id, _)| scan.graph.digest(id));
         let nothing = [
             link("b", &of("unneeded"), &of("unneeded"), None),
             link("a", &child, &child, None),

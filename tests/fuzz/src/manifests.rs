@@ -93,9 +93,9 @@ fn learnt(data: &[u8]) {
     assert!(matches!(graph.node_of(&other), Node::Unreadable(_)));
     match (graph.node_of(&digest), Manifest::parse(data)) {
         (Node::Manifest { references, subject }, Ok(manifest)) => {
-            let named: Vec<&Digest> = references.iter().map(|id| graph.digest(*id)).collect();
-            assert!(named.into_iter().eq(manifest.references.iter().map(|reference| &reference.digest)));
-            assert_eq!(subject.map(|id| graph.digest(id)), manifest.subject.as_ref());
+            let named: Vec<Digest> = references.iter().map(|id| graph.digest(*id)).collect();
+            assert!(named.iter().eq(manifest.references.iter().map(|reference| &reference.digest)));
+            assert_eq!(subject.map(|id| graph.digest(id)), manifest.subject);
         }
         (Node::Unreadable(_), Err(_)) => {}
         (node, parsed) => panic!("{node:?}, {parsed:?}"),

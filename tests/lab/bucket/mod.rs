@@ -14,7 +14,7 @@ mod xml;
 
 pub use counts::{Call, Counts};
 pub use fault::{Fault, FaultId};
-pub use object::{EtagStyle, Object, hex};
+pub use object::{EtagStyle, Object, hex, http_date};
 pub use request::Kind;
 pub use server::Bucket;
 pub use store::Store;

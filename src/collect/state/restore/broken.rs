@@ -6,7 +6,7 @@
 use super::ground::{Asked, Ground};
 use crate::collect::graph::{Id, Node};
 use crate::collect::inventory::Link;
-use crate::collect::roots::names;
+use crate::collect::roots::all_names;
 use crate::model::Digest;
 use std::collections::{HashMap, HashSet};
 
@@ -30,7 +30,7 @@ impl Broken {
         let graph = &ground.graph;
         let is_gone = |digest: &Digest| missing.contains(digest) || *graph.node_of(digest) == Node::Missing;
         let mut parents: HashMap<Id, Vec<Id>> = HashMap::new();
-        for (parent, _, node) in graph.iter() {
+        for (parent, node) in graph.known() {
             if let Node::Manifest { references, .. } = node {
                 references.iter().for_each(|child| parents.entry(*child).or_default().push(parent));
             }
@@ -39,10 +39,11 @@ impl Broken {
         for (at, repository) in ground.whole.repositories.iter().enumerate() {
             let revisions: HashSet<Id> =
                 repository.revisions.iter().filter_map(|link| graph.id(&link.digest)).collect();
-            let unreadable = |link: &&Link| matches!(graph.node_of(data(link)), Node::Unreadable(_));
-            let lost = repository.layers.iter().chain(&repository.revisions).filter(|link| is_gone(data(link)));
-            let lost = lost.chain(repository.revisions.iter().filter(unreadable));
-            let lost = lost.flat_map(names).filter_map(|digest| graph.id(digest));
+            let unreadable = |link: &Link| matches!(graph.node_of(data(link)), Node::Unreadable(_));
+            let linked = || repository.revisions.iter().cloned();
+            let lost = repository.layers.iter().chain(linked()).filter(|link| is_gone(data(link)));
+            let lost = lost.chain(linked().filter(unreadable));
+            let lost = lost.flat_map(all_names).filter_map(|digest| graph.id(&digest));
             // A tag whose manifest its repository does not have, and would not have.
             let tagged = asked.get(&at).into_iter().flatten().filter(|(_, tags)| !tags.is_empty());
             let tagged = tagged.filter_map(|(digest, _)| graph.id(digest));
@@ -88,7 +89,7 @@ impl Broken {
                 continue;
             }
             if self.gone.contains(&(at, id)) {
-                lacks.push(ground.graph.digest(id).clone());
+                lacks.push(ground.graph.digest(id));
             }
             if let Node::Manifest { references, .. } = ground.graph.node(id) {
                 todo.extend(references.iter());

@@ -44,16 +44,16 @@ impl Ground<'_> {
             (0..self.lines.len()).filter(|number| is_wanted(&self.lines[*number])).collect()
         };
         let of_lines = chosen.iter().map(|number| &self.lines[*number].removed.content);
-        let mut contents: BTreeSet<&Digest> = of_lines.collect();
+        let mut contents: BTreeSet<Digest> = of_lines.cloned().collect();
         if !matches!(self.wanted, Wanted::Needed) {
             for (at, repository) in self.whole.repositories.iter().enumerate() {
-                let links = repository.layers.iter().chain(&repository.revisions);
+                let links = repository.layers.iter().chain(repository.revisions.iter().cloned());
                 let needed = links.filter(|link| marks.in_repository(at, self.graph.id(&link.digest)).is_some());
-                contents.extend(needed.map(data));
+                contents.extend(needed.map(|link| data(&link).clone()));
             }
         }
-        let is_open = |digest: &&Digest| *self.graph.node_of(digest) == Node::Plain;
-        let contents = contents.into_iter().filter(is_open).cloned().collect();
+        let is_open = |digest: &Digest| *self.graph.node_of(digest) == Node::Plain;
+        let contents = contents.into_iter().filter(is_open).collect();
         Choice { marks, asked, chosen, contents }
     }
 
@@ -156,7 +156,7 @@ impl Ground<'_> {
     fn is_present(&self, line: &Line<'_>) -> Present {
         let Some(repository) = self.now.repositories.get(self.number(line.repository)) else { return Present::No };
         let there = match &line.key {
-            StorageKey::LayerLink { digest, .. } => has(&repository.layers, digest),
+            StorageKey::LayerLink { digest, .. } => repository.layers.find(digest).is_some(),
             StorageKey::RevisionLink { digest, .. } => has(&repository.revisions, digest),
             StorageKey::SignatureLink { revision, signature, .. } => {
                 repository.signatures.iter().any(|link| link.revision == *revision && link.signature == *signature)

@@ -60,10 +60,8 @@ impl<'a> Ground<'a> {
         }
         for repository in &mut whole.repositories {
             // Sorting is stable: what is there stays before what a journal says.
-            for links in [&mut repository.revisions, &mut repository.layers] {
-                links.sort_by(|a, b| a.digest.cmp(&b.digest));
-                links.dedup_by(|a, b| a.digest == b.digest);
-            }
+            repository.revisions.sort_by(|a, b| a.digest.cmp(&b.digest));
+            repository.revisions.dedup_by(|a, b| a.digest == b.digest);
         }
         let mut graph = Graph::new(if matches!(wanted, Wanted::Needed) { &now } else { &whole });
         let revisions = whole.repositories.iter().flat_map(|repository| &repository.revisions);
@@ -85,7 +83,7 @@ impl<'a> Ground<'a> {
         // What is about an image comes back with it.
         let about = self.lines.iter().filter(|line| line.removed.subject.is_some());
         list.extend(about.map(|line| (line.removed.content.clone(), Expectation::Manifest)));
-        list.extend(self.graph.to_follow().into_iter().map(|digest| (digest.clone(), Expectation::Manifest)));
+        list.extend(self.graph.to_follow().into_iter().map(|digest| (digest, Expectation::Manifest)));
         list.retain(|(digest, _)| self.read.insert(digest.clone()));
         list
     }
@@ -175,10 +173,10 @@ fn add(repository: &mut Repository, line: &Line<'_>) {
     let evidence = || Evidence { size: SHA256_LINK_SIZE, modified: Timestamp::default(), etag: None, outside: false };
     let link_to = |digest: &Digest| {
         let other = (line.removed.content != *digest).then(|| line.removed.content.clone());
-        Link { digest: digest.clone(), content: other.map_or(Content::AsNamed, Content::Other), evidence: evidence() }
+        Link::new(digest.clone(), other.map_or(Content::AsNamed, Content::Other), evidence())
     };
     match &line.key {
-        StorageKey::LayerLink { digest, .. } => repository.layers.push(link_to(digest)),
+        StorageKey::LayerLink { digest, .. } => repository.layers.insert(link_to(digest)),
         StorageKey::RevisionLink { digest, .. } => repository.revisions.push(link_to(digest)),
         StorageKey::SignatureLink { revision, signature, .. } => {
             let (revision, signature) = (revision.clone(), signature.clone());

@@ -1,0 +1,357 @@
+//! Links with a digest in their key, as small as what is known of them allows: a registry of ten million blobs has more
+//! links than that.
+
+use super::digest_table::DigestTable;
+use super::entry::{Entry, Evidence, etag_of_link};
+use crate::layout::SHA256_LINK_SIZE;
+use crate::model::{Algorithm, Digest, Timestamp};
+use std::sync::Arc;
+
+/// What a link says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The digest that its key names: proven by size and `ETag`, by reading it, or (where nothing can be proven) assumed.
+    AsNamed,
+    /// Another digest than its key names; both count.
+    Other(Digest),
+    /// Not one digest. Counts as naming the digest in its key.
+    Unreadable,
+    /// Not proven, and not read so far.
+    Unread,
+}
+
+/// A link with a digest in its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The digest in its key.
+    pub digest: Digest,
+    seen: Seen,
+}
+
+/// What is known of a link. Of nearly all there is nothing to tell but their time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    /// A link to a SHA-256, of the usual size, that says what its key says; its `ETag` is that of such a link, as S3 writes
+    /// it.
+    Proven(Timestamp),
+    /// The same without an `ETag`.
+    Plain(Timestamp),
+    /// Anything else.
+    Odd(Box<(Content, Evidence)>),
+}
+
+/// The `ETag` of a link as S3 writes it.
+fn quoted_etag(digest: &Digest) -> String {
+    format!("\"{}\"", etag_of_link(digest))
+}
+
+impl Link {
+    /// A link that says this, and of which the listing said that.
+    #[must_use]
+    pub fn new(digest: Digest, content: Content, evidence: Evidence) -> Self {
+        let is_usual = digest.algorithm() == Algorithm::Sha256
+            && evidence.size == SHA256_LINK_SIZE
+            && !evidence.outside
+            && content == Content::AsNamed;
+        let seen = match evidence.etag.as_deref() {
+            None if is_usual => Seen::Plain(evidence.modified),
+            Some(etag) if is_usual && etag == quoted_etag(&digest) => Seen::Proven(evidence.modified),
+            _ => Seen::Odd(Box::new((content, evidence))),
+        };
+        Self { digest, seen }
+    }
+
+    /// A link to a SHA-256 that proves itself by its size and its `ETag`, as S3 writes it: only its time is kept.
+    #[must_use]
+    pub(super) fn proven(digest: Digest, entry: &Entry<'_>) -> Self {
+        Self { digest, seen: Seen::Proven(entry.modified) }
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn content(&self) -> &Content {
+        match &self.seen {
+            Seen::Proven(_) | Seen::Plain(_) => &Content::AsNamed,
+            Seen::Odd(odd) => &odd.0,
+        }
+    }
+
+    /// The digest that it names beside the one in its key.
+    #[must_use]
+    pub fn alias(&self) -> Option<&Digest> {
+        match self.content() {
+            Content::Other(digest) => Some(digest),
+            Content::AsNamed | Content::Unreadable | Content::Unread => None,
+        }
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match &self.seen {
+            Seen::Proven(_) | Seen::Plain(_) => SHA256_LINK_SIZE,
+            Seen::Odd(odd) => odd.1.size,
+        }
+    }
+
+    /// When it was last modified.
+    #[must_use]
+    pub fn modified(&self) -> Timestamp {
+        match &self.seen {
+            Seen::Proven(modified) | Seen::Plain(modified) => *modified,
+            Seen::Odd(odd) => odd.1.modified,
+        }
+    }
+
+    /// Whether it is a symbolic link, or was reached through one that leaves the root.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        matches!(&self.seen, Seen::Odd(odd) if odd.1.outside)
+    }
+
+    /// What the listing said of it.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let usual = |modified, etag| Evidence { size: SHA256_LINK_SIZE, modified, etag, outside: false };
+        match &self.seen {
+            Seen::Proven(modified) => usual(*modified, Some(quoted_etag(&self.digest).into())),
+            Seen::Plain(modified) => usual(*modified, None),
+            Seen::Odd(odd) => odd.1.clone(),
+        }
+    }
+
+    /// Learns what it says.
+    pub fn says(&mut self, content: Content) {
+        *self = Self::new(self.digest.clone(), content, self.evidence());
+    }
+}
+
+/// All links of one kind in one repository, in the order of their digests once a listing has ended.
+///
+/// The usual ones take twelve bytes each; their digests stand in a table that is shared with all other repositories.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    digests: Arc<DigestTable>,
+    usual: Vec<Usual>,
+    odd: Vec<Link>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Usual {
+    number: u32,
+    /// The upper and the lower half of its time: as a whole it would take sixteen bytes with the number.
+    time: [u32; 2],
+}
+
+/// Stands in the number of a link without an `ETag`.
+const PLAIN: u32 = 1 << 31;
+
+impl Usual {
+    fn new(number: u32, modified: Timestamp, flag: u32) -> Self {
+        let nanos = modified.as_nanos().cast_unsigned();
+        let halves = [u32::try_from(nanos >> 32), u32::try_from(nanos & u64::from(u32::MAX))];
+        Self { number: number | flag, time: halves.map(Result::unwrap_or_default) }
+    }
+
+    fn place(self) -> u32 {
+        self.number & !PLAIN
+    }
+
+    fn link(self, digests: &DigestTable) -> Link {
+        let [upper, lower] = self.time.map(u64::from);
+        let modified = Timestamp::from_nanos((upper << 32 | lower).cast_signed());
+        let seen = if self.number & PLAIN == 0 { Seen::Proven(modified) } else { Seen::Plain(modified) };
+        Link { digest: digests.get(self.place()), seen }
+    }
+}
+
+impl Links {
+    /// Adds a link at the end; `digests` is the table of all links of this inventory, while it is being made.
+    pub(super) fn add(&mut self, link: Link, digests: &mut DigestTable) {
+        let (modified, flag) = match &link.seen {
+            Seen::Proven(modified) => (*modified, 0),
+            Seen::Plain(modified) => (*modified, PLAIN),
+            Seen::Odd(_) => return self.odd.push(link),
+        };
+        let number = digests.insert(&link.digest);
+        if number >= PLAIN {
+            return self.odd.push(link);
+        }
+        // Doubling would for a moment need three times the place of the largest repository's links.
+        if self.usual.len() == self.usual.capacity() {
+            self.usual.reserve_exact((self.usual.len() / 4).max(4));
+        }
+        self.usual.push(Usual::new(number, modified, flag));
+    }
+
+    /// Ends the listing: what was numbered is in `digests` from now on; each digest is there once, and in order.
+    pub(super) fn settle(&mut self, digests: &Arc<DigestTable>) {
+        self.digests = Arc::clone(digests);
+        self.sort();
+    }
+
+    /// Puts links into their order, each digest once: of several links to one, the odd one, then the first counts.
+    fn sort(&mut self) {
+        let digests = &self.digests;
+        let beginning = |usual: &Usual| digests.beginning(usual.place());
+        if !self.usual.is_sorted_by(|a, b| beginning(a) < beginning(b)) {
+            // Digests lie anywhere in memory: so they are looked at once, and only those that begin alike again.
+            let first =
+                |usual: &Usual| beginning(usual)[..8].iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+            let mut keyed: Vec<(u64, Usual)> = self.usual.iter().map(|usual| (first(usual), *usual)).collect();
+            keyed.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| beginning(x).cmp(beginning(y))));
+            self.usual.clear();
+            self.usual.extend(keyed.into_iter().map(|(_, usual)| usual));
+            self.usual.dedup_by_key(|usual| usual.place());
+        }
+        self.usual.shrink_to_fit();
+        self.odd.sort_by(|a, b| a.digest.cmp(&b.digest));
+        self.odd.dedup_by(|a, b| a.digest == b.digest);
+        if !self.odd.is_empty() {
+            let odd = &self.odd;
+            let is_odd = |digest: &Digest| odd.binary_search_by(|link| link.digest.cmp(digest)).is_ok();
+            self.usual.retain(|usual| !is_odd(&digests.get(usual.place())));
+        }
+    }
+
+    /// Adds a link that a journal tells of, in its place, unless there is one.
+    pub(super) fn insert(&mut self, link: Link) {
+        if self.find(&link.digest).is_none() {
+            let at = self.odd.partition_point(|other| other.digest < link.digest);
+            self.odd.insert(at, link);
+        }
+    }
+
+    /// Those of which more than their time is known. Only they can say anything else than their keys.
+    #[must_use]
+    pub fn odd(&self) -> &[Link] {
+        &self.odd
+    }
+
+    /// The same, to learn more of them.
+    pub(super) fn odd_mut(&mut self) -> &mut [Link] {
+        &mut self.odd
+    }
+
+    /// As if nothing had proven any.
+    #[cfg(test)]
+    pub(super) fn doubt(&mut self) {
+        self.odd = self.iter().map(|link| Link::new(link.digest.clone(), Content::Unread, link.evidence())).collect();
+        self.usual.clear();
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Link> + '_ {
+        let (mut usual, mut odd) = (self.usual.iter().peekable(), self.odd.iter().peekable());
+        std::iter::from_fn(move || {
+            let Some(next) = odd.peek() else { return usual.next().map(|usual| usual.link(&self.digests)) };
+            let link = usual.peek().map(|usual| usual.link(&self.digests));
+            match link.filter(|link| link.digest < next.digest) {
+                Some(link) => {
+                    usual.next();
+                    Some(link)
+                }
+                None => odd.next().cloned(),
+            }
+        })
+    }
+
+    /// The link to a digest.
+    #[must_use]
+    pub fn find(&self, digest: &Digest) -> Option<Link> {
+        if let Ok(at) = self.odd.binary_search_by(|link| link.digest.cmp(digest)) {
+            return Some(self.odd[at].clone());
+        }
+        let at = self.usual.binary_search_by(|usual| self.digests.get(usual.place()).cmp(digest)).ok()?;
+        Some(self.usual[at].link(&self.digests))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.usual.len() + self.odd.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::{of, sha512};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn evidence(digest: &Digest, kind: u8) -> Evidence {
+        let md5 = etag_of_link(digest);
+        let etag: Option<Box<str>> = match kind {
+            0 => Some(format!("\"{md5}\"").into()),
+            1 => Some(md5.into()),
+            2 => Some(format!("\"{}\"", md5.to_ascii_uppercase()).into()),
+            3 => Some("\"0x8D\"".into()),
+            _ => None,
+        };
+        let size = SHA256_LINK_SIZE + u64::from(kind == 5);
+        let modified = Timestamp::from_nanos(i64::from(kind) * 7_000_000_001 - 9_000_000_000);
+        Evidence { size, modified, etag, outside: kind == 6 }
+    }
+
+    fn content(kind: u8) -> Content {
+        match kind {
+            0..5 => Content::AsNamed,
+            5 => Content::Unread,
+            6 => Content::Unreadable,
+            _ => Content::Other(of("other")),
+        }
+    }
+
+    proptest! {
+        /// Whatever is not kept of a link can be told again.
+        #[test]
+        fn links_are_told_as_they_were_seen_each_once_and_in_order(
+            seen in proptest::collection::vec((0_u8..30, any::<bool>(), 0_u8..8, 0_u8..8), 0..60),
+        ) {
+            let (mut links, mut digests) = (Links::default(), DigestTable::default());
+            let mut expected: std::collections::BTreeMap<Digest, Link> = std::collections::BTreeMap::new();
+            for (name, is_long, of_content, of_evidence) in seen {
+                let digest = if is_long { sha512(&name.to_string()) } else { of(&name.to_string()) };
+                let (content, evidence) = (content(of_content), evidence(&digest, of_evidence));
+                let link = Link::new(digest.clone(), content.clone(), evidence.clone());
+                prop_assert_eq!(link.content(), &content);
+                prop_assert_eq!(link.evidence(), evidence.clone());
+                prop_assert_eq!((link.modified(), link.is_outside()), (evidence.modified, evidence.outside));
+                prop_assert_eq!(link.size(), evidence.size);
+                let is_odd = |link: &Link| matches!(link.seen, Seen::Odd(_));
+                let known = expected.get(&digest);
+                if known.is_none_or(|known| !is_odd(known) && is_odd(&link)) {
+                    expected.insert(digest, link.clone());
+                }
+                links.add(link, &mut digests);
+            }
+            links.settle(&Arc::new(digests));
+            prop_assert_eq!(links.iter().collect::<Vec<_>>(), expected.values().cloned().collect::<Vec<_>>());
+            prop_assert_eq!((links.len(), links.is_empty()), (expected.len(), expected.is_empty()));
+            for (digest, link) in &expected {
+                prop_assert_eq!(links.find(digest), Some(link.clone()));
+            }
+            prop_assert_eq!(links.find(&of("nothing")), None);
+            prop_assert!(links.odd().iter().all(|link| links.find(&link.digest).as_ref() == Some(link)));
+            // What a journal tells of does not take the place of what was listed.
+            let told = |name: &str| Link::new(of(name), Content::Other(of("told")), evidence(&of(name), 5));
+            for name in ["1", "told", "told"] {
+                links.insert(told(name));
+            }
+            let first = expected.get(&of("1")).cloned().unwrap_or_else(|| told("1"));
+            prop_assert_eq!((links.find(&of("1")), links.find(&of("told"))), (Some(first), Some(told("told"))));
+            prop_assert!(links.iter().is_sorted_by(|a, b| a.digest < b.digest));
+        }
+    }
+
+    #[test]
+    fn link_takes_no_more_than_it_must() {
+        assert_eq!((size_of::<Usual>(), size_of::<Link>()), (12, 56));
+    }
+}

@@ -160,10 +160,11 @@ impl Walk {
                 Kind::File => self.see(directory, &opened, &child.name, page)?,
             }
         }
-        let counts = opened.counts_subdirectories(subdirectories.len());
+        let (number, mut counts) = (subdirectories.len(), None);
         for name in subdirectories {
             // What links and contents lie in, by the hundred thousand: looked into without being read.
-            if let Some(only) = only_file(&directory.key, &name).filter(|_| counts)
+            if let Some(only) = only_file(&directory.key, &name)
+                && *counts.get_or_insert_with(|| opened.counts_subdirectories(number))
                 && let Some(stat) = opened.only_file_in(&name, only)
             {
                 self.push(directory, &format!("{}/{only}", name.to_string_lossy()), stat, directory.outside, page)?;

@@ -6,6 +6,7 @@
 mod again;
 mod content;
 mod evict;
+pub mod explain;
 mod lease;
 pub mod left;
 pub mod list;

@@ -2,10 +2,10 @@
 
 use super::plan_text;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text, retention_text, space_text};
+use super::{held, outcome_text, retention_text, space_text, tag_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
-use crate::collect::report::{Counts, Nobody, Report, RepositoryRow, TagRow};
+use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
 use crate::model::Timestamp;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
@@ -71,6 +71,7 @@ pub fn plan(report: &Report) -> String {
     }
     if planned.is_zero() {
         text.push_str("\nnothing to delete\n");
+        text.push_str(&report.retention.as_ref().map(retention_text::by_rule).unwrap_or_default());
     } else {
         text.push_str("\nto delete\n");
         let command = report.plan.as_ref().map_or(&report.command, |plan| &plan.command);
@@ -78,7 +79,7 @@ pub fn plan(report: &Report) -> String {
         if let Some(retention) = &report.retention {
             text.push_str(&retention_text::by_rule(retention));
         }
-        text.push_str(&tags(&report.tags));
+        text.push_str(&tag_text::tags(&report.tags));
         let loses = report.repositories.iter().any(|row| !row.planned.is_zero());
         if loses || report.nobody.shared.count > 0 {
             text.push_str("\nby repository, the largest first\n");
@@ -137,7 +138,7 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
             Stage::TagHistory if collects_only => ("tag history", "what it names is not needed here"),
             Stage::TagHistory => ("tag history", "of tags and manifests that go"),
             Stage::Revision if collects_only => ("manifests", "no tag needs them"),
-            Stage::Revision => ("manifests", "dismissed, or part of what is; nothing else needs them"),
+            Stage::Revision => ("manifests", "let go, or part of what is; nothing else needs them"),
             Stage::LayerLink => ("layer links", "no manifest of their repository needs them"),
             Stage::Upload => ("uploads", "no sign of life for long"),
             Stage::Blob => ("blobs", "nothing needs them"),
@@ -146,24 +147,6 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
         rows.add_row(vec![what.to_owned(), count.to_string(), bytes, why.to_owned()]);
     }
     finish(rows, &[1, 2])
-}
-
-/// The tags that go, as many as are shown of repositories.
-fn tags(all: &[TagRow]) -> String {
-    if all.is_empty() {
-        return String::new();
-    }
-    let mut rows = table();
-    for row in all.iter().take(ROWS) {
-        // A digest is known by its beginning.
-        let digest = row.digest.as_deref().unwrap_or("?").chars().take("sha256:".len() + 12).collect::<String>();
-        rows.add_row(vec![printable(&row.image), digest, row.rule.clone().unwrap_or_default()]);
-    }
-    let mut text = "\ntags\n".to_owned() + &finish(rows, &[]);
-    if all.len() > ROWS {
-        let _ = writeln!(text, "  and {} more (--format json names them all)", all.len() - ROWS);
-    }
-    text
 }
 
 /// What there is of each kind, in words.

@@ -33,6 +33,7 @@ mod short;
 pub mod show;
 pub mod signals;
 mod space_text;
+mod tag_text;
 mod telling;
 pub mod verbose;
 pub mod words;

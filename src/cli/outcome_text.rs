@@ -5,6 +5,9 @@ use super::words::{number, printable, wrapped};
 use crate::collect::report::Report;
 use std::fmt::Write as _;
 
+/// So many tags are told that stay; JSON has them all.
+const TAGS: usize = 15;
+
 /// What was mended, deleted, and left.
 pub(super) fn outcome(text: &mut String, report: &Report) {
     if report.dry_run {
@@ -28,6 +31,13 @@ pub(super) fn outcome(text: &mut String, report: &Report) {
         if count > 0 {
             text.push_str(&wrapped(&format!("{count} {what}"), "  "));
         }
+    }
+    let stay = report.tags.iter().filter(|tag| tag.outcome == Some("changed"));
+    let stay: Vec<&str> = stay.map(|tag| tag.image.as_str()).collect();
+    if !stay.is_empty() {
+        let more = stay.len().checked_sub(TAGS + 1).map_or_else(String::new, |more| format!(" and {} more", more + 1));
+        let told = stay[..stay.len().min(TAGS)].join(", ");
+        text.push_str(&wrapped(&printable(&format!("tags that stay: {told}{more}")), "    "));
     }
     for failure in &report.failures {
         text.push_str(&wrapped(&printable(failure), "    "));

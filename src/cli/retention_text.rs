@@ -14,11 +14,12 @@ pub(super) fn by_rule(row: &RetentionRow) -> String {
     let lines: Vec<String> = rules
         .map(|rule| format!("{}: {}, {}", rule.rule, number(rule.tags, "tag"), number(rule.manifests, "manifest")))
         .collect();
-    if !lines.is_empty() {
-        text.push_str("\nby rule\n");
-        for line in lines {
-            text.push_str(&wrapped(&printable(&line), "  "));
-        }
+    if lines.is_empty() {
+        return "\nno rule lets a tag or a manifest go\n".into();
+    }
+    text.push_str("\nby rule\n");
+    for line in lines {
+        text.push_str(&wrapped(&printable(&line), "  "));
     }
     text
 }

@@ -127,6 +127,10 @@ impl Report {
             Outcome::Deleted | Outcome::AlreadyGone | Outcome::NotAttempted | Outcome::Changed => None,
         });
         self.failures = told.take(FAILURES_TOLD).collect();
+        let of_tags = outcomes.with(plan).filter(|(deletion, _)| tag_row(deletion).is_some());
+        for (row, (_, outcome)) in self.tags.iter_mut().zip(of_tags) {
+            row.outcome = Some(outcome.name());
+        }
     }
 }
 
@@ -181,6 +185,7 @@ fn tag_row(deletion: &Deletion) -> Option<TagRow> {
         digest: deletion.digest.as_ref().map(ToString::to_string),
         reason: deletion.reason.name(),
         rule: deletion.rule.as_deref().map(Into::into),
+        outcome: None,
     })
 }
 
@@ -368,6 +373,25 @@ mod tests {
         };
         assert_eq!((report.deleted, report.bytes.freed), (deleted, 71 + 71 + 142 + image));
         assert_eq!(report.repositories.iter().map(|row| row.deleted).collect::<Vec<_>>(), [deleted, Counts::default()]);
+    }
+
+    #[test]
+    fn every_tag_that_was_to_go_has_its_outcome() {
+        let mut storage = Storage::default();
+        let image = storage.index("a", &[]);
+        for named in ["v1", "v2"] {
+            storage.tag("a", named, &image);
+            storage.put(layout::tag_history(&name("a"), &tag(named), &image));
+        }
+        let remove = super::super::scene::removing(&["a:v*"]).images;
+        let (scan, plan) = storage.scan(&super::super::options::Options { images: remove, ..options() });
+        let mut report = Report::new(&scan, &plan, DAY);
+        assert!(report.tags.iter().all(|row| row.outcome.is_none()));
+        let stays = layout::tag_current(&name("a"), &tag("v2"));
+        let outcomes = outcomes(&plan, |key| (key == stays).then_some(Outcome::Changed));
+        report.account(&scan, &plan, Some(&outcomes));
+        let rows: Vec<_> = report.tags.iter().map(|row| (row.image.as_str(), row.outcome)).collect();
+        assert_eq!(rows, [("a:v1", Some("deleted")), ("a:v2", Some("changed"))]);
     }
 
     #[test]

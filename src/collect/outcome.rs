@@ -21,6 +21,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The word in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::AlreadyGone => "already_gone",
+            Self::Failed(_) => "failed",
+            Self::Unknown(_) => "unknown",
+            Self::NotAttempted => "not_attempted",
+            Self::Changed => "changed",
+        }
+    }
+
     /// Whether the object may still be there: then what it points to must stay.
     #[must_use]
     pub fn may_still_be_there(&self) -> bool {

@@ -84,7 +84,7 @@ impl RepositoryRow {
 }
 
 /// A tag that was to go.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct TagRow {
     /// The tag, with its repository.
     pub image: String,
@@ -94,6 +94,9 @@ pub struct TagRow {
     pub reason: &'static str,
     /// The rule that lets it go, in words.
     pub rule: Option<String>,
+    /// What came of it, if anything was tried: `deleted`, `changed` (pushed again: it stays), `already_gone`, `failed`,
+    /// `unknown`, `not_attempted`.
+    pub outcome: Option<&'static str>,
 }
 
 /// The plan that is applied.

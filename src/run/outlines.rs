@@ -8,6 +8,7 @@ use crate::layout;
 use crate::model::outline::Outline;
 use crate::model::{Digest, ImageConfig, Kind, annotations, image_config, manifest};
 use crate::retention::facts::Labels;
+use crate::retention::policy::Rule;
 use crate::storage::fetch::read_all;
 use crate::storage::reader::{Content, Storage};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -52,9 +53,11 @@ impl Brief {
 }
 
 impl Outlines {
-    /// Keeps what it hears of: a manifest that was read to know what is needed is not read once more.
-    pub(super) fn kept() -> Self {
-        Self { keeps: true, ..Self::default() }
+    /// Where a rule asks for more than names and times, what is heard of is kept: a manifest that was read to know what is
+    /// needed is not read once more.
+    pub(super) fn of(rules: &[Rule]) -> Self {
+        let wants_more = |rule: &Rule| rule.needs_created() || rule.needs_labels() || rule.needs_annotations();
+        Self { keeps: rules.iter().any(wants_more), ..Self::default() }
     }
 
     /// Whether it wants to hear of every manifest.

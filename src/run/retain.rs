@@ -15,7 +15,7 @@ use crate::retention::facts::{Labels, RepositoryFacts};
 use crate::retention::gather::{self, undecided};
 use crate::retention::judge::{Judgement, judge};
 use crate::retention::parse::{Parsed, parse};
-use crate::retention::policy::{InUse, Rule};
+use crate::retention::policy::InUse;
 use crate::retention::verdict::{Decision, Why};
 use crate::storage::reader::Storage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,9 +36,7 @@ pub struct Retention {
 /// What must be kept of manifests as they are read, for the rules to tell.
 pub(super) fn outlines(order: &Order) -> Result<Outlines> {
     let Some(rules) = &order.options.rules else { return Ok(Outlines::default()) };
-    let rules = understood(rules)?.policy.rules;
-    let wants_more = |rule: &Rule| rule.needs_created() || rule.needs_labels() || rule.needs_annotations();
-    Ok(if rules.iter().any(wants_more) { Outlines::kept() } else { Outlines::default() })
+    Ok(Outlines::of(&understood(rules)?.policy.rules))
 }
 
 /// Lets go what the rules let go.
@@ -125,7 +123,7 @@ fn let_go(
 }
 
 /// Adds what was read to the facts of the tags that were undecided.
-fn learn(facts: &mut RepositoryFacts, judgement: &Judgement, outlines: &Outlines) {
+pub(super) fn learn(facts: &mut RepositoryFacts, judgement: &Judgement, outlines: &Outlines) {
     let found: Vec<(usize, Digest)> = undecided(facts, judgement).map(|(at, digest)| (at, digest.clone())).collect();
     for (at, digest) in found {
         let Some(annotations) = outlines.annotations(&digest) else { continue };

@@ -1,52 +1,14 @@
 //! On a terminal somebody is asked, and only yes goes on.
 
-use std::process::Command;
-
 use super::lab::bucket::{Bucket, Fault, Kind};
 use super::lab::clients::s3_config;
-use super::tool::{Ran, command, finish};
+use super::tool::Ran;
+use super::tool::terminal::Terminal;
 use super::{Disk, registry};
 
-/// Runs regsweep with stdin and stderr on a terminal of its own, stdout on a pipe, and types an answer.
-/// Prints what came on stdout; what came on the terminal goes to stderr.
-const TERMINAL: &str = r"
-import os, pty, subprocess, sys, threading
-answer, argv = sys.argv[1], sys.argv[2:]
-master, slave = pty.openpty()
-import fcntl, termios
-child = subprocess.Popen(argv, stdin=slave, stderr=slave, stdout=subprocess.PIPE, start_new_session=True,
-                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
-os.close(slave)
-seen = b''
-def out():
-    sys.stdout.buffer.write(child.stdout.read())
-    sys.stdout.buffer.flush()
-reader = threading.Thread(target=out)
-reader.start()
-asked = False
-while True:
-    try:
-        part = os.read(master, 4096)
-    except OSError:
-        break
-    if not part:
-        break
-    seen += part
-    if not asked and b'[y/N]' in seen:
-        asked = True
-        os.write(master, {'EOF': b'\x04', 'INT': b'\x03'}.get(answer, answer.encode() + b'\n'))
-reader.join()
-sys.stderr.buffer.write(seen)
-sys.stderr.flush()
-sys.exit(child.wait())
-";
-
+/// Runs regsweep on a terminal, and types an answer.
 pub fn on_a_terminal(answer: &str, arguments: &[&str]) -> Ran {
-    let real = command(arguments);
-    let mut python = Command::new("python3");
-    python.arg("-c").arg(TERMINAL).arg(answer).arg(real.get_program()).args(real.get_args());
-    python.env("AWS_EC2_METADATA_DISABLED", "true");
-    finish(&mut python)
+    Terminal::start(arguments).answer(answer)
 }
 
 const QUESTION: &str = "[y/N]";

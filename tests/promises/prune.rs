@@ -1,6 +1,7 @@
 //! `prune`: tags go by rules, with what only they kept; in a directory and in buckets, offline and live.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -26,9 +27,10 @@ fn file(place: &Place, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-/// An image under a tag, pushed so many days ago, with a layer of its own.
+/// An image under a tag, pushed so many days ago, with a layer of its own. A minute more: a store tells whole seconds, and what
+/// is a second short of fifty days is 49 days old.
 fn image(registry: &mut RegistryBuilder, repo: &str, tag: &str, days: u64) -> Image {
-    registry.at(days_ago(days));
+    registry.at(days_ago(days) - Duration::from_mins(1));
     let image =
         registry.image(repo, &format!("config of {repo}:{tag}"), &[&format!("layer of {repo}:{tag}"), "shared"]);
     registry.tag(repo, tag, &image.digest);
@@ -497,4 +499,53 @@ fn registries_whose_tags_are_not_the_truth_are_refused() {
     let ran = prune(&place, &["--offline", "--older-than", "30d"]).expect(3);
     assert_eq!(ran.refusals(), ["pull-through-cache"]);
     assert!(ran.stderr.contains("run `regsweep gc` without -m"), "{ran:#?}");
+}
+
+/// `policy explain -R` asks the registry and says what `prune` does: the same fate and the same words for every tag. It reads
+/// the one repository, and changes nothing.
+#[test]
+fn explain_tells_of_a_real_image_what_prune_would_do() {
+    let mut registry = RegistryBuilder::new();
+    registry.at(days_ago(9));
+    configured(&mut registry, "old", &created(99));
+    configured(&mut registry, "new", &created(1));
+    let index = registry.image_as("app", OCI, &created(98).to_string(), &["a"], &json!({}));
+    let index = registry.index("app", &[&index.digest]);
+    registry.tag("app", "multi", &index);
+    registry.cosign_signature("app", &index);
+    configured(&mut registry, "v1.0.0", &created(400));
+    image(&mut registry, "app/below", "old", 99);
+    // Both count whole days: from the same moment, in the middle of one.
+    let at = (chrono::Utc::now() + chrono::Duration::hours(12)).to_rfc3339();
+    for place in Place::all(&registry) {
+        let rules = "rules: [{name: aged, repositories: [app], delete: {created_older_than: 30d}, keep: {semver: \">=1.0.0\"}}]";
+        let policy = file(&place, "policy.yml", rules);
+        let planned = prune(&place, &["--offline", "--dry-run", "--at", &at, "--policy", &policy]).expect(0).json();
+        let row = |row: &Value| Some((row["image"].as_str()?.to_owned(), row["rule"].as_str()?.to_owned()));
+        let planned: BTreeMap<String, String> = planned["tags"].as_array().unwrap().iter().filter_map(row).collect();
+        let before = place.all_keys();
+        let line = ["policy", "explain", "--format", "json", "--at", &at, &policy, "app"];
+        let json = place.run(&line).expect(0).json();
+        assert_same(&before, &place.all_keys(), "it only looks");
+        let verdicts = json["verdicts"].as_array().unwrap();
+        let dropped = verdicts.iter().filter(|verdict| verdict["decision"] == "drop" && verdict["tag"].is_string());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let dropped = dropped.map(|verdict| (format!("app:{}", text(&verdict["tag"])), text(&verdict["why"])));
+        let dropped: BTreeMap<String, String> = dropped.collect();
+        assert_eq!(dropped.len(), 3, "{json:#}");
+        assert!(planned.keys().eq(dropped.keys()), "{planned:#?}\n{dropped:#?}");
+        for (image, why) in &planned {
+            // What goes with something else is planned for what that was let go for.
+            assert!(dropped[image] == *why || image.contains("sha256-"), "{image}: {why}: {}", dropped[image]);
+        }
+        let one = place.run(&["policy", "explain", &policy, "app:v1.0.0"]).expect(0);
+        assert!(
+            one.stdout.contains("rule aged (line 1): decides for app\n") && one.stdout.contains("keep  v1.0.0"),
+            "{one:#?}"
+        );
+        let absent = place.run(&["policy", "explain", &policy, "app:mult"]).expect(1);
+        assert!(absent.stderr.contains("did you mean multi?"), "{absent:#?}");
+        place.run(&["policy", "explain", &policy, "apq"]).expect(1);
+        place.run(&["policy", "explain", "--pushed", "3d", &policy, "app:old"]).expect(2);
+    }
 }

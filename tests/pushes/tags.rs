@@ -95,8 +95,10 @@ fn check(scene: &Scene, digests: &[Digest; 2], point: Point) -> bool {
     let mut others = now.clone();
     others.remove(&tag_key(APP, "v1"));
     assert_tags_unharmed(&super::state::without_own(rest), &others, &context);
-    // A tag that was pushed before the run looked goes as any other.
-    let looked = log.iter().position(|call| call.kind == Kind::Get && call.key.contains("/blobs/")).unwrap();
+    // A tag that was pushed before the run looked goes as any other: it looks twice where a push has only begun.
+    let lists = |call: &Call, area: &str| call.kind == Kind::List && call.key.ends_with(area);
+    let decided = log.iter().position(|call| lists(call, "/v2/blobs/")).unwrap();
+    let looked = log[..decided].iter().rposition(|call| lists(call, "/v2/repositories/")).unwrap();
     // And a push is not longer than a settle.
     let last = log.iter().rposition(is_look).unwrap_or(usize::MAX);
     if !acknowledged || point.current <= looked || point.history < last && point.current >= last {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod plan;
+pub mod terminal;
 
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -15,6 +15,9 @@ pub enum Policy {
     /// differs, the exit code is 1.
     Test(Test),
     /// Tells which rule decides for an image, and why it would stay or go
+    ///
+    /// With -R the image is looked up in a registry: its repository is read, and nothing else. Else it stands in a fixture,
+    /// or by itself.
     Explain(Explain),
     /// Writes the policy that is equal to another tool's rules, and names what has no equal
     Import(Import),

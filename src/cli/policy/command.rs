@@ -3,7 +3,7 @@
 use super::{check, explain, import, test};
 use crate::cli::args::Common;
 use crate::cli::args::policy::Policy;
-use crate::cli::{engine, exit, json, words};
+use crate::cli::{engine, exit, json, short, words};
 use crate::error::Result;
 use serde_json::json;
 use std::io::Write as _;
@@ -17,6 +17,9 @@ pub fn run(policy: &Policy, common: &Common) -> u8 {
     match policy {
         Policy::Check(args) => told("policy check", common, || check::run(args, common)),
         Policy::Test(args) => told("policy test", common, || test::run(args, common)),
+        Policy::Explain(args) if common.registry.is_some() => {
+            short::run(("policy explain", SCHEMA), common, async || explain::in_registry(args, common).await)
+        }
         Policy::Explain(args) => told("policy explain", common, || explain::run(args, common)),
         Policy::Import(args) => told("policy import", common, || import::run(args, common)),
     }

@@ -5,13 +5,17 @@ use super::read;
 use super::rows::{Judged, Row};
 use crate::cli::args::Common;
 use crate::cli::args::policy::Explain;
+use crate::cli::short::{self, Opening, unless_stopped};
 use crate::cli::words::printable;
-use crate::cli::{exit, machine};
+use crate::cli::{exit, machine, progress, settings};
+use crate::collect::image_pattern::ImagePattern;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use crate::retention::facts::{RepositoryFacts, TagFacts};
 use crate::retention::fixture::{Case, Fixture, parse_time};
 use crate::retention::policy::Policy;
+use crate::run::explain;
+use crate::run::list::no_tag;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -26,16 +30,62 @@ pub fn run(args: &Explain, common: &Common) -> Result<u8> {
         Some(file) => read::fixture(file, machine::clock())?,
         None => alone(args, &name, tag.as_ref(), machine::clock())?,
     };
+    tell(args, common, (&policy, &name, tag.as_ref()), &fixture)
+}
+
+/// The same of an image in a registry.
+///
+/// # Errors
+/// If the policy or the registry cannot be read, or the image is not in it.
+pub async fn in_registry(args: &Explain, common: &Common) -> Result<u8> {
+    if args.fixture.is_some() || args.pushed.is_some() {
+        let wrong = Error::new(ErrorKind::Usage, "explain an image of a registry");
+        return Err(wrong.because("--fixture and --pushed say what -R asks the registry for").next("leave one out"));
+    }
+    let policy = read::policy(&args.policy)?.policy;
+    let (name, tag) = image(&args.image)?;
+    let pattern: ImagePattern = name.as_str().parse().map_err(|why: crate::collect::pattern::NotAPattern| {
+        Error::new(ErrorKind::Usage, "find the image").on(&args.image).because(why.to_string())
+    })?;
+    let registry = settings::registry(None, common)?;
+    let Opening { opened, order, stop } = short::open("policy explain", &registry, common).await?;
+    let display = progress::Display::choose(common.no_progress || common.quiet);
+    let observer = progress::Progress::new(display, false);
+    // As `prune` does: a clock that runs ahead would make young things old.
+    let now = order.started.min(order.now(opened.reader()));
+    let at = args.at.map_or(now, |at| at.of(now));
+    let read = explain::facts(opened.reader(), &pattern, (&policy, at), &order, &observer);
+    let found = unless_stopped(&stop, read).await?;
+    drop(observer);
+    let absent = |tag: &Tag| found.first().map(|(repository, _)| no_tag(repository, tag.as_str()));
+    let has = |tag: &Tag| found.iter().any(|(_, facts)| facts.tags.iter().any(|found| found.tag == *tag));
+    if let Some(error) = tag.as_ref().filter(|tag| !has(tag)).and_then(absent) {
+        return Err(error);
+    }
+    let case = |facts: RepositoryFacts| {
+        let (tags, untagged) = (vec![None; facts.tags.len()], vec![None; facts.untagged.len()]);
+        Case { facts, tags, untagged }
+    };
+    let cases = found.into_iter().map(|(_, facts)| case(facts)).collect();
+    tell(args, common, (&policy, &name, tag.as_ref()), &Fixture { now, cases })
+}
+
+fn tell(
+    args: &Explain,
+    common: &Common,
+    (policy, name, tag): (&Policy, &RepositoryName, Option<&Tag>),
+    fixture: &Fixture,
+) -> Result<u8> {
     let at = args.at.map_or(fixture.now, |at| at.of(fixture.now));
-    let case = fixture.cases.iter().find(|case| case.facts.name == name).ok_or_else(|| absent(args, &fixture))?;
-    let mut judged = Judged::new(&policy, case, at);
-    if let Some(tag) = &tag {
+    let case = fixture.cases.iter().find(|case| case.facts.name == *name).ok_or_else(|| absent(args, fixture))?;
+    let mut judged = Judged::new(policy, case, at);
+    if let Some(tag) = tag {
         judged.rows.retain(|row| row.tagged && row.name == tag.as_str());
         if judged.rows.is_empty() {
-            return Err(absent(args, &fixture));
+            return Err(absent(args, fixture));
         }
     }
-    let (mut text, asked) = (String::new(), asked(&policy, &name));
+    let (mut text, asked) = (String::new(), asked(policy, name));
     for row in &asked {
         let line = row["line"].as_u64().map(|line| format!(" (line {line})")).unwrap_or_default();
         let (rule, what) = (row["name"].as_str().unwrap_or_default(), row["says"].as_str().unwrap_or_default());

@@ -206,7 +206,9 @@ mod tests {
 
     fn file(records: &[Record]) -> Vec<u8> {
         let mut file = HEADER.to_vec();
-        records.iter().for_each(|record| write(&record.digest, record.names.as_ref(), OWNER, &mut file));
+        for record in records {
+            write(&record.digest, record.names.as_ref(), OWNER, &mut file);
+        }
         file
     }
 

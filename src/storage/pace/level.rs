@@ -199,7 +199,7 @@ mod tests {
                 match level.send(now) {
                     Ok(()) => {
                         waiting.pop_front();
-                        tokens = (tokens + (now - counted).as_secs_f64() * store.permits).min(store.burst);
+                        tokens = (tokens + now.saturating_sub(counted).as_secs_f64() * store.permits).min(store.burst);
                         counted = now;
                         let is_permitted = tokens >= 1.0;
                         tokens -= if is_permitted { 1.0 } else { 0.0 };

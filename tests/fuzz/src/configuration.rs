@@ -30,7 +30,8 @@ pub fn check(data: &[u8]) {
 fn may_not_be_quoted(machine: &Machine) -> bool {
     let values = machine.variables.iter().filter(|(_, value)| value.contains(SECRET)).map(|(_, value)| value);
     let named = machine.variables.iter().any(|(name, value)| {
-        let is_repeated = name.to_uppercase().ends_with("_ROOTDIRECTORY") || name == "REGISTRY_STORAGE";
+        let is_path = name.to_uppercase().ends_with("_ROOTDIRECTORY") || name == "REGISTRY_CONFIGURATION_PATH";
+        let is_repeated = is_path || name == "REGISTRY_STORAGE";
         name.contains(SECRET) || (is_repeated && value.contains(SECRET))
     });
     let file = machine.file.iter().filter(|text| text.contains(SECRET));

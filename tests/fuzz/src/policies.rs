@@ -17,6 +17,8 @@ use regsweep::retention::{fixture, images};
 use serde_yaml::Value;
 use std::time::Duration;
 
+type Importer = fn(&str, &[Pattern]) -> Result<Imported, Faults>;
+
 /// Any text as each of these files.
 pub fn check(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -24,7 +26,7 @@ pub fn check(data: &[u8]) {
         Ok(policy) => understood(&policy, &text),
         Err(faults) => refused(&faults, &text),
     }
-    let importers: [fn(&str, &[Pattern]) -> Result<Imported, Faults>; 5] =
+    let importers: [Importer; 5] =
         [ecr::import, artifact_registry::import, zot::import, harbor::import, cleanup_script::import_lines];
     for import in importers {
         match import(&text, &[]) {

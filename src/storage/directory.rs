@@ -1,6 +1,5 @@
 //! A registry in a local directory.
 
-use super::explain;
 use super::identity;
 use super::page::Page;
 use super::reader::{Area, Content, Held, Local, Storage};
@@ -178,16 +177,6 @@ impl Storage for Directory {
 }
 
 const AS_WHOM: &str = "run as the user that the registry runs as, or as root";
-
-/// An error of the file system.
-pub(super) fn file_error(error: &object_store::Error, doing: &str, key: &str) -> Error {
-    let text = explain::shortened(&explain::chain(error));
-    let denied = text.contains("Permission denied") || matches!(error, object_store::Error::PermissionDenied { .. });
-    let found =
-        Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, format!("{doing} a file")).on(key);
-    let found = found.because(text);
-    if denied { found.next(AS_WHOM) } else { found }
-}
 
 #[cfg(test)]
 mod tests {

@@ -54,6 +54,8 @@ pub(super) struct Walk {
 struct Work {
     directories: Vec<Directory>,
     busy: usize,
+    /// Threads that have nothing to do: nobody else needs to be woken.
+    idle: usize,
     /// Threads that have not ended properly so far.
     running: usize,
     failed: bool,
@@ -132,7 +134,9 @@ impl Walk {
             if work.busy == 0 {
                 return None;
             }
+            work.idle += 1;
             work = self.more.wait(work).unwrap_or_else(PoisonError::into_inner);
+            work.idle -= 1;
         }
     }
 
@@ -179,7 +183,9 @@ impl Walk {
         if !below.is_empty() {
             let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
             work.directories.append(&mut below);
-            self.more.notify_all();
+            if work.idle > 0 {
+                self.more.notify_all();
+            }
         }
         Ok(())
     }

@@ -1,6 +1,5 @@
 //! A registry in a local directory.
 
-use super::explain;
 use super::identity;
 use super::page::Page;
 use super::reader::{Area, Content, Held, Local, Storage};
@@ -13,9 +12,9 @@ use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Name;
 use std::fs::File;
@@ -94,28 +93,36 @@ impl Local for Directory {
         let path = Self::path(key)?;
         match read_file(&self.root.join(path.as_ref()), limit) {
             Ok(content) => Ok(content),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Content::Missing),
-            Err(error) => Err(unreadable(error, key)),
+            Err(error) if is_absent(&error) => Ok(Content::Missing),
+            Err(error) => Err(unreadable(error, "read", key)),
         }
     }
 }
 
+/// Nearly all links and manifests fit into this: their size need not be asked for.
+const USUAL: usize = 4096;
+
 fn read_file(path: &Path, limit: u64) -> io::Result<Content> {
     let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    if size > limit {
-        return Ok(Content::TooLarge(size));
+    let most = limit.saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(most).map_or(USUAL, |most| most.min(USUAL)));
+    file.by_ref().take(most).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 <= limit {
+        // Some are kept by the hundred thousand: not with room for more.
+        return Ok(Content::Bytes(Bytes::copy_from_slice(&bytes)));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
-    file.by_ref().take(limit + 1).read_to_end(&mut bytes)?;
-    // It may have grown in between.
-    let read = bytes.len() as u64;
-    Ok(if read > limit { Content::TooLarge(read) } else { Content::Bytes(bytes.into()) })
+    Ok(Content::TooLarge(file.metadata()?.len().max(bytes.len() as u64)))
 }
 
-fn unreadable(error: io::Error, key: &str) -> Error {
+fn is_absent(error: &io::Error) -> bool {
+    // Where a part of the path is a file there is nothing below it, and a directory is no object.
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
+}
+
+fn unreadable(error: io::Error, doing: &str, key: &str) -> Error {
     let denied = error.kind() == io::ErrorKind::PermissionDenied;
-    let found = Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, "read a file").on(key);
+    let found =
+        Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, format!("{doing} a file")).on(key);
     let found = found.because(error.to_string()).caused_by(error);
     if denied { found.next(AS_WHOM) } else { found }
 }
@@ -148,10 +155,11 @@ impl Storage for Directory {
 
     async fn exists(&self, key: &str) -> Result<bool> {
         self.counters.count_head();
-        match self.store.head(&Self::path(key)?).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(file_error(&error, "look for", key)),
+        // One look takes less than to wake another thread for it.
+        match std::fs::metadata(self.root.join(Self::path(key)?.as_ref())) {
+            Ok(found) => Ok(found.is_file()),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(unreadable(error, "look for", key)),
         }
     }
 
@@ -169,16 +177,6 @@ impl Storage for Directory {
 }
 
 const AS_WHOM: &str = "run as the user that the registry runs as, or as root";
-
-/// An error of the file system.
-pub(super) fn file_error(error: &object_store::Error, doing: &str, key: &str) -> Error {
-    let text = explain::shortened(&explain::chain(error));
-    let denied = text.contains("Permission denied") || matches!(error, object_store::Error::PermissionDenied { .. });
-    let found =
-        Error::new(if denied { ErrorKind::Permission } else { ErrorKind::Io }, format!("{doing} a file")).on(key);
-    let found = found.because(text);
-    if denied { found.next(AS_WHOM) } else { found }
-}
 
 #[cfg(test)]
 mod tests {

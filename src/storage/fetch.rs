@@ -104,10 +104,7 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
     /// Reads this as well, as soon as its turn has come.
     pub fn add(&mut self, item: I) {
         self.waiting.push_back(item);
-        // Of a directory many are read in a row: the first thread should find some.
-        if self.storage.local().is_none() || self.waiting.len() >= LOCAL_BATCH {
-            self.begin();
-        }
+        self.begin_what_is_worth_it();
     }
 
     /// How many wait for their turn.
@@ -126,6 +123,13 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Of a directory many are read in a row, unless nothing else is under way.
+    fn begin_what_is_worth_it(&mut self) {
+        if self.storage.local().is_none() || self.waiting.len() >= LOCAL_BATCH {
+            self.begin();
+        }
     }
 
     fn begin(&mut self) {
@@ -150,13 +154,15 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
             if let Some(read) = self.read.pop() {
                 return Some(Ok(read));
             }
-            self.begin();
+            if self.under_way.is_empty() {
+                self.begin();
+            }
             let ended = self.under_way.join_next().await?;
             match ended.unwrap_or_else(|error| Err(Error::new(ErrorKind::Bug, "read the storage").caused_by(error))) {
                 Ok(read) => {
                     self.items -= read.len();
                     self.read = read;
-                    self.begin();
+                    self.begin_what_is_worth_it();
                 }
                 Err(error) => return Some(Err(error)),
             }

@@ -37,6 +37,8 @@ pub(super) struct Looked {
 
 /// The directory itself and its entry in the one above: what a directory without subdirectories is linked by.
 const LINKS_OF_NONE: u64 = 2;
+/// What content lies in.
+const CONTENT: &str = "data";
 
 impl Opened {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
@@ -85,13 +87,14 @@ impl Opened {
     }
 
     /// The file of that name in a subdirectory, if there are no further directories beside it. It may be that other files
-    /// are: no registry puts any there, and they would neither keep anything nor go.
+    /// are: no registry puts any there, and they would neither keep anything nor go. Nothing beside content keeps anything.
     #[allow(clippy::useless_conversion, reason = "numbers are of other types on other systems")]
     pub(super) fn only_file_in(&self, subdirectory: &OsStr, file: &str) -> Option<Looked> {
-        let directory = self.raw(subdirectory).ok()?;
-        let is_last = u64::try_from(directory.st_nlink) == Ok(LINKS_OF_NONE);
-        if !is_last || FileType::from_raw_mode(directory.st_mode) != FileType::Directory {
-            return None;
+        if file != CONTENT {
+            let directory = self.raw(subdirectory).ok()?;
+            if u64::try_from(directory.st_nlink) != Ok(LINKS_OF_NONE) {
+                return None;
+            }
         }
         let mut path = subdirectory.to_owned();
         path.push("/");
@@ -128,7 +131,7 @@ pub(super) fn only_file(parent: &str, name: &OsStr) -> Option<&'static str> {
     if let Some(below) = parent.strip_prefix(layout::BLOBS) {
         let algorithm = below.split('/').next()?;
         let known = Algorithm::ALL.into_iter().find(|known| known.name() == algorithm)?;
-        return (name.len() == digits(known)).then_some("data");
+        return (name.len() == digits(known)).then_some(CONTENT);
     }
     let known = Algorithm::ALL.into_iter().find(|known| known.name() == algorithm)?;
     (name.len() == digits(known)).then_some("link")

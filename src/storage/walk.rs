@@ -54,6 +54,8 @@ pub(super) struct Walk {
 struct Work {
     directories: Vec<Directory>,
     busy: usize,
+    /// Threads that have nothing to do: nobody else needs to be woken.
+    idle: usize,
     /// Threads that have not ended properly so far.
     running: usize,
     failed: bool,
@@ -132,7 +134,9 @@ impl Walk {
             if work.busy == 0 {
                 return None;
             }
+            work.idle += 1;
             work = self.more.wait(work).unwrap_or_else(PoisonError::into_inner);
+            work.idle -= 1;
         }
     }
 
@@ -160,10 +164,11 @@ impl Walk {
                 Kind::File => self.see(directory, &opened, &child.name, page)?,
             }
         }
-        let counts = opened.counts_subdirectories(subdirectories.len());
+        let (number, mut counts) = (subdirectories.len(), None);
         for name in subdirectories {
             // What links and contents lie in, by the hundred thousand: looked into without being read.
-            if let Some(only) = only_file(&directory.key, &name).filter(|_| counts)
+            if let Some(only) = only_file(&directory.key, &name)
+                && *counts.get_or_insert_with(|| opened.counts_subdirectories(number))
                 && let Some(stat) = opened.only_file_in(&name, only)
             {
                 self.push(directory, &format!("{}/{only}", name.to_string_lossy()), stat, directory.outside, page)?;
@@ -178,7 +183,9 @@ impl Walk {
         if !below.is_empty() {
             let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
             work.directories.append(&mut below);
-            self.more.notify_all();
+            if work.idle > 0 {
+                self.more.notify_all();
+            }
         }
         Ok(())
     }

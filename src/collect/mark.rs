@@ -468,7 +468,7 @@ mod tests {
         let keep = Options { keep_from: vec![KeepFrom::Digest(index.clone())], ..options() };
         let (scan, _) = storage.scan(&keep);
         for digest in [&layer, &child, &index] {
-            assert_eq!(scan.marks.anywhere(scan.graph.id(&digest)), Some(Reason::Needed));
+            assert_eq!(scan.marks.anywhere(scan.graph.id(digest)), Some(Reason::Needed));
         }
         assert_eq!(needed_in(&scan, &child), [1], "whose link says that it is a manifest");
         assert_eq!(needed_in(&scan, &index), Vec::<usize>::new());

@@ -291,6 +291,15 @@ pub fn own_directory(key: &str) -> Option<&str> {
     }
 }
 
+/// The directory of the upload that a key belongs to.
+#[must_use]
+pub fn upload_directory(key: &str) -> Option<&str> {
+    match StorageKey::parse(key) {
+        StorageKey::Upload { .. } => own_directory(key),
+        _ => None,
+    }
+}
+
 /// Whether no client of an object store that thinks in paths can name a key: an empty part, `.` or `..`, a control
 /// character. The registry writes no such key.
 #[must_use]

@@ -235,6 +235,7 @@ fn problem(code: ProblemCode) -> &'static str {
         | ProblemCode::InvalidRepository
         | ProblemCode::OutsideRoot
         | ProblemCode::UnaddressableKey
+        | ProblemCode::MultipartUploadsNotKnown
         | ProblemCode::KeepFromUnknown => "damaged",
     }
 }

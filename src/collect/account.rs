@@ -45,7 +45,8 @@ impl Report {
             report.marked.manifests += needed.count() as u64;
         }
         let unrecognized = scan.blobs.unrecognized.bytes;
-        report.bytes.before = scan.inventory.bytes.saturating_add(scan.blobs.found.bytes).saturating_add(unrecognized);
+        let parts = [scan.blobs.found.bytes, unrecognized, scan.inventory.multipart_bytes];
+        report.bytes.before = parts.into_iter().fold(scan.inventory.bytes, u64::saturating_add);
         report.bytes.after = report.bytes.before;
         report.pending.blobs = scan.blobs.pending();
         report.pending.first_due = scan.blobs.first_due(wait, scan.now).map(Timestamp::to_rfc3339);
@@ -74,8 +75,9 @@ impl Report {
         for (index, deletion) in plan.deletions().iter().enumerate() {
             let deleted = outcomes.is_some_and(|outcomes| *outcomes.get(index) == Outcome::Deleted);
             let size = deletion.evidence.size;
-            let upload = layout::own_directory(&deletion.key).filter(|_| deletion.stage == Stage::Upload);
-            let one = Counts::one(deletion.stage, &deletion.key, size, last_upload != upload);
+            let upload = layout::upload_directory(&deletion.key);
+            let is_new = upload.is_some() && last_upload != upload;
+            let one = Counts::one(deletion.stage, deletion.what(), size, is_new);
             last_upload = upload.or(last_upload);
             self.planned.add(&one);
             // The files of an upload are counted one by one, the upload itself when its last file is gone.
@@ -98,6 +100,7 @@ impl Report {
                     row.deleted.add(&done);
                     row.bytes.free(freed);
                 }
+                None if deletion.upload_id.is_some() => rows.beside.unlinked.free(freed),
                 Some(Owner::Shared) => {
                     self.nobody.shared.add(size);
                     rows.beside.shared.free(freed);
@@ -204,7 +207,7 @@ impl<'a> GoneUploads<'a> {
     fn of(plan: &'a Plan, outcomes: Option<&Outcomes>) -> Self {
         let mut gone = HashMap::new();
         for (index, deletion) in plan.deletions().iter().enumerate() {
-            if let (Stage::Upload, Some(upload)) = (deletion.stage, layout::own_directory(&deletion.key)) {
+            if let Some(upload) = layout::upload_directory(&deletion.key) {
                 let outcome = outcomes.map_or(&Outcome::NotAttempted, |outcomes| outcomes.get(index));
                 let entry: &mut Gone = gone.entry(upload).or_default();
                 entry.left |= outcome.may_still_be_there();
@@ -215,7 +218,7 @@ impl<'a> GoneUploads<'a> {
     }
 
     fn is_gone(&self, key: &str) -> bool {
-        layout::own_directory(key)
+        layout::upload_directory(key)
             .is_some_and(|upload| self.0.get(upload).is_some_and(|gone| gone.deleted && !gone.left))
     }
 }
@@ -312,6 +315,7 @@ mod tests {
             layer_links: 3,
             uploads: tally(1, 142),
             blobs: tally(4, 5 + 6 + 6 + image),
+            ..Counts::default()
         };
         assert_eq!((report.planned, report.entries.planned), (planned, 11));
         assert_eq!((report.nobody.shared, report.nobody.unlinked), (tally(1, 6), tally(1, 6)));

@@ -11,6 +11,7 @@ use super::entry::Evidence;
 use super::graph::Graph;
 use super::inventory::Inventory;
 use super::mark::{Marks, mark_without};
+use super::multipart::Multipart;
 use super::options::Options;
 use super::plan::{Deletion, Plan, Stage};
 use super::pointers::plan_pointers;
@@ -30,8 +31,15 @@ pub struct Limit {
 struct Entry {
     stage: Stage,
     key: Box<str>,
+    upload_id: Option<Box<str>>,
     evidence: Evidence,
     reason: DeleteReason,
+}
+
+impl Entry {
+    fn what(&self) -> (&str, Option<&str>) {
+        (&self.key, self.upload_id.as_deref())
+    }
 }
 
 /// What of an applied plan may not go now, and what may go and is not in it.
@@ -50,7 +58,7 @@ impl Limit {
     #[must_use]
     pub fn new(lines: impl IntoIterator<Item = Line>) -> Self {
         let mut entries: Vec<Entry> = lines.into_iter().map(entry).collect();
-        entries.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
+        entries.sort_by(|a, b| (a.stage, a.what()).cmp(&(b.stage, b.what())));
         Self { entries }
     }
 
@@ -72,25 +80,26 @@ impl Limit {
     }
 
     /// The plan's line for a key, by its number.
-    pub(super) fn find(&self, stage: Stage, key: &str) -> Option<usize> {
-        self.entries.binary_search_by(|entry| (entry.stage, &*entry.key).cmp(&(stage, key))).ok()
+    pub(super) fn find(&self, stage: Stage, what: (&str, Option<&str>)) -> Option<usize> {
+        self.entries.binary_search_by(|entry| (entry.stage, entry.what()).cmp(&(stage, what))).ok()
     }
 
     /// Whether the plan has this very object: the same key, and nothing about it has changed.
     pub(super) fn has(&self, stage: Stage, key: &str, evidence: &Evidence) -> bool {
-        self.find(stage, key).is_some_and(|at| self.entries[at].evidence == *evidence)
+        self.find(stage, (key, None)).is_some_and(|at| self.entries[at].evidence == *evidence)
     }
 
     /// Whether the plan has this deletion: the same object, for the same reason.
     #[must_use]
     pub fn allows(&self, deletion: &Deletion) -> bool {
-        let at = self.find(deletion.stage, &deletion.key).map(|at| &self.entries[at]);
+        let at = self.find(deletion.stage, deletion.what()).map(|at| &self.entries[at]);
         at.is_some_and(|entry| entry.evidence == deletion.evidence && entry.reason == deletion.reason)
     }
 }
 
 fn entry(line: Line) -> Entry {
-    Entry { stage: line.stage, key: line.key, evidence: line.evidence, reason: line.reason }
+    let Line { stage, key, upload_id, evidence, reason, .. } = line;
+    Entry { stage, key, upload_id, evidence, reason }
 }
 
 /// What a plan leaves of the pointers and uploads that may go.
@@ -157,8 +166,7 @@ pub fn limit_pointers(
 }
 
 fn upload_of(deletion: &Deletion) -> Option<String> {
-    let is_upload = deletion.stage == Stage::Upload;
-    layout::own_directory(&deletion.key).filter(|_| is_upload).map(Into::into)
+    layout::upload_directory(&deletion.key).map(Into::into)
 }
 
 /// What came of the lines of a plan that do not go.
@@ -169,11 +177,11 @@ pub fn left(limit: &Limit, inventory: &Inventory, blobs: &BlobSurvey, plan: &Pla
     let mut left = Left { not_in_plan, ..Left::default() };
     left.not_in_plan.add_all(blobs.not_in_plan);
     let mut goes = vec![false; limit.len()];
-    for at in plan.deletions().iter().filter_map(|deletion| limit.find(deletion.stage, &deletion.key)) {
+    for at in plan.deletions().iter().filter_map(|deletion| limit.find(deletion.stage, deletion.what())) {
         goes[at] = true;
     }
     for (at, entry) in limit.entries.iter().enumerate().filter(|(at, _)| !goes[*at]) {
-        if blobs.is_listed_of_plan(at) || is_listed(inventory, &entry.key) {
+        if blobs.is_listed_of_plan(at) || is_listed(inventory, entry) {
             left.changed += 1;
         } else {
             left.gone += 1;
@@ -182,13 +190,18 @@ pub fn left(limit: &Limit, inventory: &Inventory, blobs: &BlobSurvey, plan: &Pla
     left
 }
 
-/// Whether the listing of repositories held this key.
-fn is_listed(inventory: &Inventory, key: &str) -> bool {
+/// Whether the listing of repositories held this key, or what no listing shows did.
+fn is_listed(inventory: &Inventory, entry: &Entry) -> bool {
+    let key = &*entry.key;
     let find = |name: &str| {
         let at = inventory.repositories.binary_search_by(|repository| repository.name.as_str().cmp(name));
         at.ok().map(|at| &inventory.repositories[at])
     };
+    let is_it = |multipart: &Multipart| (multipart.key.as_str(), Some(&*multipart.id)) == entry.what();
     let found = match StorageKey::parse(key) {
+        StorageKey::Upload { repository, upload, .. } if entry.upload_id.is_some() => find(repository)
+            .map(|found| found.uploads.get(upload).is_some_and(|upload| upload.multiparts.iter().any(is_it))),
+        _ if entry.upload_id.is_some() => Some(inventory.multiparts.iter().any(is_it)),
         StorageKey::LayerLink { repository, digest } => {
             find(repository).map(|found| found.layers.find(&digest).is_some())
         }
@@ -213,6 +226,7 @@ fn is_listed(inventory: &Inventory, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::multipart::{Multiparts, Parts};
     use super::super::scene::{Storage, UPLOAD, keys, line, name, options};
     use super::super::state::pending::Pending;
     use super::*;
@@ -450,9 +464,9 @@ mod tests {
         assert!(plan.deletions().iter().all(|deletion| limit.allows(deletion)));
         for (at, deletion) in plan.deletions().iter().enumerate() {
             let is_it = |at: usize| *limit.entries[at].key == *deletion.key;
-            assert!(limit.find(deletion.stage, &deletion.key).is_some_and(is_it), "{at}");
+            assert!(limit.find(deletion.stage, deletion.what()).is_some_and(is_it), "{at}");
         }
-        assert_eq!(limit.find(Stage::Blob, "elsewhere"), None);
+        assert_eq!(limit.find(Stage::Blob, ("elsewhere", None)), None);
     }
 
     #[test]
@@ -479,9 +493,25 @@ mod tests {
         let history = |tag, digest| layout::tag_history(&name("a"), &Tag::new(tag).unwrap(), digest);
         storage.put(history("v2", &image));
         let there = storage.objects.keys().filter(|key| !key.starts_with(layout::BLOBS)).cloned();
-        let inventory = storage.inventory(&options());
+        let mut inventory = storage.inventory(&options());
+        let entry = |key: &str, upload_id: Option<&str>| Entry {
+            stage: Stage::Blob,
+            key: key.into(),
+            upload_id: upload_id.map(Into::into),
+            evidence: Evidence { size: 0, modified: Timestamp::from_days(0), etag: None, outside: false },
+            reason: DeleteReason::UnreferencedBlob,
+        };
         for key in there.collect::<Vec<_>>() {
-            assert!(is_listed(&inventory, &key), "{key}");
+            assert!(is_listed(&inventory, &entry(&key, None)), "{key}");
+        }
+        let data = layout::upload(&name("a"), UPLOAD) + "data";
+        for key in [&data, &layout::blob_data(&image)] {
+            let parts = Parts::Known { bytes: 1, newest: None };
+            let initiated = Timestamp::from_days(1);
+            let begun = Multipart { key: key.clone(), id: "id".into(), initiated, parts };
+            inventory.learn_multiparts(Multiparts::Known(vec![begun]));
+            let ids = [None, Some("id"), Some("other")];
+            assert_eq!(ids.map(|id| is_listed(&inventory, &entry(key, id))), [false, true, false], "{key}");
         }
         for key in [
             current("v2"),
@@ -495,7 +525,7 @@ mod tests {
             layout::revision_link(&name("b"), &image),
             layout::blob_data(&image),
         ] {
-            assert!(!is_listed(&inventory, &key), "{key}");
+            assert!(!is_listed(&inventory, &entry(&key, None)), "{key}");
         }
     }
 }

@@ -214,7 +214,7 @@ impl<'a> BlobJudge<'a> {
         let owner = self.holders.and_then(|holders| holders.whose(id, &digest, self.owners.get(&digest)));
         self.survey.parts.add(owner, entry.size);
         let needed = self.marks.anywhere(id);
-        let line = self.limit.and_then(|limit| limit.find(Stage::Blob, entry.key));
+        let line = self.limit.and_then(|limit| limit.find(Stage::Blob, (entry.key, None)));
         if let Some(line) = line {
             self.survey.listed_of_plan[line] = true;
         }
@@ -307,6 +307,7 @@ fn deletion(entry: &Entry<'_>, digest: Digest, reason: DeleteReason) -> Deletion
     Deletion {
         stage: Stage::Blob,
         key: entry.key.to_owned(),
+        upload_id: None,
         digest: Some(digest),
         alias: None,
         repository: None,

@@ -16,16 +16,23 @@ pub struct Counts {
     pub manifests: u64,
     /// Layer links.
     pub layer_links: u64,
-    /// Uploads.
+    /// Uploads, and the bytes of their files.
     pub uploads: Tally,
+    /// Incomplete multipart uploads, and the bytes of their parts.
+    pub multipart_uploads: Tally,
     /// Blobs.
     pub blobs: Tally,
 }
 
 impl Counts {
-    /// One object. `is_new`: of an upload, the first of its files.
-    pub(super) fn one(stage: Stage, key: &str, size: u64, is_new: bool) -> Self {
+    /// One object, or the parts of one. `is_new`: of an upload, the first of its files.
+    pub(super) fn one(stage: Stage, (key, upload_id): (&str, Option<&str>), size: u64, is_new: bool) -> Self {
         let mut one = Self::default();
+        if upload_id.is_some() {
+            one.multipart_uploads.add(size);
+            one.uploads.count = u64::from(is_new);
+            return one;
+        }
         match stage {
             Stage::Tag => one.tags = 1,
             Stage::TagHistory => one.tag_history = 1,
@@ -46,6 +53,7 @@ impl Counts {
         self.manifests += other.manifests;
         self.layer_links += other.layer_links;
         self.uploads.add_all(other.uploads);
+        self.multipart_uploads.add_all(other.multipart_uploads);
         self.blobs.add_all(other.blobs);
     }
 
@@ -77,9 +85,13 @@ mod tests {
             (Stage::Upload, "x".into(), false, Counts { uploads: tally(0, 7), ..zero }),
             (Stage::Blob, layout::blob_data(&digest), true, Counts { blobs: tally(1, 7), ..zero }),
         ] {
-            let one = Counts::one(stage, &key, 7, is_new);
+            let one = Counts::one(stage, (&key, None), 7, is_new);
             assert_eq!(one, expected, "{key}");
             assert_eq!(one.is_zero(), expected == zero);
+        }
+        for is_new in [false, true] {
+            let parts = Counts { uploads: tally(u64::from(is_new), 0), multipart_uploads: tally(1, 7), ..zero };
+            assert_eq!(Counts::one(Stage::Upload, ("x", Some("id")), 7, is_new), parts);
         }
     }
 
@@ -92,6 +104,7 @@ mod tests {
             manifests: n + 2,
             layer_links: n + 3,
             uploads: tally(n + 4, n + 5),
+            multipart_uploads: tally(n + 8, n + 9),
             blobs: tally(n + 6, n + 7),
         };
         let mut sum = counts(10);
@@ -102,6 +115,7 @@ mod tests {
             manifests: 17,
             layer_links: 19,
             uploads: tally(21, 23),
+            multipart_uploads: tally(29, 31),
             blobs: tally(25, 27),
         };
         assert_eq!(sum, expected);

@@ -2,6 +2,7 @@
 
 use super::digest_table::DigestTable;
 use super::entry::Evidence;
+use super::multipart::Multipart;
 use super::problem::Problems;
 use crate::layout;
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
@@ -57,19 +58,23 @@ pub struct Upload {
     pub files: Vec<(String, Evidence)>,
     /// The time in `startedat`, once it was read.
     pub started: Option<Timestamp>,
+    /// What no listing shows of it.
+    pub multiparts: Vec<Multipart>,
 }
 
 impl Upload {
-    /// The newest sign of life.
+    /// The newest sign of life; none where one is not known.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.files.iter().map(|(_, evidence)| evidence.modified).chain(self.started).max()
+        let parts: Option<Vec<Timestamp>> = self.multiparts.iter().map(Multipart::newest).collect();
+        self.files.iter().map(|(_, evidence)| evidence.modified).chain(self.started).chain(parts?).max()
     }
 
-    /// Bytes of all its files.
+    /// Bytes of all its files and parts.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|(_, evidence)| evidence.size).fold(0, u64::saturating_add)
+        let parts = self.multiparts.iter().map(Multipart::bytes);
+        self.files.iter().map(|(_, evidence)| evidence.size).chain(parts).fold(0, u64::saturating_add)
     }
 }
 
@@ -148,6 +153,10 @@ pub struct Inventory {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Incomplete multipart uploads that are part of no upload: of blobs, or of what no registry writes.
+    pub multiparts: Vec<Multipart>,
+    /// Bytes of all incomplete multipart uploads, which no listing shows.
+    pub multipart_bytes: u64,
 }
 
 impl Inventory {

@@ -23,6 +23,7 @@ pub mod links;
 pub mod list;
 pub mod listing;
 pub mod mark;
+pub mod multipart;
 pub mod named;
 pub mod near;
 pub mod needs;

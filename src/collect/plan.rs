@@ -61,6 +61,8 @@ pub struct Deletion {
     pub stage: Stage,
     /// Its key, relative to the root.
     pub key: String,
+    /// Which incomplete multipart upload of its key; nothing for the object itself.
+    pub upload_id: Option<Box<str>>,
     /// The digest it holds or points to.
     pub digest: Option<Digest>,
     /// The other digest that its content points to.
@@ -77,6 +79,14 @@ pub struct Deletion {
     pub level: u32,
 }
 
+impl Deletion {
+    /// What goes: an object by its key, or one of the incomplete multipart uploads of a key.
+    #[must_use]
+    pub fn what(&self) -> (&str, Option<&str>) {
+        (&self.key, self.upload_id.as_deref())
+    }
+}
+
 /// Everything that goes, ordered by stage, level and key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -87,9 +97,9 @@ impl Plan {
     /// Puts deletions in order, each key once: of two levels the later counts.
     #[must_use]
     pub fn new(mut deletions: Vec<Deletion>) -> Self {
-        deletions.sort_by(|a, b| (a.stage, &a.key, b.level).cmp(&(b.stage, &b.key, a.level)));
-        deletions.dedup_by(|a, b| a.key == b.key);
-        deletions.sort_by(|a, b| (a.stage, a.level, &a.key).cmp(&(b.stage, b.level, &b.key)));
+        deletions.sort_by(|a, b| (a.stage, a.what(), b.level).cmp(&(b.stage, b.what(), a.level)));
+        deletions.dedup_by(|a, b| a.what() == b.what());
+        deletions.sort_by(|a, b| (a.stage, a.level, a.what()).cmp(&(b.stage, b.level, b.what())));
         Self { deletions }
     }
 
@@ -145,6 +155,7 @@ mod tests {
         Deletion {
             stage: Stage::Revision,
             key: layout::revision_link(&name, digest),
+            upload_id: None,
             digest: Some(digest.clone()),
             alias: None,
             repository: Some((0, name)),

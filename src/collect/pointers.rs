@@ -7,11 +7,12 @@ use super::graph::Graph;
 use super::inventory::{Inventory, Repository, TagEntry};
 use super::levels::set_levels;
 use super::mark::Marks;
+use super::multipart::Multipart;
 use super::options::Options;
 use super::plan::{Deletion, Stage};
 use super::roots::{Reason, names};
-use crate::layout;
-use crate::model::{Digest, Tag, Timestamp};
+use crate::layout::{self, StorageKey};
+use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use std::borrow::Cow;
 
 /// Decides about every pointer and every upload.
@@ -30,6 +31,7 @@ pub fn plan_pointers(
         planner.links(at, repository);
         planner.uploads(at, repository);
     }
+    planner.multiparts_of_blobs(&inventory.multiparts);
     let mut deletions = planner.deletions;
     set_levels(&mut deletions, graph);
     deletions
@@ -174,6 +176,7 @@ impl Planner<'_> {
         self.deletions.push(Deletion {
             stage: pointer.stage,
             key: pointer.key,
+            upload_id: None,
             digest: pointer.digest.cloned(),
             alias: pointer.alias.cloned(),
             repository: Some((at, repository.name.clone())),
@@ -194,18 +197,50 @@ impl Planner<'_> {
                 decision = Decision::Keep(KeepReason::SwitchedOff);
             }
             if let Decision::Delete(reason) = decision {
-                self.deletions.extend(upload.files.iter().map(|(key, evidence)| Deletion {
-                    stage: Stage::Upload,
-                    key: key.clone(),
-                    digest: None,
-                    alias: None,
-                    repository: Some((at, repository.name.clone())),
-                    evidence: evidence.clone(),
-                    reason,
-                    rule: None,
-                    level: 0,
-                }));
+                let of = || Some((at, repository.name.clone()));
+                let files =
+                    upload.files.iter().map(|(key, evidence)| of_upload(key, None, of(), evidence.clone(), reason));
+                self.deletions.extend(files);
+                self.deletions.extend(upload.multiparts.iter().map(|multipart| of_parts(multipart, of(), reason)));
             }
         }
     }
+
+    /// A registry moves a layer to its blob as a multipart upload too: no repository's, so that it goes only where all may
+    /// lose something. Of keys that no registry writes nothing goes.
+    fn multiparts_of_blobs(&mut self, multiparts: &[Multipart]) {
+        let in_scope = self.options.repositories.is_empty() && self.options.collects;
+        for multipart in multiparts {
+            let limit = self.options.uploads_older_than;
+            let decision = decide::upload(multipart.newest(), limit, self.now, in_scope, false);
+            if let (Decision::Delete(reason), StorageKey::Blob(_)) = (decision, StorageKey::parse(&multipart.key)) {
+                self.deletions.push(of_parts(multipart, None, reason));
+            }
+        }
+    }
+}
+
+fn of_upload(
+    key: &str,
+    upload_id: Option<Box<str>>,
+    repository: Option<(usize, RepositoryName)>,
+    evidence: Evidence,
+    reason: DeleteReason,
+) -> Deletion {
+    Deletion {
+        stage: Stage::Upload,
+        key: key.to_owned(),
+        upload_id,
+        digest: None,
+        alias: None,
+        repository,
+        evidence,
+        reason,
+        rule: None,
+        level: 0,
+    }
+}
+
+fn of_parts(multipart: &Multipart, repository: Option<(usize, RepositoryName)>, reason: DeleteReason) -> Deletion {
+    of_upload(&multipart.key, Some(multipart.id.clone()), repository, multipart.evidence(), reason)
 }

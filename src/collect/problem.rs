@@ -29,6 +29,8 @@ pub enum ProblemCode {
     UnaddressableKey,
     /// An image of `--keep-from` that is not in this registry.
     KeepFromUnknown,
+    /// Incomplete multipart uploads that the store does not tell of.
+    MultipartUploadsNotKnown,
     /// A tag that was to go, and that somebody pushes at this very moment.
     PushedJustNow,
 }

@@ -98,6 +98,7 @@ pub(super) fn line(deletion: &Deletion) -> Line {
     Line {
         stage: deletion.stage,
         key: deletion.key.as_str().into(),
+        upload_id: deletion.upload_id.clone(),
         digest: deletion.digest.clone(),
         repository: deletion.repository.as_ref().map(|(_, name)| name.clone()),
         evidence: deletion.evidence.clone(),

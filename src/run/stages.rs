@@ -5,10 +5,12 @@ use super::work::Work;
 use crate::collect::mark::mark_without;
 use crate::collect::options::Mode;
 use crate::collect::outcome::Outcome;
-use crate::collect::plan::{Plan, Stage, still_goes};
+use crate::collect::plan::{Deletion, Plan, Stage, still_goes};
 use crate::collect::roots::{Reason, Root, roots};
 use crate::event::{Event, Phase};
-use crate::layout::StorageKey;
+use crate::layout::{self, StorageKey};
+use crate::storage::sweep::Begun;
+use std::collections::HashSet;
 
 /// Deletes pointers and uploads, stage by stage, parents before children.
 pub(super) async fn pointers(work: &mut Work<'_>) {
@@ -58,11 +60,18 @@ pub(super) fn going(work: &Work<'_>, stage: Stage, level: u32) -> Vec<usize> {
 /// Deletes these, for good.
 pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
     let plan = work.plan;
-    let keys: Vec<(usize, &str)> =
-        numbers.iter().map(|number| (*number, plan.deletions()[*number].key.as_str())).collect();
+    let mut keys: Vec<(usize, &str)> = Vec::with_capacity(numbers.len());
+    let mut begun = Vec::new();
+    for number in numbers {
+        let Deletion { key, upload_id, evidence, .. } = &plan.deletions()[*number];
+        match upload_id {
+            Some(id) => begun.push((*number, Begun { key, id, evidence })),
+            None => keys.push((*number, key)),
+        }
+    }
     let observer = work.observer;
-    let mut ended: Vec<(usize, Outcome)> = Vec::with_capacity(keys.len());
-    let tell = |batch: &[(usize, Outcome)]| {
+    let mut ended: Vec<(usize, Outcome)> = Vec::with_capacity(numbers.len());
+    let mut tell = |batch: &[(usize, Outcome)]| {
         for (number, outcome) in batch {
             let deletion = &plan.deletions()[*number];
             if *outcome == Outcome::Deleted {
@@ -72,7 +81,18 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
         }
         ended.extend_from_slice(batch);
     };
-    work.sweeper.delete(&keys, || work.must_stop().is_none(), tell).await;
+    let mut taken_up = HashSet::new();
+    let tell_of_parts = |batch: &[(usize, Outcome)]| {
+        let changed = batch.iter().filter(|(_, outcome)| *outcome == Outcome::Changed);
+        taken_up.extend(changed.filter_map(|(number, _)| layout::upload_directory(&plan.deletions()[*number].key)));
+        tell(batch);
+    };
+    // Parts go first: they show whether somebody has taken up the upload again, who needs its files as well then.
+    work.sweeper.abort(&begun, || work.must_stop().is_none(), tell_of_parts).await;
+    let stays = |key: &str| layout::upload_directory(key).is_some_and(|upload| taken_up.contains(upload));
+    let (stay, keys): (Vec<_>, Vec<_>) = keys.into_iter().partition(|(_, key)| !taken_up.is_empty() && stays(key));
+    tell(&stay.into_iter().map(|(number, _)| (number, Outcome::Changed)).collect::<Vec<_>>());
+    work.sweeper.delete(&keys, || work.must_stop().is_none(), &mut tell).await;
     for (number, outcome) in ended {
         work.done.outcomes.set(number, outcome);
     }

@@ -7,6 +7,7 @@ use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
 use crate::collect::inventory::Inventory;
+use crate::collect::multipart::Multiparts;
 use crate::collect::named::named;
 use crate::collect::needs;
 use crate::collect::options::Mode;
@@ -54,8 +55,9 @@ async fn look_once(
     let (mut listed, mut looked) = (Instant::now(), order.now(storage));
     // What the store keeps of what is deleted is asked for beside the listing, and is no reason to fail.
     let mut reading = Reading::begin(storage, order, retain::outlines(order)?, observer).await;
-    let asked = async { Ok(storage.store_keeps().await) };
-    let (inventory, store_keeps) = tokio::try_join!(reading.repositories(), asked)?;
+    let asked = async { Ok(tokio::join!(storage.store_keeps(), multiparts(storage, order))) };
+    let (mut inventory, (store_keeps, multiparts)) = tokio::try_join!(reading.repositories(), asked)?;
+    inventory.learn_multiparts(multiparts.clone());
     let listing = listed.elapsed();
     let (now, clock_difference) = judged_now(storage, order);
     findings.clock_difference = clock_difference;
@@ -72,6 +74,7 @@ async fn look_once(
         listed = Instant::now();
         looked = order.now(storage);
         inventory = reading.repositories().await?;
+        inventory.learn_multiparts(multiparts);
         inventory = scan::links(storage, inventory, order, now, observer).await?;
         (dismissed, unmatched) = named(&options.images, &inventory, &options.keep_from, &killed);
         just_pushed = dismissed.spare_just_pushed(looked, options.settle);
@@ -148,6 +151,14 @@ async fn look_once(
     Ok(Some(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing }))
 }
 
+/// What no listing shows, where it may go.
+async fn multiparts(storage: &dyn Storage, order: &Order) -> Multiparts {
+    match order.options.uploads_older_than {
+        Some(_) if order.options.collects => storage.multiparts(order.concurrency).await,
+        _ => Multiparts::None,
+    }
+}
+
 async fn first_findings(storage: &dyn Storage, order: &Order) -> Result<Findings> {
     let scheduler_state =
         async { if order.options.trusts_tags() { storage.exists(layout::SCHEDULER_STATE).await } else { Ok(false) } };
@@ -212,7 +223,7 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
     let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
     findings.of_these_untagged = untagged.count() as u64;
     findings.repositories_with_manifests = with_manifests.count() as u64;
-    findings.bytes = [scan.blobs.found.bytes, scan.blobs.unrecognized.bytes]
+    findings.bytes = [scan.blobs.found.bytes, scan.blobs.unrecognized.bytes, scan.inventory.multipart_bytes]
         .into_iter()
         .fold(scan.inventory.bytes, u64::saturating_add);
     findings.planned_bytes = plan.bytes();

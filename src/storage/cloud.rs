@@ -3,6 +3,7 @@
 use super::backend::Backend;
 use super::explain;
 use super::listing::pages::Pager;
+use super::multipart;
 use super::page::{Dialect, Page};
 use super::reader::{Area, Content, Held, Storage};
 use super::room::Room;
@@ -10,6 +11,7 @@ use super::signed::Signed;
 use super::store_keeps;
 use super::transport::Counters;
 use crate::collect::listing::Proof;
+use crate::collect::multipart::Multiparts;
 use crate::collect::report::Requests;
 use crate::collect::sealed::Place;
 use crate::collect::store_keeps::{How, Said, StoreKeeps};
@@ -177,6 +179,10 @@ impl Storage for Cloud {
 
     async fn store_keeps(&self) -> StoreKeeps {
         store_keeps::ask(self).await
+    }
+
+    async fn multiparts(&self, concurrency: usize) -> Multiparts {
+        multipart::below(self, concurrency).await
     }
 
     fn said(&self) -> Said {

@@ -14,6 +14,7 @@ mod listing;
 pub mod location;
 mod look;
 pub mod manifest_cache;
+pub mod multipart;
 pub mod open;
 pub mod pace;
 pub mod page;

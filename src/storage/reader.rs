@@ -3,6 +3,7 @@
 use super::page::Page;
 pub use super::room::Held;
 use crate::collect::listing::Proof;
+use crate::collect::multipart::Multiparts;
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::{Said, StoreKeeps};
 use crate::error::Result;
@@ -97,6 +98,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// What the store does with what is deleted, as it tells when it is asked.
     async fn store_keeps(&self) -> StoreKeeps {
         StoreKeeps::NOTHING
+    }
+
+    /// The incomplete multipart uploads below the registry's root, which no listing shows; at most so many requests at a
+    /// time.
+    async fn multiparts(&self, _concurrency: usize) -> Multiparts {
+        Multiparts::None
     }
 
     /// What its answers to everything else said of that so far.

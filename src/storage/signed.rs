@@ -9,6 +9,7 @@ use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::azure::{AzureAuthorizer, AzureCredentialProvider};
 use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
 use object_store::gcp::GcpCredentialProvider;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +35,12 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
 }
 
+/// What stands for itself in the path of a URL that is signed.
+const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+/// What stands for itself in a query that is signed.
+pub(super) const IN_QUERIES: &AsciiSet = &IN_PATHS.add(b'/');
 /// No answer to such a question is longer.
-const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 4 << 20;
 /// How often a question is put where the store is busy or the connection breaks. It is no tragedy if it stays open.
 const TRIES: u32 = 3;
 /// All tries together.
@@ -57,16 +62,26 @@ impl Signed {
     /// # Errors
     /// Why there is no answer, in words.
     pub(super) async fn get(&self, query: &str) -> Result<Reply, String> {
-        match tokio::time::timeout(PATIENCE, self.tried(query)).await {
+        self.get_of("", query).await
+    }
+
+    /// Asks about an object of a bucket.
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    pub(super) async fn get_of(&self, key: &str, query: &str) -> Result<Reply, String> {
+        let place = if key.is_empty() { String::new() } else { format!("/{}", utf8_percent_encode(key, IN_PATHS)) };
+        let base = if key.is_empty() { self.base.as_str() } else { self.base.trim_end_matches('/') };
+        match tokio::time::timeout(PATIENCE, self.tried(&format!("{base}{place}{query}"))).await {
             Ok(answer) => answer,
             Err(_) => Err("the store does not answer".into()),
         }
     }
 
-    async fn tried(&self, query: &str) -> Result<Reply, String> {
+    async fn tried(&self, url: &str) -> Result<Reply, String> {
         let mut tries = 1;
         loop {
-            let answer = match self.once(query).await {
+            let answer = match self.once(url).await {
                 Ok(reply) if !is_busy(reply.status) => return Ok(reply),
                 other => other,
             };
@@ -78,8 +93,8 @@ impl Signed {
         }
     }
 
-    async fn once(&self, query: &str) -> Result<Reply, String> {
-        let request = self.request(query).await?;
+    async fn once(&self, url: &str) -> Result<Reply, String> {
+        let request = self.request(url).await?;
         let response = self.http.execute(request).await.map_err(|error| no_answer(&error))?;
         let (parts, body) = response.into_parts();
         let mut bytes = BytesMut::new();
@@ -93,11 +108,10 @@ impl Signed {
         Ok(Reply { status: parts.status, body: bytes.freeze() })
     }
 
-    async fn request(&self, query: &str) -> Result<HttpRequest, String> {
+    async fn request(&self, url: &str) -> Result<HttpRequest, String> {
         let unusable = |error: &dyn std::fmt::Display| format!("the question cannot be put: {error}");
-        let url = format!("{}{query}", self.base);
         // What signs takes for granted that this is a URL.
-        url::Url::parse(&url).map_err(|error| unusable(&error))?;
+        url::Url::parse(url).map_err(|error| unusable(&error))?;
         let mut request = Request::get(url).body(HttpRequestBody::empty()).map_err(|error| unusable(&error))?;
         let failed = |error: object_store::Error| explain::shortened(&explain::chain(&error));
         match &self.signer {

@@ -36,7 +36,7 @@ pub(super) async fn ask(cloud: &Cloud) -> StoreKeeps {
 }
 
 /// An answer that tells something; otherwise why there is none.
-fn granted(reply: Result<Reply, String>, permission: &str) -> Result<Reply, String> {
+pub(super) fn granted(reply: Result<Reply, String>, permission: &str) -> Result<Reply, String> {
     let reply = reply?;
     let said = match explain::code(&String::from_utf8_lossy(&reply.body)) {
         Some(code) => format!("{} {code}", reply.status.as_u16()),

@@ -106,8 +106,10 @@ impl Counters {
     fn counter(&self, request: &HttpRequest) -> &AtomicU64 {
         let query = request.uri().query().unwrap_or_default();
         let has = |wanted: &str| query.split('&').any(|pair| pair == wanted || pair.strip_suffix('=') == Some(wanted));
+        let has_upload = query.split('&').any(|pair| pair.starts_with("uploadId="));
         match *request.method() {
-            Method::GET if has("list-type=2") || has("comp=list") => &self.list,
+            // What is told of parts is billed as a listing.
+            Method::GET if has("list-type=2") || has("comp=list") || has("uploads") || has_upload => &self.list,
             Method::GET => &self.get,
             Method::HEAD => &self.head,
             Method::DELETE => &self.delete,

@@ -14,6 +14,8 @@ pub struct Line {
     pub stage: Stage,
     /// Its key, relative to the root.
     pub key: Box<str>,
+    /// Which incomplete multipart upload of its key; nothing for the object itself.
+    pub upload_id: Option<Box<str>>,
     /// The digest it holds or points to.
     pub digest: Option<Digest>,
     /// The repository it is in.
@@ -32,6 +34,8 @@ pub struct Line {
 struct Written<S> {
     stage: S,
     key: S,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upload_id: Option<S>,
     #[serde(deserialize_with = "Option::deserialize")]
     digest: Option<String>,
     #[serde(deserialize_with = "Option::deserialize")]
@@ -50,6 +54,7 @@ pub(super) fn to_json(deletion: &Deletion) -> String {
     let written = Written {
         stage: deletion.stage.name(),
         key: deletion.key.as_str(),
+        upload_id: deletion.upload_id.as_deref(),
         digest: deletion.digest.as_ref().map(Digest::to_string),
         repository: deletion.repository.as_ref().map(|(_, name)| name.as_str()),
         size: deletion.evidence.size,
@@ -69,13 +74,14 @@ impl Line {
     /// With what is wrong, for people.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let written: Written<String> = serde_json::from_str(text).map_err(|error| format!("no deletion: {error}"))?;
-        let Written { stage, key, digest, repository, size, last_modified, etag, reason, rule } = written;
+        let Written { stage, key, upload_id, digest, repository, size, last_modified, etag, reason, rule } = written;
         let stage = Stage::ALL.into_iter().find(|known| known.name() == stage);
         let stage = stage.ok_or("its stage is unknown")?;
         let reason = DeleteReason::ALL.into_iter().find(|known| known.name() == reason);
         let reason = reason.filter(|reason| reason.is_of(stage)).ok_or("its reason is none of its stage")?;
         let digest: Option<Digest> = digest.map(|text| text.parse()).transpose().map_err(|_| "its digest is none")?;
-        let (place, names) = of_stage(stage, &key).ok_or_else(|| format!("its key is none of a {}", stage.name()))?;
+        let of_stage = if upload_id.is_some() { of_parts(stage, &key) } else { of_stage(stage, &key) };
+        let (place, names) = of_stage.ok_or_else(|| format!("its key is none of a {}", stage.name()))?;
         if layout::is_unaddressable(&key) {
             return Err("its key cannot be named".into());
         }
@@ -89,7 +95,8 @@ impl Line {
         let repository = repository.as_deref().and_then(RepositoryName::new);
         let modified = Timestamp::parse_rfc3339(&last_modified).ok_or("its time is none")?;
         let evidence = Evidence { size, modified, etag: etag.map(Into::into), outside: false };
-        Ok(Self { stage, key: key.into(), digest, repository, evidence, reason, rule })
+        let upload_id = upload_id.map(Into::into);
+        Ok(Self { stage, key: key.into(), upload_id, digest, repository, evidence, reason, rule })
     }
 }
 
@@ -109,6 +116,14 @@ fn of_stage(stage: Stage, key: &str) -> Option<(Option<&str>, Option<Digest>)> {
     }
 }
 
+/// The same of the key of an incomplete multipart upload: its parts are of no digest.
+fn of_parts(stage: Stage, key: &str) -> Option<(Option<&str>, Option<Digest>)> {
+    match (stage, StorageKey::parse(key)) {
+        (Stage::Upload, StorageKey::Blob(_)) => Some((None, None)),
+        _ => of_stage(stage, key).filter(|_| stage == Stage::Upload),
+    }
+}
+
 #[cfg(test)]
 pub(in crate::collect) mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -122,7 +137,7 @@ pub(in crate::collect) mod tests {
         let file = "startedat|data|hashstates/sha256/[0-9]{1,3}|[a-zA-Zé\"\\\\]{1,4}";
         let names = ("[a-z]{1,3}(/[a-z]{1,3})?", "[A-Za-z0-9_]{1,4}", 0..4_u8, id, file);
         let evidence = (0..1_u64 << 50, any::<i64>(), proptest::option::of("\\PC{0,40}"));
-        (0..9_usize, names, evidence).prop_map(|(kind, (name, tag, content, id, file), (size, nanos, etag))| {
+        (0..11_usize, names, evidence).prop_map(|(kind, (name, tag, content, id, file), (size, nanos, etag))| {
             let (name, tag) = (RepositoryName::new(&name).unwrap(), Tag::new(&tag).unwrap());
             let digest = Digest::of(&[content]);
             let (stage, key, reason) = match kind {
@@ -135,15 +150,17 @@ pub(in crate::collect) mod tests {
                 4 => (Stage::LayerLink, layout::layer_link(&name, &digest), DeleteReason::UnneededLayerLink),
                 7 => (Stage::Tag, layout::tag_current(&name, &tag), DeleteReason::Named),
                 8 => (Stage::Tag, layout::tag_current(&name, &tag), DeleteReason::Retention),
-                5 => (Stage::Upload, layout::upload(&name, &id) + &file, DeleteReason::StaleUpload),
+                5 | 9 => (Stage::Upload, layout::upload(&name, &id) + &file, DeleteReason::StaleUpload),
+                10 => (Stage::Upload, layout::blob_data(&digest), DeleteReason::StaleUpload),
                 _ => (Stage::Blob, layout::blob_data(&digest), DeleteReason::UnreferencedBlob),
             };
             Deletion {
                 stage,
                 key,
+                upload_id: (kind > 8).then(|| format!("{tag}~.-_").into()),
                 digest: (stage != Stage::Upload).then_some(digest),
                 alias: None,
-                repository: (stage != Stage::Blob).then_some((0, name)),
+                repository: (stage != Stage::Blob && kind != 10).then_some((0, name)),
                 evidence: Evidence {
                     size,
                     modified: Timestamp::from_nanos(nanos),
@@ -161,6 +178,7 @@ pub(in crate::collect) mod tests {
         Line {
             stage: deletion.stage,
             key: deletion.key.as_str().into(),
+            upload_id: deletion.upload_id.clone(),
             digest: deletion.digest.clone(),
             repository: deletion.repository.as_ref().map(|(_, name)| name.clone()),
             evidence: deletion.evidence.clone(),

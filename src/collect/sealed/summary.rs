@@ -6,7 +6,6 @@ use super::options;
 use super::place::Place;
 use super::read::Sealed;
 use crate::collect::blobs::{Owner, Owners};
-use crate::collect::plan::Stage;
 use crate::collect::refusal::CLOCK_TOLERANCE;
 use crate::collect::report::{Counts, Nobody, PlanRow, RepositoryRow};
 use crate::layout;
@@ -29,12 +28,12 @@ pub struct Summary {
 impl Summary {
     /// Takes a line in.
     pub fn see(&mut self, line: &Line) {
-        let upload = layout::own_directory(&line.key).filter(|_| line.stage == Stage::Upload);
+        let upload = layout::upload_directory(&line.key);
         let is_new = upload.is_some() && self.last_upload.as_deref() != upload;
         if is_new {
             self.last_upload = upload.map(Into::into);
         }
-        let one = Counts::one(line.stage, &line.key, line.evidence.size, is_new);
+        let one = Counts::one(line.stage, (&line.key, line.upload_id.as_deref()), line.evidence.size, is_new);
         self.planned.add(&one);
         // Pointers come before blobs: whose a blob is, the pointers that go with it have told.
         let owner = match (&line.repository, &line.digest) {
@@ -49,6 +48,7 @@ impl Summary {
                     self.owners.add(digest, at);
                 }
             }
+            None if line.upload_id.is_some() => {}
             Some(Owner::Shared) => self.nobody.shared.add(line.evidence.size),
             None => self.nobody.unlinked.add(line.evidence.size),
         }

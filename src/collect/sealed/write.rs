@@ -100,6 +100,7 @@ mod tests {
         Plan::new(vec![Deletion {
             stage: Stage::Blob,
             key: crate::layout::blob_data(&digest),
+            upload_id: None,
             digest: Some(digest),
             alias: None,
             repository: None,

@@ -62,7 +62,7 @@ async fn delete_paths(cloud: &Cloud, paths: Vec<Path>) -> Vec<Outcome> {
 }
 
 /// What an error means for the one key, or the whole batch, that it is about.
-fn outcome_of(error: &object_store::Error) -> Outcome {
+pub(super) fn outcome_of(error: &object_store::Error) -> Outcome {
     let text = explain::chain(error);
     let why = explain::code(&text).unwrap_or_else(|| explain::shortened(&text));
     match error {

@@ -9,9 +9,11 @@ mod batch;
 mod empty;
 mod files;
 mod own;
+mod parts;
 mod sweeper;
 
 pub use aside::{Moved, put_back};
 pub use empty::remove_empty;
 pub use own::forget;
+pub use parts::Begun;
 pub use sweeper::{Approved, Sweeper};

@@ -1,6 +1,7 @@
 //! Carries out the deletions of an approved plan.
 
 use super::aside::{self, Moved};
+use super::parts::{self, Begun};
 use super::{batch, files};
 use crate::collect::outcome::Outcome;
 use crate::collect::plan::Plan;
@@ -84,6 +85,27 @@ impl<'a> Sweeper<'a> {
         let mut batches = Box::pin(stream::iter(batches).buffer_unordered(self.in_flight));
         while let Some(outcomes) = batches.next().await {
             tell(&outcomes);
+        }
+    }
+
+    /// Aborts incomplete multipart uploads, each with its number, and tells what came of each, in any order.
+    ///
+    /// `go_on` is asked before each; what is not begun by then is never attempted, and not told of.
+    pub async fn abort(
+        &self,
+        all: &[(usize, Begun<'_>)],
+        go_on: impl Fn() -> bool + Sync,
+        mut tell: impl FnMut(&[(usize, Outcome)]),
+    ) {
+        let Place::Cloud(cloud) = self.place else { return };
+        let go_on = &go_on;
+        let aborts = all.iter().map(|(number, begun)| async move {
+            if go_on() { Some((*number, parts::abort(cloud, *begun).await)) } else { None }
+        });
+        let aborts: Vec<_> = aborts.collect();
+        let mut aborts = Box::pin(stream::iter(aborts).buffer_unordered(LOOKS_IN_FLIGHT));
+        while let Some(ended) = aborts.next().await {
+            tell(ended.as_slice());
         }
     }
 

@@ -91,6 +91,8 @@ fn fits(line: &Line) {
         StorageKey::Upload { repository, .. } => (Stage::Upload, Some(repository), None),
         StorageKey::Suspect { .. } | StorageKey::Unrecognized => panic!("{:?} is nobody's", line.key),
     };
+    // Of parts nobody knows the digest.
+    let (stage, digest) = if line.upload_id.is_some() { (Stage::Upload, None) } else { (stage, digest) };
     let said = (line.stage, line.repository.as_ref().map(RepositoryName::as_str), &line.digest);
     assert_eq!(said, (stage, repository, &digest), "{:?}", line.key);
 }
@@ -99,6 +101,7 @@ fn deletion(line: &Line) -> Deletion {
     Deletion {
         stage: line.stage,
         key: line.key.to_string(),
+        upload_id: line.upload_id.clone(),
         digest: line.digest.clone(),
         alias: None,
         repository: line.repository.clone().map(|name| (0, name)),

@@ -457,7 +457,9 @@ mod tests {
         for is in [BLOBS, REPOSITORIES] {
             assert_eq!(relation(is), Relation::IsArea, "{is}");
         }
-        for beside in ["/", "dock/", "docker/registry/regsweep/", "docker/registry/v2/blob/", "docker/registry/v2/blobs/x/"] {
+        for beside in
+            ["/", "dock/", "docker/registry/regsweep/", "docker/registry/v2/blob/", "docker/registry/v2/blobs/x/"]
+        {
             assert_eq!(relation(beside), Relation::Beside, "{beside}");
         }
     }

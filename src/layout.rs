@@ -300,6 +300,30 @@ pub fn upload_directory(key: &str) -> Option<&str> {
     }
 }
 
+/// What a directory below the root is to the two areas that are listed as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// It is one of them: [`BLOBS`] or [`REPOSITORIES`].
+    IsArea,
+    /// It holds them, and perhaps something else.
+    HoldsAreas,
+    /// It lies beside them.
+    Beside,
+}
+
+/// What a directory, with its last slash, is to [`BLOBS`] and [`REPOSITORIES`]. The root has no name.
+#[must_use]
+pub fn relation(directory: &str) -> Relation {
+    let areas = [BLOBS, REPOSITORIES];
+    if areas.contains(&directory) {
+        Relation::IsArea
+    } else if areas.iter().any(|area| area.starts_with(directory)) {
+        Relation::HoldsAreas
+    } else {
+        Relation::Beside
+    }
+}
+
 /// Whether no client of an object store that thinks in paths can name a key: an empty part, `.` or `..`, a control
 /// character. The registry writes no such key.
 #[must_use]
@@ -431,6 +455,21 @@ mod tests {
             id.replace('0', "g"),
         ] {
             assert!(!is_uuid(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn directories_beside_the_areas_are_told_from_those_that_hold_them() {
+        for holds in ["", "docker/", "docker/registry/", V2] {
+            assert_eq!(relation(holds), Relation::HoldsAreas, "{holds}");
+        }
+        for is in [BLOBS, REPOSITORIES] {
+            assert_eq!(relation(is), Relation::IsArea, "{is}");
+        }
+        for beside in
+            ["/", "dock/", "docker/registry/regsweep/", "docker/registry/v2/blob/", "docker/registry/v2/blobs/x/"]
+        {
+            assert_eq!(relation(beside), Relation::Beside, "{beside}");
         }
     }
 

@@ -26,6 +26,7 @@ pub mod mark;
 pub mod multipart;
 pub mod named;
 pub mod near;
+mod needed;
 pub mod needs;
 pub mod options;
 pub mod outcome;

@@ -5,6 +5,7 @@ mod batch;
 mod counts;
 mod fault;
 mod listing;
+mod multipart;
 mod object;
 mod request;
 mod server;

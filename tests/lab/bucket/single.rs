@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::fault::Action;
 use super::listing::{generation, list};
+use super::multipart;
 use super::object::{Object, http_date};
 use super::request::{Kind, Request};
 use super::server::Reply;
@@ -162,10 +163,8 @@ fn other(store: &Store, request: &Request) -> Reply {
     if let Some(question) = request.question {
         return about_the_bucket(store, question);
     }
-    if empty && request.method == "GET" && request.query("uploads").is_some() {
-        let name = &store.name;
-        let body = format!("<Bucket>{name}</Bucket><MaxUploads>1000</MaxUploads><IsTruncated>false</IsTruncated>");
-        return Reply::xml(200, format!("<ListMultipartUploadsResult>{body}</ListMultipartUploadsResult>"));
+    if let Some(reply) = multipart::obey(store, request) {
+        return reply;
     }
     Reply::error(501, "NotImplemented", "A header or query you provided is not implemented by the laboratory")
 }

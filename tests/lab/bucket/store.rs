@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) about: BTreeMap<&'static str, String>,
     /// What is deleted and kept, where it is versioned.
     pub(super) old_versions: Vec<(String, Object)>,
+    /// Incomplete multipart uploads, by key and id.
+    pub(super) begun: BTreeMap<(String, String), Begun>,
     /// Whether answers name no versions although there are.
     pub(super) silent: bool,
     pub(super) clock: Option<SystemTime>,
@@ -43,6 +45,14 @@ pub(super) struct State {
     pub(super) connections: usize,
     next_rule: u64,
     rate: Option<Rate>,
+}
+
+/// An incomplete multipart upload.
+#[derive(Debug, Clone)]
+pub(super) struct Begun {
+    pub(super) initiated: SystemTime,
+    /// Size and time of each part.
+    pub(super) parts: Vec<(usize, SystemTime)>,
 }
 
 /// A token bucket: the rate above which `SlowDown` is answered.
@@ -237,6 +247,22 @@ impl Store {
         self.state().about.insert(question, body.to_owned());
     }
 
+    /// Begins a multipart upload that nobody completes.
+    pub fn begin_upload(&self, key: &str, id: &str, initiated: SystemTime) {
+        self.state().begun.insert((key.to_owned(), id.to_owned()), Begun { initiated, parts: Vec::new() });
+    }
+
+    /// Adds a part to one.
+    pub fn add_part(&self, key: &str, id: &str, size: usize, written: SystemTime) {
+        let mut state = self.state();
+        state.begun.get_mut(&(key.to_owned(), id.to_owned())).unwrap().parts.push((size, written));
+    }
+
+    /// Keys and ids of the multipart uploads that are not complete.
+    pub fn begun(&self) -> Vec<(String, String)> {
+        self.state().begun.keys().cloned().collect()
+    }
+
     /// The keys and sizes of what was deleted and is kept as an old version.
     pub fn old_versions(&self) -> BTreeMap<String, usize> {
         self.state().old_versions.iter().map(|(key, object)| (key.clone(), object.bytes.len())).collect()
@@ -245,6 +271,11 @@ impl Store {
     /// Stops the bucket's clock at a time (`Date` header, `LastModified` of what is put), or lets it run.
     pub fn clock(&self, time: Option<SystemTime>) {
         self.state().clock = time;
+    }
+
+    /// Whether no request is under way.
+    pub fn is_idle(&self) -> bool {
+        self.state().in_flight == 0
     }
 
     /// The bucket's time.

@@ -25,6 +25,8 @@ mod leases;
 mod listing;
 #[path = "faults/live.rs"]
 mod live;
+#[path = "faults/multipart.rs"]
+mod multipart;
 #[path = "faults/plans.rs"]
 mod plans;
 #[path = "faults/scene.rs"]

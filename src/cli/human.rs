@@ -146,6 +146,12 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
         let bytes = bytes.map(size).unwrap_or_default();
         rows.add_row(vec![what.to_owned(), count.to_string(), bytes, why.to_owned()]);
     }
+    let parts = planned.multipart_uploads;
+    if parts.count > 0 {
+        let what = ["multipart uploads", "begun, and no part of them for long"].map(str::to_owned);
+        let [what, why] = what;
+        rows.add_row(vec![what, parts.count.to_string(), size(parts.bytes), why]);
+    }
     finish(rows, &[1, 2])
 }
 
@@ -157,6 +163,7 @@ pub(super) fn listed(counts: &Counts) -> Vec<String> {
         (counts.manifests, "manifest"),
         (counts.layer_links, "layer link"),
         (counts.uploads.count, "upload"),
+        (counts.multipart_uploads.count, "multipart upload"),
         (counts.blobs.count, "blob"),
     ];
     kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, one)| number(count, one)).collect()
@@ -170,7 +177,7 @@ pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
     let all: Vec<&RepositoryRow> = all.iter().filter(|row| !row.planned.is_zero()).collect();
     for row in all.iter().take(ROWS) {
         let planned = &row.planned;
-        let bytes = size(planned.blobs.bytes.saturating_add(planned.uploads.bytes));
+        let bytes = size(planned.bytes());
         rows.add_row(vec![row.name.clone(), bytes, listed(planned).join(", ")]);
     }
     for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {

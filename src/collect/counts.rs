@@ -57,6 +57,13 @@ impl Counts {
         self.blobs.add_all(other.blobs);
     }
 
+    /// Bytes of all that is not links.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let parts = [self.blobs, self.uploads, self.multipart_uploads];
+        parts.iter().map(|tally| tally.bytes).fold(0, u64::saturating_add)
+    }
+
     /// Whether there is nothing at all.
     #[must_use]
     pub fn is_zero(&self) -> bool {
@@ -118,6 +125,6 @@ mod tests {
             multipart_uploads: tally(29, 31),
             blobs: tally(25, 27),
         };
-        assert_eq!(sum, expected);
+        assert_eq!((sum, sum.bytes()), (expected, 23 + 27 + 31));
     }
 }

@@ -163,7 +163,7 @@ mod tests {
             let upload = &inventory.repositories[at].uploads[id];
             (upload.files.len(), upload.multiparts.len(), upload.bytes())
         };
-        assert_eq!([uploads(0, id), uploads(1, known_id), uploads(2, id)], [(0, 1, 7), (1, 1, 10), (0, 1, 7)]);
+        assert_eq!([uploads(0, id), uploads(1, known_id), uploads(2, id)], [(0, 1, 7), (1, 1, 71 + 7), (0, 1, 7)]);
         let others: Vec<&str> = inventory.multiparts.iter().map(|multipart| multipart.key.as_str()).collect();
         assert_eq!((others, inventory.multipart_bytes), (vec![blob.as_str(), "docker/other"], 5 * 7));
         assert!(inventory.problems.as_slice().is_empty());

@@ -77,8 +77,7 @@ pub struct RepositoryRow {
 impl RepositoryRow {
     /// The order of reports.
     pub(super) fn largest_first(a: &Self, b: &Self) -> std::cmp::Ordering {
-        let planned = |row: &Self| row.planned.blobs.bytes.saturating_add(row.planned.uploads.bytes);
-        let bytes = |row: &Self| (planned(row), row.bytes.freeable_later);
+        let bytes = |row: &Self| (row.planned.bytes(), row.bytes.freeable_later);
         bytes(b).cmp(&bytes(a)).then_with(|| a.name.cmp(&b.name))
     }
 }

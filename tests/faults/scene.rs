@@ -241,6 +241,15 @@ impl Scene {
             assert_eq!(per_repository, number("/deleted/manifests"), "{context}: the repositories' rows");
         }
         assert_eq!(number("/exit_code"), u64::try_from(ran.code).unwrap(), "{context}");
+        self.expect_rows_add_up(ran, context);
+    }
+
+    /// The space of all parts is that of the whole.
+    #[track_caller]
+    pub fn expect_rows_add_up(&self, ran: &Ran, context: &str) {
+        let json = ran.json();
+        let number =
+            |pointer: &str| json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}"));
         let bytes = |name: &str| number(&format!("/bytes/{name}"));
         assert_eq!(bytes("before"), bytes("after") + bytes("freed"), "{context}");
         for part in ["before", "freed", "after", "freeable_later"] {

@@ -284,13 +284,15 @@ mod tests {
             let (sealed, lines) = read_in(pieces, &sealed(&header, deletions)).unwrap();
             prop_assert_eq!(sealed.deletions, plan.deletions().len() as u64);
             prop_assert_eq!(sealed.bytes, plan.bytes());
-            let mut keys: Vec<&str> = plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect();
-            let mut read: Vec<&str> = lines.iter().map(|line| &*line.key).collect();
+            let what = |line: &Line| (line.key.clone(), line.upload_id.clone());
+            let planned = plan.deletions().iter().map(|deletion| (deletion.key.as_str().into(), deletion.upload_id.clone()));
+            let mut keys: Vec<_> = planned.collect();
+            let mut read: Vec<_> = lines.iter().map(what).collect();
             keys.sort_unstable();
             read.sort_unstable();
             prop_assert_eq!(keys, read);
             for line in &lines {
-                let planned = plan.deletions().iter().find(|deletion| *deletion.key == *line.key).unwrap();
+                let planned = plan.deletions().iter().find(|it| it.what() == (&line.key, line.upload_id.as_deref())).unwrap();
                 prop_assert!(planned.evidence == line.evidence && planned.reason == line.reason);
             }
         }

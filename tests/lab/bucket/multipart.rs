@@ -14,7 +14,7 @@ const PAGE: usize = 1000;
 /// Obeys a request about them; nothing if it is about something else.
 pub(super) fn obey(store: &Store, request: &Request) -> Option<Reply> {
     match (request.method.as_str(), request.query("uploads"), request.query("uploadId")) {
-        ("GET", Some(_), _) if request.key.is_empty() => Some(uploads(store, request)),
+        ("GET", Some(_), _) if request.key == "?uploads" => Some(uploads(store, request)),
         ("GET", _, Some(id)) => Some(parts(store, request, id)),
         ("DELETE", _, Some(id)) => {
             let id = (request.key.clone(), id.to_owned());

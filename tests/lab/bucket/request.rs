@@ -94,6 +94,10 @@ impl Request {
             well_formed: true,
             question,
         };
+        if kind == Kind::Other && request.key.is_empty() && request.query("uploads").is_some() {
+            request.key = "?uploads".into();
+            request.keys = vec![request.key.clone()];
+        }
         if let Some(question) = question {
             request.key = format!("?{question}");
             request.keys = vec![request.key.clone()];

@@ -74,7 +74,7 @@ mod tests {
             assert_eq!(needed.get(*id), None);
             assert!(needed.insert(*id, reason, ids.len()), "{number} is new");
             assert!(!needed.insert(*id, Reason::Young, ids.len()), "{number} is not");
-            assert_eq!(matches!(needed, Needed::Many(_)), number / 2 > ids.len() / MANY, "{number}");
+            assert_eq!(matches!(needed, Needed::Many(_)), number / 2 + 1 > ids.len() / MANY, "{number}");
             for (before, id) in ids[..=number].iter().enumerate() {
                 let expected = (before % 2 == 0).then_some(Reason::ALL[before % Reason::ALL.len()]);
                 assert_eq!(needed.get(*id), expected);

@@ -5,7 +5,7 @@ use crate::collect::entry::Evidence;
 use crate::collect::inventory::{Inventory, Repository};
 use crate::collect::listing::Builder;
 use crate::collect::outcome::{Outcome, Outcomes};
-use crate::collect::plan::{Plan, Stage};
+use crate::collect::plan::{Deletion, Plan, Stage};
 use crate::collect::pointers::plan_pointers;
 use crate::collect::report::Scan;
 use crate::collect::roots::{Root, roots};
@@ -142,8 +142,12 @@ pub(super) async fn trim(
     let open: Vec<_> = open.filter(|(index, _)| *outcomes.get(*index) == Outcome::NotAttempted).collect();
     let (content, pointers): (Vec<_>, Vec<_>) =
         open.into_iter().partition(|(_, deletion)| deletion.stage == Stage::Blob);
+    // No listing shows parts: what came of these is looked at when they go.
+    let is_planned = |deletion: &Deletion| {
+        deletion.upload_id.is_some() || planned.get(deletion.key.as_str()) == Some(&&deletion.evidence)
+    };
     let (going, others): (Vec<_>, Vec<_>) =
-        pointers.into_iter().partition(|(_, deletion)| planned.get(deletion.key.as_str()) == Some(&&deletion.evidence));
+        pointers.into_iter().partition(|(_, deletion)| is_planned(deletion));
     // What is not planned any more has changed, or went by another's hand. An absence in a listing alone proves nothing.
     let looks = others
         .iter()

@@ -3,7 +3,7 @@
 use crate::collect::entry::{Entry, Evidence};
 use crate::collect::inventory::Repository;
 use crate::collect::outcome::{Outcome, Outcomes};
-use crate::collect::plan::{Plan, Stage};
+use crate::collect::plan::{Deletion, Plan, Stage};
 use crate::collect::report::Scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
@@ -26,7 +26,9 @@ pub(super) async fn unchanged(
 ) -> Result<()> {
     let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
     let planned: HashMap<&str, usize> = pointers.map(|(index, deletion)| (deletion.key.as_str(), index)).collect();
-    let uploads = plan.deletions().iter().filter(|deletion| deletion.stage == Stage::Upload);
+    // No listing shows parts: what came of these is looked at when they go.
+    let is_file = |deletion: &&Deletion| deletion.stage == Stage::Upload && deletion.upload_id.is_none();
+    let uploads = plan.deletions().iter().filter(is_file);
     let uploads: HashMap<&str, &Evidence> =
         uploads.map(|deletion| (deletion.key.as_str(), &deletion.evidence)).collect();
     let affected: BTreeSet<usize> =

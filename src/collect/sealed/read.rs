@@ -83,7 +83,7 @@ pub struct Reader {
     header: Option<Header>,
     deletions: u64,
     bytes: u64,
-    last: Option<(Stage, Box<str>)>,
+    last: Option<(Stage, Box<str>, Option<Box<str>>)>,
     sealed: Option<Totals>,
 }
 
@@ -161,7 +161,7 @@ impl Reader {
         }
         let line = Line::parse(text).map_err(altered)?;
         self.hash.update(text.as_bytes());
-        let place = (line.stage, line.key.clone());
+        let place = (line.stage, line.key.clone(), line.upload_id.clone());
         if let Some(last) = &self.last
             && *last >= place
         {

@@ -146,8 +146,7 @@ pub(super) async fn trim(
     let is_planned = |deletion: &Deletion| {
         deletion.upload_id.is_some() || planned.get(deletion.key.as_str()) == Some(&&deletion.evidence)
     };
-    let (going, others): (Vec<_>, Vec<_>) =
-        pointers.into_iter().partition(|(_, deletion)| is_planned(deletion));
+    let (going, others): (Vec<_>, Vec<_>) = pointers.into_iter().partition(|(_, deletion)| is_planned(deletion));
     // What is not planned any more has changed, or went by another's hand. An absence in a listing alone proves nothing.
     let looks = others
         .iter()

@@ -15,6 +15,7 @@ use crate::model::Timestamp;
 use futures::{StreamExt, stream};
 use http::StatusCode;
 use percent_encoding::utf8_percent_encode;
+use std::sync::OnceLock;
 
 /// Asks for all below the root, and what there is of each.
 pub(super) async fn below(cloud: &Cloud, concurrency: usize) -> Multiparts {
@@ -26,22 +27,12 @@ pub(super) async fn below(cloud: &Cloud, concurrency: usize) -> Multiparts {
 }
 
 async fn all(cloud: &Cloud, signed: &Signed, concurrency: usize) -> Result<Vec<Multipart>, String> {
-    let mut all = Vec::new();
-    let (mut markers, mut is_denied) = (None, None);
+    let (mut all, mut markers) = (Vec::new(), None);
+    // Where one may not be looked at, no other may.
+    let denied = OnceLock::new();
     loop {
         let page = page(cloud, signed, markers.as_ref()).await?;
-        // Where the first may not be looked at, no other may.
-        let mut begun = page.begun.into_iter();
-        if let Some(first) = begun.next().filter(|_| all.is_empty()) {
-            let first = with_parts(cloud, signed, first, None).await;
-            is_denied = first.as_ref().and_then(|first| match &first.parts {
-                Parts::NotKnown(why) => Some(why.clone()),
-                Parts::Known { .. } => None,
-            });
-            all.extend(first);
-        }
-        let looks = begun.map(|begun| with_parts(cloud, signed, begun, is_denied.clone()));
-        let looks: Vec<_> = looks.collect();
+        let looks: Vec<_> = page.begun.into_iter().map(|begun| with_parts(cloud, signed, begun, &denied)).collect();
         let found: Vec<Option<Multipart>> = stream::iter(looks).buffered(concurrency.max(1)).collect().await;
         all.extend(found.into_iter().flatten());
         match page.next {
@@ -75,16 +66,18 @@ async fn with_parts(
     cloud: &Cloud,
     signed: &Signed,
     (key, id, initiated): Begun,
-    denied: Option<Box<str>>,
+    denied: &OnceLock<String>,
 ) -> Option<Multipart> {
     let is_known = matches!(StorageKey::parse(&key), StorageKey::Upload { .. } | StorageKey::Blob(_));
-    let parts = match denied {
-        Some(why) => Parts::NotKnown(why),
-        None if !is_known || layout::is_unaddressable(&key) => Parts::NotKnown("no registry writes this key".into()),
-        None => match of(cloud, signed, &key, &id).await {
+    let parts = if !is_known || layout::is_unaddressable(&key) {
+        Parts::NotKnown("no registry writes this key".into())
+    } else if let Some(why) = denied.get() {
+        Parts::NotKnown(why.as_str().into())
+    } else {
+        match of(cloud, signed, &key, &id).await {
             Ok(parts) => parts?,
-            Err(why) => Parts::NotKnown(why.into()),
-        },
+            Err(why) => Parts::NotKnown(denied.get_or_init(|| why).as_str().into()),
+        }
     };
     Some(Multipart { key, id, initiated, parts })
 }

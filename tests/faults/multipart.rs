@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use crate::lab::bucket::{Fault, Kind, Store};
-use crate::lab::registry::{blob_key, sha256, upload_key};
+use crate::lab::registry::{ROOT, blob_key, sha256, upload_key};
 use crate::lab::tree::days_ago;
 use crate::scene::{LIVE, OFFLINE, OTHER, Scene};
 use crate::tool::Ran;
@@ -100,8 +100,14 @@ fn upload_that_is_taken_up_again_stays_whole() {
     let (_, mut stays) = litter(&scene.bucket);
     let data = upload_key(LIVE, GIVEN_UP, "data");
     let key = data.clone();
-    scene.bucket.fault(Fault::call(move |store| store.add_part(&key, "b", 5, just_now())).on(Kind::Batch).times(1));
+    scene.bucket.fault(
+        Fault::call(move |store| store.add_part(&key, "b", 5, just_now()))
+            .on(Kind::Batch)
+            .key(|key| key.starts_with(ROOT))
+            .times(1),
+    );
     let ran = scene.collect();
+    assert_eq!(ran.code, 0, "{ran:#?}");
     // What the other one held is gone: nobody goes on with two.
     stays.insert((data, "b".into()));
     assert_eq!(begun(&scene.bucket), stays);

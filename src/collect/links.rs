@@ -5,6 +5,7 @@ use super::digest_table::DigestTable;
 use super::entry::{Entry, Evidence, etag_of_link};
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Algorithm, Digest, Timestamp};
+use std::fmt;
 use std::sync::Arc;
 
 /// What a link says.
@@ -129,7 +130,7 @@ impl Link {
 /// All links of one kind in one repository, in the order of their digests once a listing has ended.
 ///
 /// The usual ones take twelve bytes each; their digests stand in a table that is shared with all other repositories.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Links {
     digests: Arc<DigestTable>,
     usual: Vec<Usual>,
@@ -162,6 +163,13 @@ impl Usual {
         let modified = Timestamp::from_nanos((upper << 32 | lower).cast_signed());
         let seen = if self.number & PLAIN == 0 { Seen::Proven(modified) } else { Seen::Plain(modified) };
         Link { digest: digests.get(self.place()), seen }
+    }
+}
+
+/// What they say: how they are numbered tells nothing.
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::collect::pattern::Pattern;
 use crate::error::shortened;
+use crate::model::Digest;
 use crate::retention::policy::{Delete, Keep, Policy, Rule};
 use crate::retention::write::yaml;
 use std::fmt::Write as _;
@@ -54,7 +55,39 @@ pub(super) fn repositories(named: &[Pattern]) -> Result<Vec<Pattern>, String> {
     if named.is_empty() { Ok(vec![pattern("**")?]) } else { Ok(named.to_vec()) }
 }
 
+/// So long may the name of a rule be.
+const LONGEST: usize = 100;
+
+/// A name that a policy may have, and no other rule of the same file has, whatever the other tool calls it.
+fn name_of(text: &str) -> String {
+    let is_name = text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
+    if is_name {
+        return text.to_owned();
+    }
+    let plain = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let beginning: String = plain.take(LONGEST - 12).collect();
+    format!("{beginning}... {}", &Digest::of(text.as_bytes()).hex()[..8])
+}
+
 /// A rule for repositories.
 pub(super) fn rule(name: &str, repositories: Vec<Pattern>, delete: Option<Delete>, keep: Keep) -> Rule {
-    Rule { name: name.to_owned(), line: None, repositories, delete, keep, untagged_older_than: None }
+    Rule { name: name_of(name), line: None, repositories, delete, keep, untagged_older_than: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_of_a_rule_fits_a_policy_and_stays_its_own() {
+        assert_eq!(name_of("ecr-1, \u{e9}"), "ecr-1, \u{e9}");
+        assert_eq!(name_of(&"x".repeat(LONGEST)), "x".repeat(LONGEST));
+        let odd = ["a\u{1b}b".to_owned(), "a\nb".to_owned(), "\u{e9}".repeat(101), "\u{e9}".repeat(102)];
+        let names: Vec<String> = odd.iter().map(|text| name_of(text)).collect();
+        for (at, name) in names.iter().enumerate() {
+            assert!(name.chars().count() <= LONGEST && !name.contains(char::is_control), "{name:?}");
+            assert!(!names[..at].contains(name), "{names:?}");
+        }
+        assert!(names[0].starts_with("a b... "), "{names:?}");
+    }
 }

@@ -98,11 +98,6 @@ enum Field {
     Directory,
 }
 
-/// Whether an element tells of keys that a listing by a delimiter has put together.
-fn is_directory(name: &[u8]) -> bool {
-    name == b"CommonPrefixes" || name == b"BlobPrefix"
-}
-
 impl Parser {
     fn new(dialect: Dialect) -> Self {
         Self {
@@ -147,7 +142,7 @@ impl Parser {
         let is_own = self.object > 0 && below == 1;
         let is_property = self.object > 0 && below == 2 && self.in_properties;
         self.in_properties |= is_own && name == b"Properties";
-        if self.object == 0 && is_directory(name) && !self.in_common {
+        if self.object == 0 && self.puts_together(name) && !self.in_common {
             (self.in_common, self.directories) = (true, self.page.directories.len());
         }
         self.field = match (self.dialect, name) {
@@ -170,6 +165,14 @@ impl Parser {
         self.encoded = encoded;
         self.buffer.clear();
         Ok(())
+    }
+
+    /// Whether an element tells of keys that a listing by a delimiter has put together.
+    fn puts_together(&self, name: &[u8]) -> bool {
+        match self.dialect {
+            Dialect::S3 => name == b"CommonPrefixes",
+            Dialect::Azure => name == b"BlobPrefix",
+        }
     }
 
     fn text(&mut self, text: &str) {
@@ -209,7 +212,9 @@ impl Parser {
             }
             None => {}
         }
-        if is_directory(name) && std::mem::take(&mut self.in_common) && self.page.directories.len() == self.directories
+        if self.puts_together(name)
+            && std::mem::take(&mut self.in_common)
+            && self.page.directories.len() == self.directories
         {
             return Err(NotAListing("a directory has no name".into()));
         }

@@ -18,6 +18,8 @@ mod azure;
 mod gcs;
 #[path = "end_to_end/last_image.rs"]
 mod last_image;
+#[path = "end_to_end/multipart.rs"]
+mod multipart;
 #[path = "end_to_end/prune.rs"]
 mod prune;
 #[path = "end_to_end/recipes.rs"]

@@ -51,6 +51,15 @@ fn heading(text: &mut String, report: &Report) {
         number(found.uploads.count, "unfinished upload"),
         size(found.uploads.bytes),
     );
+    if found.multipart_uploads.count > 0 {
+        let parts = found.multipart_uploads;
+        let _ = writeln!(
+            text,
+            "        {} ({}), which no listing shows",
+            number(parts.count, "multipart upload"),
+            size(parts.bytes)
+        );
+    }
     let marked = &report.marked;
     let _ = writeln!(
         text,

@@ -231,9 +231,11 @@ fn found(scan: &Scan) -> Found {
         found.manifests += repository.revisions.len() as u64;
         found.layer_links += repository.layers.len() as u64;
         for upload in repository.uploads.values() {
-            found.uploads.add(upload.bytes());
+            found.uploads.add(upload.files.iter().map(|(_, evidence)| evidence.size).fold(0, u64::saturating_add));
+            upload.multiparts.iter().for_each(|multipart| found.multipart_uploads.add(multipart.bytes()));
         }
     }
+    scan.inventory.multiparts.iter().for_each(|multipart| found.multipart_uploads.add(multipart.bytes()));
     found
 }
 

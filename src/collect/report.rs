@@ -24,6 +24,8 @@ pub struct Found {
     pub layer_links: u64,
     /// Uploads that have not ended.
     pub uploads: Tally,
+    /// Incomplete multipart uploads, with the bytes of their parts, where these are asked for.
+    pub multipart_uploads: Tally,
     /// Blobs.
     pub blobs: Tally,
 }

@@ -154,10 +154,10 @@ pub struct PartsPage {
     pub next: Option<u64>,
 }
 
-/// Reads `ListPartsResult`.
+/// Reads `ListPartsResult`; emulators name it otherwise.
 #[must_use]
 pub fn parts(body: &[u8]) -> Option<PartsPage> {
-    let root = Element::parse(body).filter(|root| root.name == "ListPartsResult")?;
+    let root = Element::parse(body).filter(|root| root.name.starts_with("ListParts"))?;
     let mut page = PartsPage { bytes: 0, newest: None, next: None };
     for part in root.children.iter().filter(|child| child.name == "Part") {
         page.bytes = page.bytes.saturating_add(part.number_of("Size")?);
@@ -167,4 +167,54 @@ pub fn parts(body: &[u8]) -> Option<PartsPage> {
         page.next = Some(root.number_of("NextPartNumberMarker")?);
     }
     Some(page)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn uploads_are_read_as_stores_write_them_and_nothing_else_is() {
+        let upload = "<Upload><UploadId>x+/=</UploadId><Key>a&amp;b </Key><Initiated>2026-11-21T00:00:00.000Z</Initiated>\
+                      <Owner><ID>1</ID></Owner></Upload>";
+        let answer =
+            |inside: &str| format!("<ListMultipartUploadsResult xmlns=\"u\">{inside}</ListMultipartUploadsResult>");
+        let time = Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap();
+        let found = ("a&b ".to_owned(), "x+/=".into(), time);
+        let whole = answer(&format!("<IsTruncated>false</IsTruncated>{upload}"));
+        assert_eq!(begun(whole.as_bytes()), Some(Page { begun: vec![found.clone()], next: None }));
+        let markers = "<IsTruncated>true</IsTruncated><NextKeyMarker>k </NextKeyMarker><NextUploadIdMarker>i</NextUploadIdMarker>";
+        let first = begun(answer(&format!("{markers}{upload}")).as_bytes()).unwrap();
+        assert_eq!((first.begun, first.next), (vec![found], Some(("k ".to_owned(), "i".to_owned()))));
+        for wrong in [
+            answer("<IsTruncated>true</IsTruncated>"),
+            answer("<Upload><Key>a</Key><UploadId>i</UploadId></Upload>"),
+            answer("<Upload><Key>a</Key><Initiated>2026-11-21T00:00:00.000Z</Initiated></Upload>"),
+            "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>".into(),
+            whole[..whole.len() - 3].to_owned(),
+        ] {
+            assert_eq!(begun(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn parts_are_added_up_and_the_newest_counts() {
+        let part = |size: &str, day: u8| {
+            format!("<Part><LastModified>2026-11-{day:02}T00:00:00.000Z</LastModified><Size>{size}</Size></Part>")
+        };
+        let of = |inside: &str| parts(format!("<ListPartsResult>{inside}</ListPartsResult>").as_bytes());
+        let newest = Timestamp::parse_rfc3339("2026-11-09T00:00:00Z");
+        let all = [part("1", 8), part("20", 9), part("300", 7)].concat();
+        assert_eq!(of(&all), Some(PartsPage { bytes: 321, newest, next: None }));
+        assert_eq!(of(""), Some(PartsPage { bytes: 0, newest: None, next: None }));
+        let more = "<IsTruncated>true</IsTruncated><NextPartNumberMarker>3</NextPartNumberMarker>";
+        assert_eq!(of(&format!("{all}{more}")).unwrap().next, Some(3));
+        let huge = [part(&u64::MAX.to_string(), 1), part("1", 1)].concat();
+        assert_eq!(of(&huge).unwrap().bytes, u64::MAX);
+        for wrong in ["<IsTruncated>true</IsTruncated>", "<Part><Size>1</Size></Part>", &part("x", 1), "<Part/>"] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+        assert_eq!(parts(b"<Error><Code>NoSuchUpload</Code></Error>"), None);
+    }
 }

@@ -72,6 +72,7 @@ where
     F: Future<Output = Result<Keys>>,
 {
     let dir = tempfile::tempdir()?;
+    let on_s3 = matches!(storage, Storage::S3 { .. });
     let mut registry = Registry::start(storage)?;
     let all = fill(&registry, seed, dir.path()).await?;
     let images = registry.client()?.pull_all().await?.whole()?;
@@ -88,8 +89,11 @@ where
     assert_eq!(gone, garbage);
     assert_eq!(ran.count("/deleted/blobs/count"), garbage.len() as u64);
     assert_eq!(ran.problems(), BTreeSet::new(), "a healthy registry has none");
-    assert_eq!(ran.count("/bytes/before"), before.values().sum::<u64>());
-    assert_eq!(ran.count("/bytes/after"), after.values().sum::<u64>());
+    // On S3 an upload that was left holds parts that no listing shows.
+    let parts = ran.count("/found/multipart_uploads/bytes");
+    assert_eq!(parts > 0, on_s3 && !all.uploads.is_empty());
+    assert_eq!(ran.count("/bytes/before"), before.values().sum::<u64>() + parts);
+    assert_eq!(ran.count("/bytes/after"), after.values().sum::<u64>() + parts);
     assert_eq!(ran.count("/bytes/freed"), before.values().sum::<u64>() - after.values().sum::<u64>());
     for (_, upload) in &all.uploads {
         assert!(after.keys().any(|key| key.contains(upload)), "an upload of a moment ago stays");

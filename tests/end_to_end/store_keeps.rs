@@ -253,15 +253,16 @@ fn an_ordinary_bucket_is_asked_once_and_a_versioned_one_three_times() {
         // They are signed as everything else is.
         assert!(others.iter().all(|call| !call.authorization.is_empty()), "{others:#?}");
         let gets = calls.iter().filter(|call| call.kind == Kind::Get).count();
-        assert_eq!(ran.count("/requests/get"), (gets + others.len()) as u64, "{ran:#?}");
+        let of_uploads = others.iter().filter(|call| call.key == "?uploads").count();
+        assert_eq!(ran.count("/requests/get"), (gets + others.len() - of_uploads) as u64, "{ran:#?}");
         let mut questions: Vec<_> = others.iter().map(|call| call.key.clone()).collect();
         questions.sort();
         questions
     };
     let bucket = filled(Bucket::s3("reg"));
-    assert_eq!(asked(&bucket), ["?versioning"]);
+    assert_eq!(asked(&bucket), ["?uploads", "?versioning"]);
     bucket.versioning(Some("Suspended"));
-    assert_eq!(asked(&bucket), ["?lifecycle", "?object-lock", "?versioning"]);
+    assert_eq!(asked(&bucket), ["?lifecycle", "?object-lock", "?uploads", "?versioning"]);
     assert_eq!(asked(&filled(Bucket::gcs("reg"))), ["?bucket"]);
     assert_eq!(asked(&filled(Bucket::azure("reg"))), ["?properties"]);
 }
@@ -416,7 +417,7 @@ fn no_answer_to_the_question_fails_a_run() -> Result<()> {
     let (_, goes) = sizes()?;
     for (name, fault) in faults {
         let bucket = filled(Bucket::s3("reg"));
-        let id = bucket.fault(fault.on(Kind::Other));
+        let id = bucket.fault(fault.on(Kind::Other).key(|key| key != "?uploads"));
         let ran = Way::to(&bucket).json(&[]);
         assert!((1..=3).contains(&bucket.fired(id)), "{name}: {}", bucket.fired(id));
         assert_eq!((keeps(&ran)["known"].as_bool(), bytes(&ran).0), (Some(false), goes), "{name}: {ran:#?}");

@@ -91,7 +91,7 @@ fn rows_add_up_with_what_no_listing_shows() {
     let scene = Scene::new();
     litter(&scene.bucket);
     let ran = scene.collect();
-    scene.expect_rows_add_up(&ran, "with parts");
+    Scene::expect_rows_add_up(&ran, "with parts");
 }
 
 #[test]

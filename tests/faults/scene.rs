@@ -241,12 +241,12 @@ impl Scene {
             assert_eq!(per_repository, number("/deleted/manifests"), "{context}: the repositories' rows");
         }
         assert_eq!(number("/exit_code"), u64::try_from(ran.code).unwrap(), "{context}");
-        self.expect_rows_add_up(ran, context);
+        Self::expect_rows_add_up(ran, context);
     }
 
     /// The space of all parts is that of the whole.
     #[track_caller]
-    pub fn expect_rows_add_up(&self, ran: &Ran, context: &str) {
+    pub fn expect_rows_add_up(ran: &Ran, context: &str) {
         let json = ran.json();
         let number =
             |pointer: &str| json.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}"));

@@ -79,6 +79,15 @@ impl Moto {
         Ok(found)
     }
 
+    /// The keys of all multipart uploads that are not complete.
+    pub async fn begun(&self) -> Result<Vec<String>> {
+        let uri = format!("{}/{}?uploads=", self.endpoint(), self.bucket);
+        let (status, answer) = send(http::Request::get(uri).body(HttpRequestBody::empty())?).await?;
+        ensure!(status == 200, "moto answers {status} to GET ?uploads: {answer}");
+        let keys = answer.split("<Key>").skip(1).filter_map(|rest| rest.split_once("</Key>"));
+        Ok(keys.map(|(key, _)| key.to_owned()).collect())
+    }
+
     /// `http://127.0.0.1:<port>`
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

@@ -315,6 +315,12 @@ pub fn relation(directory: &str) -> Relation {
     }
 }
 
+/// Whether a key is in one of the two areas.
+#[must_use]
+pub fn is_in_area(key: &str) -> bool {
+    [BLOBS, REPOSITORIES].iter().any(|area| key.starts_with(area))
+}
+
 /// Whether no client of an object store that thinks in paths can name a key: an empty part, `.` or `..`, a control
 /// character. The registry writes no such key.
 #[must_use]
@@ -457,7 +463,9 @@ mod tests {
         for is in [BLOBS, REPOSITORIES] {
             assert_eq!(relation(is), Relation::IsArea, "{is}");
         }
-        for beside in ["/", "dock/", "docker/registry/regsweep/", "docker/registry/v2/blob/", "docker/registry/v2/blobs/x/"] {
+        for beside in
+            ["/", "dock/", "docker/registry/regsweep/", "docker/registry/v2/blob/", "docker/registry/v2/blobs/x/"]
+        {
             assert_eq!(relation(beside), Relation::Beside, "{beside}");
         }
     }

@@ -1,14 +1,18 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
 use crate::storage::location::Secret;
+mod audit;
 mod ls;
+mod outlets;
 mod plan;
 pub mod policy;
 pub mod prune;
 mod removing;
 mod undo;
 
+pub use audit::Audit;
 pub use ls::{List, Sort};
+pub use outlets::{JsonOutlet, Outlets};
 pub use plan::Plan;
 pub use prune::Prune;
 pub use removing::Remove;
@@ -61,6 +65,10 @@ pub enum Command {
     ///
     /// It reads only, and of one repository only that. The registry is named with -R, or by the environment.
     Ls(List),
+    /// Where the bytes are: every object in its class, every repository with its share, and what would free how much
+    ///
+    /// It reads only: it needs the right to list and to read, takes no lease, and can run beside a live registry.
+    Audit(Audit),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something

@@ -71,6 +71,19 @@ impl Marks {
         self.by_repository.get(repository)?.get(id?)
     }
 
+    /// All that a repository needs, in no order.
+    pub fn of_repository(&self, repository: usize) -> impl Iterator<Item = Id> + '_ {
+        let (few, many) = match self.by_repository.get(repository) {
+            Some(Needed::Few(few)) => (Some(few.keys().copied()), None),
+            Some(Needed::Many(many)) => {
+                let all = (0..).zip(many).filter(|(_, reason)| reason.is_some());
+                (None, Some(all.map(|(number, _)| Id::of(number))))
+            }
+            None => (None, None),
+        };
+        few.into_iter().flatten().chain(many.into_iter().flatten())
+    }
+
     /// Why anyone needs a digest, if anyone does.
     #[must_use]
     pub fn anywhere(&self, id: Option<Id>) -> Option<Reason> {

@@ -13,6 +13,7 @@ use crate::layout::{self, StorageKey};
 use crate::model::{Digest, manifest};
 use crate::storage::fetch::{Fetcher, How};
 use crate::storage::manifest_cache::{ManifestCache, beginning};
+use crate::storage::page::Page;
 use crate::storage::reader::{Area, Content, Storage};
 use futures::TryStreamExt;
 use std::collections::HashSet;
@@ -77,6 +78,11 @@ impl<'a> Reading<'a> {
 
     /// Lists all repositories, and goes on to read what they show to be manifests.
     pub(super) async fn repositories(&mut self) -> Result<Inventory> {
+        self.repositories_with(|_| {}).await
+    }
+
+    /// The same, where somebody else wants to see each page as well.
+    pub(super) async fn repositories_with(&mut self, mut tell: impl FnMut(&Page)) -> Result<Inventory> {
         self.observer.notice(Event::Begin(Phase::ListRepositories, None));
         let mut builder = Builder::new(self.storage.proof());
         let mut pages = self.storage.list(Area::Repositories);
@@ -84,6 +90,7 @@ impl<'a> Reading<'a> {
             tokio::select! {
                 page = pages.try_next() => {
                     let Some(page) = page? else { break };
+                    tell(&page);
                     for entry in page.entries() {
                         builder.see(&entry);
                         self.see(entry.key);

@@ -18,7 +18,7 @@ use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
 use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
-use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, mark};
+use crate::collect::{blobs::Owners, graph::Graph, graph::Id, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
@@ -110,7 +110,7 @@ async fn look_once(
 
     let found = (&graph, &marks, &owners);
     let mut blobs = scan::blobs(storage, &inventory, found, &left.pending, order, now, observer).await?;
-    if forget_what_is_gone(storage, (&graph, &blobs), &remembered, order).await? {
+    if forget_what_is_gone(storage, &graph, |id| blobs.is_listed(id), &remembered, order).await? {
         return Ok(None);
     }
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
@@ -164,13 +164,14 @@ async fn first_findings(storage: &dyn Storage, order: &Order) -> Result<Findings
 
 /// Looks for manifests that were remembered and that the listing does not hold: most likely their data is gone, and a link
 /// is all that is left. They are forgotten; tells whether there were any.
-async fn forget_what_is_gone(
+pub(super) async fn forget_what_is_gone(
     storage: &dyn Storage,
-    (graph, blobs): (&Graph, &BlobSurvey),
+    graph: &Graph,
+    is_listed: impl Fn(Id) -> bool,
     remembered: &[Id],
     order: &Order,
 ) -> Result<bool> {
-    let unlisted = remembered.iter().filter(|id| !blobs.is_listed(**id)).map(|id| graph.digest(*id).clone());
+    let unlisted = remembered.iter().filter(|id| !is_listed(**id)).map(|id| graph.digest(*id).clone());
     let looks = unlisted.map(|digest| async move {
         storage.exists(&layout::blob_data(&digest)).await.map(|is_there| (!is_there).then_some(digest))
     });
@@ -192,7 +193,7 @@ fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems:
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.
-fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Option<Duration>) {
+pub(super) fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Option<Duration>) {
     let ours = order.local_now();
     match storage.time() {
         None => (order.started, None),

@@ -59,13 +59,7 @@ pub(super) fn walk(root: &Path, pages: &Sender<Message>) -> Result<()> {
 }
 
 fn see(key: &str, stat: &Metadata, page: &mut Page, pages: &Sender<Message>) -> Result<()> {
-    page.push(&Entry {
-        key,
-        size: stat.len(),
-        modified: modified(stat),
-        etag: None,
-        outside: stat.is_symlink(),
-    });
+    page.push(&Entry { key, size: stat.len(), modified: modified(stat), etag: None, outside: stat.is_symlink() });
     if page.len() < PAGE { Ok(()) } else { send(std::mem::take(page), pages) }
 }
 
@@ -104,7 +98,8 @@ mod tests {
         for key in ["docker/registry/v2/blobs/x", "docker/registry/v2/repositories/a/y"] {
             put(key, "of the registry");
         }
-        let beside = ["a", "docker/b", "docker/registry/c", "docker/registry/v2/d", "docker/registry/regsweep/e", "f/g/h"];
+        let beside =
+            ["a", "docker/b", "docker/registry/c", "docker/registry/v2/d", "docker/registry/regsweep/e", "f/g/h"];
         for key in beside {
             put(key, key);
         }

@@ -171,6 +171,9 @@ pub struct GarbageCollect {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: Outlets,
 }
 
 /// Options of `show`.
@@ -179,6 +182,9 @@ pub struct Show {
     /// The plan, as -o saved it
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: JsonOutlet,
 }
 
 /// Options of `apply`. None of them decides what goes: the plan's own do.
@@ -203,6 +209,9 @@ pub struct Apply {
     /// What bounds the run.
     #[command(flatten)]
     pub bounds: Bounds,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: Outlets,
 }
 
 /// What of the registry a collection is about.

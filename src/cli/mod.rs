@@ -10,6 +10,7 @@ mod csv;
 pub mod engine;
 pub mod exit;
 pub mod file;
+mod forms;
 pub mod garbage_collect;
 mod held;
 pub mod human;

@@ -7,11 +7,9 @@ use crate::model::Timestamp;
 
 pub(super) fn text(report: &Report) -> String {
     let findings = &report.findings;
-    let mut metrics = Metrics::default();
-    let location = report.location.as_str();
-    metrics.gauge("audit_registry", "", "The registry that was looked at.", [(vec![("location", location)], 1)]);
+    let mut metrics = Metrics::new("audit", vec![("registry", report.location.as_str())]);
     let finished = Timestamp::parse_rfc3339(&report.finished).map_or(0, seconds);
-    metrics.one("audit_finished_timestamp", "seconds", "When the audit ended.", finished);
+    metrics.one("finished_timestamp", "seconds", "When the audit ended.", finished);
     metrics.one("storage", "bytes", "All bytes below the root.", findings.bytes);
     metrics.one("storage_objects", "", "All objects below the root.", findings.objects);
     let classes = || findings.classes.iter().map(|(name, tally)| (vec![("class", *name)], tally));
@@ -30,7 +28,8 @@ pub(super) fn text(report: &Report) -> String {
         for (name, help, figure) in FIGURES {
             let rows = rows.into_iter().flatten();
             // What no repository uses stands beside both: with it, shares add up to the whole.
-            let nobody = rows.clone().next().map(|_| &findings.nobody).filter(|_| name == "fair_share");
+            let nobody =
+                rows.clone().next().map(|_| &findings.nobody).filter(|_| matches!(name, "fair_share" | "garbage"));
             let figures = rows.chain(nobody).map(|row| (vec![(label, row.name.as_str())], figure(row)));
             metrics.gauge(&format!("{title}_{name}"), "bytes", help, figures);
         }

@@ -1,4 +1,4 @@
-//! OpenMetrics text: figures with their kind, unit and help, as Prometheus and `node_exporter` read them.
+//! The text of `OpenMetrics`: figures with their kind, unit and help, as Prometheus and `node_exporter` read them.
 
 use std::fmt::{Display, Write as _};
 

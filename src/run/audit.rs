@@ -100,7 +100,7 @@ impl Audit<'_> {
             page.entries_with_class().for_each(|(entry, class)| seen.see(&entry, class));
         };
         let asked = async { Ok(storage.store_keeps().await) };
-        let (inventory, store_keeps) = tokio::try_join!(reading.repositories_with(see), asked)?;
+        let (inventory, store_keeps) = tokio::try_join!(reading.whole_repositories(see), asked)?;
         let (now, _) = judged_now(storage, order);
         let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
         let Found { mut graph, mut outlines, remembered } = reading.finish(&inventory).await?;
@@ -162,7 +162,7 @@ impl Audit<'_> {
 
     async fn list_blobs(self, census: &mut Census<'_>) -> Result<()> {
         self.observer.notice(Event::Begin(Phase::ListBlobs, None));
-        let mut pages = self.storage.list(Area::Blobs);
+        let mut pages = self.storage.list_whole(Area::Blobs);
         while let Some(page) = pages.try_next().await? {
             let mut bytes: u64 = 0;
             for (entry, class) in page.entries_with_class() {

@@ -16,7 +16,7 @@ pub struct Outlets {
     /// Write a summary as Markdown, as CI systems show it
     #[arg(long, value_name = "FILE")]
     pub markdown: Vec<PathBuf>,
-    /// Write figures as OpenMetrics, as the textfile collector of `node_exporter` reads them
+    /// Write figures as `node_exporter` reads them from its text files
     #[arg(long, value_name = "FILE")]
     pub openmetrics: Vec<PathBuf>,
 }

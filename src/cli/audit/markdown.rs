@@ -26,7 +26,7 @@ pub(super) fn text(report: &Report) -> String {
         table.row(&[format!("after {words}"), size(after.freed.bytes), share, size(after.bytes)]);
     }
     text += &table.finish();
-    text += &rows("group", findings.groups.iter().flatten());
+    text += &rows("group", findings.groups.iter().flatten().chain(findings.groups.iter().map(|_| &findings.nobody)));
     text += &rows("repository", findings.repositories.iter().chain([&findings.nobody]));
     text
 }

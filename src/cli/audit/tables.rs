@@ -1,7 +1,7 @@
 //! What several outlets show alike.
 
 use super::report::Report;
-use crate::cli::words::size;
+use crate::cli::words::{number, size};
 use crate::collect::audit::class::Class;
 use crate::collect::audit::report::After;
 use crate::collect::blobs::Tally;
@@ -62,7 +62,7 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 /// The whole in one line.
 pub(super) fn sum(report: &Report) -> String {
     let findings = &report.findings;
-    format!("{} in {} objects", size(findings.bytes), findings.objects)
+    format!("{} in {}", size(findings.bytes), number(findings.objects, "object"))
 }
 
 #[cfg(test)]

@@ -29,17 +29,17 @@ pub(super) fn text(report: &Report) -> String {
         return text;
     }
     text += "\nwhat it is\n";
-    text += &indented(of_classes(report));
+    text += &indented(&of_classes(report));
     if findings.storage_classes.keys().any(|name| name != crate::collect::audit::storage_class::NOT_KNOWN) {
         text += "\nhow it is stored\n";
-        text += &indented(of_storage(report));
+        text += &indented(&of_storage(report));
     }
     text += "\nwhat can be freed, once all waits are over\n";
-    text += &indented(of_after(report));
+    text += &indented(&of_after(report));
     text += &store(report);
     if let Some(groups) = &findings.groups {
         let _ = writeln!(text, "\nby group, the largest share first");
-        text += &rows(report, groups, &[], "GROUP");
+        text += &rows(report, groups, &[&findings.nobody], "GROUP");
     }
     if !findings.repositories.is_empty() {
         let _ = writeln!(text, "\nby repository, the largest share first");
@@ -57,7 +57,7 @@ pub(super) fn text(report: &Report) -> String {
     text
 }
 
-fn indented(table: Columns) -> String {
+fn indented(table: &Columns) -> String {
     table.text().lines().fold(String::new(), |text, line| text + INDENT + line + "\n")
 }
 
@@ -108,12 +108,14 @@ fn store(report: &Report) -> String {
 }
 
 fn rows(report: &Report, all: &[Row], beside: &[&Row], title: &'static str) -> String {
+    let has_policy = report.findings.after.contains_key("policy");
     let shown: Vec<&Row> = all.iter().take(ROWS).chain(beside.iter().copied()).collect();
     let table = |longest| {
         let mut table = Columns::default().left(title).right("TAGS").right("USES").right("ALONE").right("SHARE");
-        table = table.right("GARBAGE").left("LAST PUSH");
+        table = table.right("GARBAGE");
+        table = if has_policy { table.right("POLICY") } else { table.left("LAST PUSH") };
         for row in &shown {
-            let garbage = row.freed_bytes.get("collection").copied().unwrap_or(0);
+            let freed = |kind: &str| size(row.freed_bytes.get(kind).copied().unwrap_or(0));
             let day = row.last_push.map(|time| Timestamp::to_minute(time).chars().take(10).collect());
             table.row(vec![
                 shortened(&printable(&row.name), longest),
@@ -121,15 +123,15 @@ fn rows(report: &Report, all: &[Row], beside: &[&Row], title: &'static str) -> S
                 size(row.logical_bytes),
                 size(row.unshared_bytes),
                 size(row.fair_share_bytes),
-                size(garbage),
-                day.unwrap_or_default(),
+                freed("collection"),
+                if has_policy { freed("policy") } else { day.unwrap_or_default() },
             ]);
         }
         table
     };
     let numbers = table(0).width().saturating_sub(title.len());
     let longest = (WIDTH - INDENT.len()).saturating_sub(numbers).max(title.len());
-    let mut text = indented(table(longest));
+    let mut text = indented(&table(longest));
     if let Some(more) = all.len().checked_sub(ROWS + 1) {
         let _ = writeln!(text, "{INDENT}and {} more (--csv FILE and --json FILE have them all)", more + 1);
     }
@@ -156,7 +158,7 @@ fn layers(title: &str, layers: &[Layer], report: &Report) -> String {
         cells.push(users(layer));
         table.row(cells);
     }
-    format!("\n{title}\n{}", indented(table))
+    format!("\n{title}\n{}", indented(&table))
 }
 
 fn users(layer: &Layer) -> String {
@@ -181,7 +183,7 @@ fn growth(report: &Report) -> String {
         let bar = u128::from(tally.bytes) * BAR as u128 / u128::from(largest);
         table.row(vec![month.clone(), size(tally.bytes), "#".repeat(usize::try_from(bar).unwrap_or(0))]);
     }
-    format!("\nwhat is there now, by the month in which it was written\n{}", indented(table))
+    format!("\nwhat is there now, by the month in which it was written\n{}", indented(&table))
 }
 
 fn problems(report: &Report) -> String {

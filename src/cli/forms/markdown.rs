@@ -54,10 +54,12 @@ fn notes(report: &Report) -> Vec<String> {
     notes
 }
 
+type Of = fn(&Counts) -> String;
+
 fn kinds(report: &Report) -> Table {
     let mut table = Table::new(&["", "planned:", "deleted:"]);
     let (planned, deleted) = (&report.planned, &report.deleted);
-    let rows: [(&str, fn(&Counts) -> String); 6] = [
+    let rows: [(&str, Of); 6] = [
         ("tags", |counts| counts.tags.to_string()),
         ("tag history", |counts| counts.tag_history.to_string()),
         ("manifests", |counts| counts.manifests.to_string()),

@@ -85,10 +85,12 @@ pub fn number_all_names(inventory: &Inventory, graph: &mut Graph) {
 /// What tags and other manifests need, whatever else keeps it.
 #[derive(Debug)]
 pub struct Needs {
-    by_tags: Vec<bool>,
-    by_manifests: Vec<bool>,
+    /// What tags need.
+    tags: Vec<bool>,
+    /// What tags or any other manifests need.
+    manifests: Vec<bool>,
     /// What links keep that stand in no repository: it stays whatever is removed.
-    by_strangers: Vec<bool>,
+    strangers: Vec<bool>,
 }
 
 impl Needs {
@@ -111,14 +113,14 @@ impl Needs {
             let marks = mark(inventory, graph, roots);
             graph.ids().map(|id| marks.anywhere(Some(id)).is_some()).collect()
         };
-        let (by_tags, by_manifests) = (flags(&tags), flags(&all));
-        let by_strangers = if strangers.is_empty() { Vec::new() } else { flags(&strangers) };
-        Self { by_tags, by_manifests, by_strangers }
+        let (tags, manifests) = (flags(&tags), flags(&all));
+        let strangers = if strangers.is_empty() { Vec::new() } else { flags(&strangers) };
+        Self { tags, manifests, strangers }
     }
 
     /// Whether a tag needs it.
     pub(super) fn is_by_tags(&self, id: Id) -> bool {
-        self.by_tags.get(id.index()).copied().unwrap_or(false)
+        self.tags.get(id.index()).copied().unwrap_or(false)
     }
 }
 
@@ -225,15 +227,15 @@ impl<'a> Census<'a> {
         let users = id.and_then(|id| self.users.get(id.index())).copied().unwrap_or_default();
         let min_age = scenarios.first().map(|scenario| scenario.options.min_age).unwrap_or_default();
         let class = class::of_blob(&BlobFacts {
-            by_tags: is(&needs.by_tags),
-            by_manifests: is(&needs.by_manifests),
+            by_tags: is(&needs.tags),
+            by_manifests: is(&needs.manifests),
             kept: self.marks().and_then(|marks| marks.anywhere(id)),
             outside: entry.outside,
             young: entry.modified.is_younger_than(min_age, now),
             waits: record.get(&digest).is_some(),
             users: self.sets.count(users),
         });
-        let mut fate = Fate::default().sticking(entry.outside || is(&needs.by_strangers));
+        let mut fate = Fate::default().sticking(entry.outside || is(&needs.strangers));
         for (number, scenario) in scenarios.iter().enumerate() {
             let needed = scenario.marks.anywhere(id);
             if let Decision::Delete(_) = decide::blob(needed, entry, scenario.options.min_age, now, true) {

@@ -108,7 +108,10 @@ pub fn days(modified: Timestamp, now: Timestamp) -> u16 {
 
 /// Which pointers and uploads go in which scenarios, by repository and key.
 #[derive(Debug, Default)]
-pub(super) struct Going<'a>(HashMap<usize, HashMap<&'a str, Vec<(usize, Stage)>>>);
+pub(super) struct Going<'a>(HashMap<usize, Keys<'a>>);
+
+/// The keys of one repository, each with the scenarios in which it goes.
+type Keys<'a> = HashMap<&'a str, Vec<(usize, Stage)>>;
 
 impl<'a> Going<'a> {
     pub(super) fn of(scenarios: &'a [Scenario]) -> Self {

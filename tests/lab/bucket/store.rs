@@ -38,6 +38,8 @@ pub(super) struct State {
     pub(super) old_versions: Vec<(String, Object)>,
     /// Whether answers name no versions although there are.
     pub(super) silent: bool,
+    /// Storage classes of keys that contain something; the last one counts.
+    pub(super) classes: Vec<(String, String)>,
     pub(super) clock: Option<SystemTime>,
     pub(super) in_flight: usize,
     pub(super) connections: usize,
@@ -235,6 +237,17 @@ impl Store {
     /// `properties` (Azure).
     pub fn says(&self, question: &'static str, body: &str) {
         self.state().about.insert(question, body.to_owned());
+    }
+
+    /// Lists objects whose keys contain `part` as stored in this class (S3, GCS) or tier (Azure).
+    pub fn store_as(&self, part: &str, class: &str) {
+        self.state().classes.push((part.to_owned(), class.to_owned()));
+    }
+
+    /// The storage class of a key, if it is not the usual one.
+    pub(super) fn class_of(&self, key: &str) -> Option<String> {
+        let state = self.state();
+        state.classes.iter().rev().find(|(part, _)| key.contains(part)).map(|(_, class)| class.clone())
     }
 
     /// The keys and sizes of what was deleted and is kept as an old version.

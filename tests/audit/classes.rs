@@ -46,7 +46,7 @@ fn each_kind_of_object_is_counted_as_what_it_is() {
     let alone: Vec<String> =
         [tagged.all(), other.all()].concat().into_iter().filter(|digest| *digest != base).collect();
     assert_eq!(of("needed_by_tags_unshared"), sizes(&r, &alone));
-    assert_eq!(of("needed_by_tags_shared"), sizes(&r, &[base.clone()]));
+    assert_eq!(of("needed_by_tags_shared"), sizes(&r, std::slice::from_ref(&base)));
     let only: Vec<String> = untagged.all().into_iter().filter(|digest| *digest != base).collect();
     assert_eq!(of("needed_by_untagged_unshared"), sizes(&r, &only));
     assert_eq!(of("needed_by_untagged_shared"), sizes(&r, &both.all()));

@@ -174,7 +174,7 @@ fn every_command_that_reports_writes_every_form() {
         let figures = openmetrics(&read(home.path(), "openmetrics"));
         let command = report["command"].as_str().unwrap();
         let labels = format!("registry=\"{path}\",command=\"{command}\"");
-        assert_eq!(figures[&format!("regsweep_run_exit_code{{{labels}}}")], 0.0);
+        assert!(figures[&format!("regsweep_run_exit_code{{{labels}}}")].abs() < 0.5, "{figures:?}");
         let freed = figures[&format!("regsweep_run_freed_bytes{{{labels}}}")];
         assert_eq!(Some(freed), report["bytes"]["freed"].as_f64(), "{line:?}");
         let markdown = read(home.path(), "markdown");

@@ -15,7 +15,7 @@ fn estate() -> RegistryBuilder {
     let repositories = ["web/app", "web/api", "data/etl", "base"];
     for (number, repo) in repositories.into_iter().enumerate() {
         for version in 0..=number {
-            let own = format!("layer {} of {repo}", version).repeat(20 * (version + 1));
+            let own = format!("layer {version} of {repo}").repeat(20 * (version + 1));
             let base = ["debian".repeat(101), "alpine".repeat(50)][version % 2].clone();
             let image = r.image(repo, &format!("{repo} {version}"), &[&base, &own, "common"]);
             r.tag(repo, &format!("v{version}"), &image.digest);
@@ -73,10 +73,10 @@ fn shares_are_what_the_links_say() {
 fn groups_share_as_if_each_were_one_repository() {
     let registry = estate();
     let directory = on_disk(&registry);
-    let file = directory.path().parent().unwrap().join(format!("groups-{}.txt", std::process::id()));
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("groups.txt");
     std::fs::write(&file, "# who pays\nweb/**  Web team\nre:^data/  Data\n").unwrap();
     let by_file = run(&directory, &["--group", file.to_str().unwrap(), "--format", "json"]).expect(0).json();
-    std::fs::remove_file(&file).unwrap();
     let by_name = audit(&registry, &["--group", "re:^(?<team>[^/]+)/"]);
     let (tree, linked) = (registry.tree(), linked(registry.tree()));
     for (report, names) in [(&by_file, ["Web team", "Data", "(other)"]), (&by_name, ["web", "data", "(other)"])] {

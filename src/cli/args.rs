@@ -8,6 +8,7 @@ mod plan;
 pub mod policy;
 pub mod prune;
 mod removing;
+mod saved;
 mod undo;
 
 pub use audit::Audit;
@@ -16,6 +17,7 @@ pub use outlets::{JsonOutlet, Outlets};
 pub use plan::Plan;
 pub use prune::Prune;
 pub use removing::Remove;
+pub use saved::{Apply, Show};
 pub use undo::{Restore, Waiting, What};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -171,44 +173,6 @@ pub struct GarbageCollect {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
-    /// Files.
-    #[command(flatten)]
-    pub outlets: Outlets,
-}
-
-/// Options of `show`.
-#[derive(Debug, Args)]
-pub struct Show {
-    /// The plan, as -o saved it
-    #[arg(value_name = "PLAN")]
-    pub plan: PathBuf,
-    /// Files.
-    #[command(flatten)]
-    pub outlets: JsonOutlet,
-}
-
-/// Options of `apply`. None of them decides what goes: the plan's own do.
-#[derive(Debug, Args)]
-pub struct Apply {
-    /// The plan, as -o saved it
-    #[arg(value_name = "PLAN")]
-    pub plan: PathBuf,
-    /// Do everything but delete
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-    /// Refuse a plan that was made longer ago
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
-    pub max_plan_age: Duration,
-    /// What the registry remembers blobs in, where its configuration does not say: none, inmemory, or
-    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss:// with TLS)
-    #[arg(long, value_name = "CACHE", value_parser = secret)]
-    pub descriptor_cache: Option<Secret>,
-    /// What bounds the run.
-    #[command(flatten)]
-    pub bounds: Bounds,
     /// Files.
     #[command(flatten)]
     pub outlets: Outlets,

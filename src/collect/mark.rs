@@ -71,6 +71,11 @@ impl Marks {
         self.by_repository.get(repository)?.get(id?)
     }
 
+    /// Forgets which repository needs what: what anyone needs stays known.
+    pub(super) fn forget_repositories(&mut self) {
+        self.by_repository = Vec::new();
+    }
+
     /// All that a repository needs, in no order.
     pub fn of_repository(&self, repository: usize) -> impl Iterator<Item = Id> + '_ {
         let (few, many) = match self.by_repository.get(repository) {

@@ -109,10 +109,9 @@ impl Audit<'_> {
         number_all_names(&inventory, &mut graph);
         let untagged = Order { options: Options { delete_untagged: true, ..order.options.clone() }, ..order.clone() };
         let nothing = Dismissed::default();
-        let mut scenarios = vec![
-            self.scenario(Kind::Collection, (&inventory, &mut graph, &nothing), order, now).await?,
-            self.scenario(Kind::Untagged, (&inventory, &mut graph, &nothing), &untagged, now).await?,
-        ];
+        // One after the other, and the largest last: no two of them are held in full.
+        let known = (&inventory, &mut graph, &nothing);
+        let mut scenarios = vec![self.scenario(Kind::Untagged, known, &untagged, now).await?.in_brief()];
         let mut retention = None;
         if let Some(policy) = &policy {
             let mut dismissed = Dismissed::default();
@@ -120,10 +119,12 @@ impl Audit<'_> {
             retention = retain::dismiss(storage, known, &mut dismissed, policy, (now, looked), observer).await?;
             dismissed.complete(&inventory, &mut graph, &policy.options, now);
             let without = (&inventory, &mut graph, &dismissed);
-            scenarios.push(self.scenario(Kind::Policy, without, policy, now).await?);
+            scenarios.push(self.scenario(Kind::Policy, without, policy, now).await?.in_brief());
         }
         drop(outlines);
         let needs = Needs::of(&inventory, &mut graph);
+        let known = (&inventory, &mut graph, &nothing);
+        scenarios.insert(0, self.scenario(Kind::Collection, known, order, now).await?);
         let mut problems = std::mem::take(&mut inventory.problems);
         problems.extend(roots::problems(&inventory, &graph, &order.options));
         let (graph, record) = (&graph, &left.pending);

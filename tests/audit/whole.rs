@@ -24,6 +24,10 @@ fn assert_whole(registry: &RegistryBuilder, line: &[&str], context: &str) -> Val
         let counted = (sum(all.values().map(|one| &one["count"])), sum(all.values().map(|one| &one["bytes"])));
         assert_eq!(counted, (objects, bytes), "{context}: {table}");
     }
+    let stored = report["storage_by_class"].as_object().unwrap();
+    for (class, (_, bytes)) in classes(&report) {
+        assert_eq!(sum(stored[&class].as_object().unwrap().values().map(|one| &one["bytes"])), bytes, "{context}");
+    }
     let tables = ["repositories", "groups"].into_iter().filter(|table| report[table].is_array());
     for table in tables {
         let rows: Vec<&Value> = report[table].as_array().unwrap().iter().chain([&report["nobody"]]).collect();

@@ -13,3 +13,6 @@ pub mod scenario;
 pub mod storage_class;
 mod sums;
 pub mod users;
+
+#[cfg(test)]
+mod tests;

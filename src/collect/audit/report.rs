@@ -19,6 +19,8 @@ pub struct Findings {
     pub classes: BTreeMap<&'static str, Tally>,
     /// By storage class, as the store calls it.
     pub storage_classes: BTreeMap<String, Stored>,
+    /// The same within each class.
+    pub storage_by_class: BTreeMap<&'static str, BTreeMap<String, Tally>>,
     /// By month of last modification.
     pub months: BTreeMap<String, Tally>,
     /// What would be left and what would go, by what is done: `collection`, `collection_untagged`, and with rules `policy`.

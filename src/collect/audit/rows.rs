@@ -36,6 +36,8 @@ impl Census<'_> {
         for (cell, tally) in self.seen.cells.iter() {
             findings.classes.entry(cell.class.name()).or_default().add_all(tally);
             findings.months.entry(cell.month.name()).or_default().add_all(tally);
+            let of_class = findings.storage_by_class.entry(cell.class.name()).or_default();
+            of_class.entry(self.seen.storage.name(cell.storage).to_owned()).or_default().add_all(tally);
         }
         for (storage, stored) in &self.seen.stored {
             findings.storage_classes.insert(self.seen.storage.name(*storage).to_owned(), *stored);

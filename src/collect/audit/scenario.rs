@@ -45,6 +45,16 @@ pub struct Scenario {
     pub pointers: Vec<Deletion>,
 }
 
+impl Scenario {
+    /// Keeps only what anyone needs: which repositories do is asked of a plain collection alone, and takes as much place as
+    /// all links.
+    #[must_use]
+    pub fn in_brief(mut self) -> Self {
+        self.marks.forget_repositories();
+        self
+    }
+}
+
 /// Objects of less than 128 KiB, the size that cold classes bill at least.
 pub const SMALL: u64 = 128 << 10;
 

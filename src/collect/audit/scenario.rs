@@ -167,7 +167,9 @@ mod tests {
     #[test]
     fn small_objects_are_told_from_others_to_the_byte() {
         let mut stored = Stored::default();
-        [SMALL - 1, SMALL, SMALL + 1].iter().for_each(|size| stored.add(*size));
+        for size in [SMALL - 1, SMALL, SMALL + 1] {
+            stored.add(size);
+        }
         assert_eq!((stored.count, stored.bytes), (3, 3 * SMALL));
         assert_eq!(stored.small, Tally { count: 1, bytes: SMALL - 1 });
     }

@@ -68,8 +68,12 @@ struct Parser {
     depth: usize,
     complete: bool,
     truncated: Option<bool>,
-    in_object: bool,
+    /// How deep the object is that is being read; 0 between two.
+    object: usize,
+    in_properties: bool,
     in_common: bool,
+    /// How many directories there were when the one began that is being read.
+    directories: usize,
     field: Option<Field>,
     encoded: bool,
     buffer: String,
@@ -94,6 +98,11 @@ enum Field {
     Directory,
 }
 
+/// Whether an element tells of keys that a listing by a delimiter has put together.
+fn is_directory(name: &[u8]) -> bool {
+    name == b"CommonPrefixes" || name == b"BlobPrefix"
+}
+
 impl Parser {
     fn new(dialect: Dialect) -> Self {
         Self {
@@ -102,8 +111,10 @@ impl Parser {
             depth: 0,
             complete: false,
             truncated: None,
-            in_object: false,
+            object: 0,
+            in_properties: false,
             in_common: false,
+            directories: 0,
             field: None,
             encoded: false,
             buffer: String::new(),
@@ -128,22 +139,32 @@ impl Parser {
             return Err(NotAListing(format!("it begins with <{}>", String::from_utf8_lossy(name))));
         }
         self.depth += 1;
-        self.in_object |= name == object;
-        self.in_common |= name == b"CommonPrefixes" || name == b"BlobPrefix";
-        self.field = match (self.dialect, self.in_object, name) {
-            (Dialect::S3, true, b"Key") | (Dialect::Azure, true, b"Name") => Some(Field::Key),
-            (Dialect::S3, true, b"Size") | (Dialect::Azure, true, b"Content-Length") => Some(Field::Size),
-            (Dialect::S3, true, b"LastModified") | (Dialect::Azure, true, b"Last-Modified") => Some(Field::Modified),
-            (Dialect::S3, true, b"ETag") | (Dialect::Azure, true, b"Etag") => Some(Field::Etag),
-            (Dialect::S3, true, b"StorageClass") | (Dialect::Azure, true, b"AccessTier") => Some(Field::Class),
-            (Dialect::Azure, true, b"ResourceType") => Some(Field::ResourceType),
-            (Dialect::S3, false, b"NextContinuationToken") | (Dialect::Azure, false, b"NextMarker") => {
-                Some(Field::Next)
-            }
-            (Dialect::S3, false, b"IsTruncated") => Some(Field::Truncated),
-            (Dialect::S3, false, b"Prefix") | (Dialect::Azure, false, b"Name") if self.in_common => {
-                Some(Field::Directory)
-            }
+        if self.object == 0 && name == object {
+            self.object = self.depth;
+        }
+        // What stands deeper, or beside them, is told of something else.
+        let below = self.depth - self.object;
+        let is_own = self.object > 0 && below == 1;
+        let is_property = self.object > 0 && below == 2 && self.in_properties;
+        self.in_properties |= is_own && name == b"Properties";
+        if self.object == 0 && is_directory(name) && !self.in_common {
+            (self.in_common, self.directories) = (true, self.page.directories.len());
+        }
+        self.field = match (self.dialect, name) {
+            (Dialect::S3, b"Key") | (Dialect::Azure, b"Name") if is_own => Some(Field::Key),
+            (Dialect::S3, b"Size") if is_own => Some(Field::Size),
+            (Dialect::S3, b"LastModified") if is_own => Some(Field::Modified),
+            (Dialect::S3, b"ETag") if is_own => Some(Field::Etag),
+            (Dialect::S3, b"StorageClass") if is_own => Some(Field::Class),
+            (Dialect::Azure, b"Content-Length") if is_property => Some(Field::Size),
+            (Dialect::Azure, b"Last-Modified") if is_property => Some(Field::Modified),
+            (Dialect::Azure, b"Etag") if is_property => Some(Field::Etag),
+            (Dialect::Azure, b"AccessTier") if is_property => Some(Field::Class),
+            (Dialect::Azure, b"ResourceType") if is_property => Some(Field::ResourceType),
+            _ if self.object > 0 => None,
+            (Dialect::S3, b"NextContinuationToken") | (Dialect::Azure, b"NextMarker") => Some(Field::Next),
+            (Dialect::S3, b"IsTruncated") => Some(Field::Truncated),
+            (Dialect::S3, b"Prefix") | (Dialect::Azure, b"Name") if self.in_common => Some(Field::Directory),
             _ => None,
         };
         self.encoded = encoded;
@@ -188,11 +209,17 @@ impl Parser {
             }
             None => {}
         }
-        self.in_common &= name != b"CommonPrefixes" && name != b"BlobPrefix";
-        let object: &[u8] = if self.dialect == Dialect::S3 { b"Contents" } else { b"Blob" };
-        if name == object && self.in_object {
-            self.in_object = false;
-            return self.object();
+        if is_directory(name) && std::mem::take(&mut self.in_common) && self.page.directories.len() == self.directories
+        {
+            return Err(NotAListing("a directory has no name".into()));
+        }
+        if self.object > 0 {
+            let below = self.depth + 1 - self.object;
+            self.in_properties &= below > 1;
+            if below == 0 {
+                self.object = 0;
+                return self.object();
+            }
         }
         Ok(())
     }
@@ -318,6 +345,39 @@ mod tests {
         assert_eq!(parse(body.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
         let unsaid = body.replace("<IsTruncated>true</IsTruncated>", "");
         assert_eq!(parse(unsaid.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
+    }
+
+    /// What names something else must neither hide an object nor change it.
+    #[test]
+    fn only_what_stands_in_its_place_is_about_an_object() {
+        let owner = "<Owner><Key>other</Key><Size>1</Size><Contents><Key>x</Key></Contents></Owner>";
+        let body = s3(&object("k").replace("</Contents>", &format!("{owner}</Contents>")), "");
+        let page = parse(body.as_bytes(), Dialect::S3).unwrap();
+        assert_eq!((keys(&page), page.entries().next().unwrap().size), (vec!["k"], 71));
+        let blob = |more: &str| {
+            format!(
+                "<EnumerationResults><Blobs><Blob><Name>k</Name><Properties><Last-Modified>Sat, 21 Nov 2026 17:14:30 GMT\
+                 </Last-Modified><Content-Length>71</Content-Length>{more}</Properties><Metadata><Name>m</Name>\
+                 <ResourceType>directory</ResourceType><Content-Length>1</Content-Length></Metadata></Blob></Blobs>\
+                 <NextMarker/></EnumerationResults>"
+            )
+        };
+        let nested = "<Properties><ResourceType>directory</ResourceType></Properties>";
+        for more in ["", nested] {
+            let page = parse(blob(more).as_bytes(), Dialect::Azure).unwrap();
+            assert_eq!((keys(&page), page.entries().next().unwrap().size), (vec!["k"], 71));
+        }
+        let page = parse(blob("<ResourceType>directory</ResourceType>").as_bytes(), Dialect::Azure).unwrap();
+        assert!(page.is_empty());
+    }
+
+    #[test]
+    fn directory_without_a_name_is_no_listing() {
+        for prefix in ["", "<Prefix>a<b/></Prefix>", "<Owner/>"] {
+            let body = s3("", &format!("<CommonPrefixes>{prefix}</CommonPrefixes>"));
+            let error = parse(body.as_bytes(), Dialect::S3).unwrap_err();
+            assert!(error.to_string().contains("has no name"), "{prefix}: {error}");
+        }
     }
 
     #[test]

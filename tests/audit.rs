@@ -17,6 +17,8 @@ mod freed;
 mod outlets;
 #[path = "audit/output.rs"]
 mod output;
+#[path = "audit/servers.rs"]
+mod servers;
 #[path = "audit/shares.rs"]
 mod shares;
 #[path = "audit/whole.rs"]

@@ -101,7 +101,9 @@ pub struct Row {
     pub logical_bytes: u64,
     /// Of these, bytes that nobody else uses.
     pub unshared_bytes: u64,
-    /// Its part of all bytes, where what several use is divided evenly: these add up to the whole.
+    /// Its part of all bytes, where what several use is divided evenly: these add up to the whole. Objects that the same
+    /// repositories use, and that are alike in class, month, storage class and in what becomes of them, are added up and
+    /// then divided; what is left over goes to the first by name, a byte each.
     pub fair_share_bytes: u64,
     /// What removing it and collecting then would free.
     pub freed_by_deleting_bytes: u64,

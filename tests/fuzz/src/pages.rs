@@ -88,7 +88,11 @@ fn written(page: &Page, dialect: Dialect) {
         };
     }
     for directory in &page.directories {
-        objects += &format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", text::escaped(directory));
+        let name = text::escaped(directory);
+        objects += &match dialect {
+            Dialect::S3 => format!("<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>"),
+            Dialect::Azure => format!("<BlobPrefix><Name>{name}</Name></BlobPrefix>"),
+        };
     }
     let next = page.next.as_deref().map(text::escaped);
     let body = match dialect {

@@ -5,7 +5,9 @@ use super::left::Left;
 use super::reading::{Found, Reading};
 use super::survey::{forget_what_is_gone, judged_now};
 use super::{Order, Retention, Stop, interrupted, marking, retain, scan};
+use crate::collect::account::marked_manifests;
 use crate::collect::audit::census::{Census, Known, Needs, Seen, number_all_names};
+use crate::collect::audit::class::Class;
 use crate::collect::audit::group::Groups;
 use crate::collect::audit::report::Findings;
 use crate::collect::audit::scenario::{Kind, Scenario};
@@ -16,11 +18,14 @@ use crate::collect::options::Options;
 use crate::collect::pattern::Pattern;
 use crate::collect::pointers::plan_pointers;
 use crate::collect::problem::Problems;
+use crate::collect::refusal::{self, refusals};
+use crate::collect::report::RefusalRow;
 use crate::collect::roots;
 use crate::collect::state::taken::Taken;
 use crate::collect::store_keeps::StoreKeeps;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
+use crate::layout;
 use crate::model::Timestamp;
 use crate::storage::reader::{Area, Storage};
 use futures::TryStreamExt;
@@ -136,11 +141,19 @@ impl Audit<'_> {
         if forget_what_is_gone(storage, graph, |id| census.is_listed(id), &remembered, order).await? {
             return Ok(None);
         }
-        let not_known = self.list_elsewhere(&mut census).await?;
+        let mut against = refusal::Findings {
+            location: order.location.clone(),
+            harbor: order.harbor,
+            both_key_forms: storage.has_both_key_forms(),
+            ..refusal::Findings::default()
+        };
+        against.count(&inventory);
+        let not_known = self.list_elsewhere(&mut census, &mut against).await?;
         let is_shown = |name: &str| {
             question.repositories.is_empty() || question.repositories.iter().any(|pattern| pattern.matches(name))
         };
-        let findings = census.finish(question.groups.as_ref(), is_shown);
+        let mut findings = census.finish(question.groups.as_ref(), is_shown);
+        tell_refusals(&mut findings, against, &scenarios);
         Ok(Some(Answer { findings, retention, problems, not_known, store_keeps, now }))
     }
 
@@ -158,7 +171,8 @@ impl Audit<'_> {
         let known = (inventory, &mut *graph, dismissed);
         let marks = marking::marks(self.storage, known, &mut roots, &taken, order, self.observer).await?;
         let pointers = plan_pointers(inventory, graph, &marks, &options, dismissed, now);
-        Ok(Scenario { kind, options, marks, pointers })
+        let marked_manifests = marked_manifests(inventory, graph, &marks);
+        Ok(Scenario { kind, options, marks, marked_manifests, pointers })
     }
 
     async fn list_blobs(self, census: &mut Census<'_>) -> Result<()> {
@@ -177,7 +191,7 @@ impl Audit<'_> {
     }
 
     /// What is not the registry's may be hidden from us: then it is said so.
-    async fn list_elsewhere(self, census: &mut Census<'_>) -> Result<Vec<String>> {
+    async fn list_elsewhere(self, census: &mut Census<'_>, against: &mut refusal::Findings) -> Result<Vec<String>> {
         let mut not_known = Vec::new();
         if self.storage.has_both_key_forms() {
             not_known
@@ -189,7 +203,11 @@ impl Audit<'_> {
             match pages.try_next().await {
                 Ok(None) => break,
                 Ok(Some(page)) => {
-                    page.entries_with_class().for_each(|(entry, class)| census.see_elsewhere(&entry, class));
+                    for (entry, class) in page.entries_with_class() {
+                        against.database_lock |= entry.key == layout::DATABASE_LOCK;
+                        against.scheduler_state |= entry.key == layout::SCHEDULER_STATE;
+                        census.see_elsewhere(&entry, class);
+                    }
                     let hidden = page.directories.iter();
                     not_known.extend(hidden.map(|directory| format!("what is in {directory}: it may not be read")));
                     self.observer.notice(Event::Progress(page.len() as u64, 0));
@@ -203,5 +221,26 @@ impl Audit<'_> {
         }
         self.observer.notice(Event::End);
         Ok(not_known)
+    }
+}
+
+/// What would be freed is not to be had where the run that frees it is refused.
+fn tell_refusals(findings: &mut Findings, mut against: refusal::Findings, scenarios: &[Scenario]) {
+    let content = Class::ALL.into_iter().filter(|class| class.is_content());
+    against.blobs = content.filter_map(|class| findings.classes.get(class.name())).map(|tally| tally.count).sum();
+    against.bytes = findings.bytes;
+    // Rules are judged on the registry as it was found.
+    let as_found = scenarios.first().map_or(0, |scenario| scenario.marked_manifests);
+    for scenario in scenarios {
+        let Some(after) = findings.after.get_mut(scenario.kind.name()) else { continue };
+        let is_policy = scenario.kind == Kind::Policy;
+        let marked_manifests = if is_policy { as_found } else { scenario.marked_manifests };
+        let against = refusal::Findings { marked_manifests, planned_bytes: after.freed.bytes, ..against.clone() };
+        let row = |refusal: &refusal::Refusal| RefusalRow {
+            code: refusal.code.name(),
+            message: refusal.message.clone(),
+            allow: refusal.allow(),
+        };
+        after.refusals = refusals(&against, &scenario.options).iter().map(row).collect();
     }
 }

@@ -202,17 +202,8 @@ pub(super) fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Op
 }
 
 fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
-    let repositories = &scan.inventory.repositories;
-    findings.repositories = repositories.len() as u64 + u64::from(!scan.inventory.strangers.is_empty());
+    findings.count(&scan.inventory);
     findings.blobs = scan.blobs.found.count;
-    let counted = |repository: &crate::collect::inventory::Repository| {
-        (repository.current_tags().count() + repository.revisions.len()) as u64
-    };
-    findings.tags_and_revisions = repositories.iter().map(counted).sum();
-    let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
-    let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
-    findings.of_these_untagged = untagged.count() as u64;
-    findings.repositories_with_manifests = with_manifests.count() as u64;
     findings.bytes = [scan.blobs.found.bytes, scan.blobs.unrecognized.bytes]
         .into_iter()
         .fold(scan.inventory.bytes, u64::saturating_add);

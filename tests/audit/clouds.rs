@@ -157,6 +157,29 @@ fn what_may_not_be_listed_is_not_known() {
     }
 }
 
+/// What is refused is not promised.
+#[test]
+fn figures_that_are_not_to_be_had_say_so() {
+    let bucket = Bucket::s3("registry");
+    let mut registry = images(3);
+    registry.raw("scheduler-state.json", "{}");
+    registry.load_into(&bucket, "");
+    let codes = |report: &Value, kind: &str| {
+        let refusals = report["after"][kind]["refusals"].as_array().unwrap().clone();
+        refusals.iter().map(|refusal| refusal["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let report = run(&bucket, "", &["audit"]).0.expect(0).json();
+    assert_eq!(codes(&report, "collection"), Vec::<String>::new());
+    assert_eq!(codes(&report, "collection_untagged"), ["pull-through-cache"]);
+    bucket.put("docker/registry/lockfiles/database-in-use", "");
+    let report = run(&bucket, "", &["audit"]).0.expect(0).json();
+    assert_eq!(codes(&report, "collection"), ["database"]);
+    registry.raw("docker/registry/lockfiles/database-in-use", "");
+    let text = super::run(&super::on_disk(&registry), &[]).expect(0).stdout;
+    assert!(text.contains("! refused here: `regsweep gc`, `regsweep gc -m`: a metadata database is in use"), "{text}");
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+}
+
 /// Another run holds the lease: whoever only looks does not mind.
 #[test]
 fn audit_needs_no_lease() {

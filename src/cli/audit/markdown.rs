@@ -26,6 +26,11 @@ pub(super) fn text(report: &Report) -> String {
         table.row(&[format!("after {words}"), size(after.freed.bytes), share, size(after.bytes)]);
     }
     text += &table.finish();
+    for (words, refusal) in
+        after(report).iter().flat_map(|(words, after)| after.refusals.iter().map(move |one| (words, one)))
+    {
+        let _ = writeln!(text, "> {words} is refused here: {} ({})\n", escaped(&refusal.message), refusal.code);
+    }
     text += &rows("group", findings.groups.iter().flatten().chain(findings.groups.iter().map(|_| &findings.nobody)));
     text += &rows("repository", findings.repositories.iter().chain([&findings.nobody]));
     text

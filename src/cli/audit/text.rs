@@ -37,6 +37,7 @@ pub(super) fn text(report: &Report) -> String {
     text += "\nwhat can be freed, once all waits are over\n";
     text += &indented(&of_after(report));
     text += &store(report);
+    text += &refused(report);
     if let Some(groups) = &findings.groups {
         let _ = writeln!(text, "\nby group, the largest share first");
         text += &rows(report, groups, &[&findings.nobody], "GROUP");
@@ -87,6 +88,24 @@ fn of_after(report: &Report) -> Columns {
         table.row(vec![format!("after {words}"), size(after.freed.bytes), share, size(after.bytes)]);
     }
     table
+}
+
+/// What is refused cannot be had: each reason once, with all that it speaks against.
+fn refused(report: &Report) -> String {
+    let mut text = String::new();
+    let mut told: Vec<&str> = Vec::new();
+    for refusal in after(report).iter().flat_map(|(_, after)| &after.refusals) {
+        if told.contains(&refusal.code) {
+            continue;
+        }
+        told.push(refusal.code);
+        let ways = after(report).into_iter();
+        let ways = ways.filter(|(_, after)| after.refusals.iter().any(|other| other.code == refusal.code));
+        let ways: Vec<String> = ways.map(|(words, _)| format!("`{words}`")).collect();
+        let line = format!("refused here: {}: {} ({})", ways.join(", "), printable(&refusal.message), refusal.code);
+        text += &wrapped(&line, "! ");
+    }
+    text
 }
 
 /// Bytes that the store holds are not free.

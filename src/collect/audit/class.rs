@@ -94,6 +94,12 @@ impl Class {
         }
     }
 
+    /// Whether it is of content, and not of what points to it or lies beside it.
+    #[must_use]
+    pub fn is_content(self) -> bool {
+        self <= Self::Unreferenced
+    }
+
     /// Whether only manifests without a tag need it.
     #[must_use]
     pub fn is_untagged(self) -> bool {

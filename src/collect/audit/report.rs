@@ -4,6 +4,7 @@ use super::scenario::Stored;
 use crate::collect::blobs::Tally;
 use crate::collect::counts::Counts;
 use crate::collect::list::row::time;
+use crate::collect::report::RefusalRow;
 use crate::model::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -54,6 +55,8 @@ pub struct After {
     pub planned: Counts,
     /// The same by storage class.
     pub storage_classes: BTreeMap<String, Going>,
+    /// Why such a run would be refused here, if it would.
+    pub refusals: Vec<RefusalRow>,
 }
 
 /// What goes of one storage class.

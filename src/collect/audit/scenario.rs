@@ -41,6 +41,8 @@ pub struct Scenario {
     pub options: Options,
     /// What is needed.
     pub marks: Marks,
+    /// How many revisions and tagged manifests are needed.
+    pub marked_manifests: u64,
     /// The pointers and uploads that go.
     pub pointers: Vec<Deletion>,
 }

@@ -19,7 +19,7 @@ fn findings(storage: &Storage, class: impl Fn(&str) -> Option<&'static str>) -> 
     number_all_names(&scan.inventory, &mut scan.graph);
     let needs = Needs::of(&scan.inventory, &mut scan.graph);
     let pointers = plan.deletions().iter().filter(|deletion| deletion.stage != Stage::Blob).cloned().collect();
-    let scenarios = [Scenario { kind: Kind::Collection, options, marks: scan.marks, pointers }];
+    let scenarios = [Scenario { kind: Kind::Collection, options, marks: scan.marks, marked_manifests: 0, pointers }];
     let entries = || {
         storage.objects.iter().map(|(key, seen)| {
             let (size, modified, outside) = (seen.size, seen.modified, seen.outside);

@@ -17,6 +17,8 @@ pub enum Phase {
     Mark,
     /// Listing `blobs/`.
     ListBlobs,
+    /// Listing what lies beside the registry's own.
+    ListElsewhere,
     /// Comparing what is needed with what was listed.
     Verify,
     /// Listing once more what is about to lose something.
@@ -46,6 +48,7 @@ impl Phase {
             Self::ReadConfigurations => "reading image configurations",
             Self::Mark => "working out what is needed",
             Self::ListBlobs => "listing blobs",
+            Self::ListElsewhere => "listing what else is there",
             Self::Verify => "verifying the listing",
             Self::Recheck => "checking once more",
             Self::Delete(Stage::Tag) => "deleting tags",

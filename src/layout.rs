@@ -10,7 +10,7 @@ pub mod state;
 
 mod directories;
 
-pub use directories::{Relation, own_directory, relation, upload_directory};
+pub use directories::{Relation, is_in_area, own_directory, relation, upload_directory};
 
 use crate::model::{Digest, RepositoryName, Tag};
 

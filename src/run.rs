@@ -4,6 +4,7 @@
 //! [`begin`] takes the lease before it, [`carry_out`] is the rest.
 
 mod again;
+pub mod audit;
 mod content;
 mod evict;
 pub mod explain;

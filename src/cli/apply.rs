@@ -92,6 +92,7 @@ pub fn run(args: &Apply, common: &Common) -> u8 {
             output: None,
             asks,
             must_match: false,
+            outlets: args.outlets.clone(),
             detailed_exitcode: false,
         })
     })

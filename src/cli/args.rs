@@ -1,17 +1,23 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
 use crate::storage::location::Secret;
+mod audit;
 mod ls;
+mod outlets;
 mod plan;
 pub mod policy;
 pub mod prune;
 mod removing;
+mod saved;
 mod undo;
 
+pub use audit::Audit;
 pub use ls::{List, Sort};
+pub use outlets::{JsonOutlet, Outlets};
 pub use plan::Plan;
 pub use prune::Prune;
 pub use removing::Remove;
+pub use saved::{Apply, Show};
 pub use undo::{Restore, Waiting, What};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -61,6 +67,10 @@ pub enum Command {
     ///
     /// It reads only, and of one repository only that. The registry is named with -R, or by the environment.
     Ls(List),
+    /// Where the bytes are: every object in its class, every repository with its share, and what would free how much
+    ///
+    /// It reads only: it needs the right to list and to read, takes no lease, and can run beside a live registry.
+    Audit(Audit),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something
@@ -163,38 +173,9 @@ pub struct GarbageCollect {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
-}
-
-/// Options of `show`.
-#[derive(Debug, Args)]
-pub struct Show {
-    /// The plan, as -o saved it
-    #[arg(value_name = "PLAN")]
-    pub plan: PathBuf,
-}
-
-/// Options of `apply`. None of them decides what goes: the plan's own do.
-#[derive(Debug, Args)]
-pub struct Apply {
-    /// The plan, as -o saved it
-    #[arg(value_name = "PLAN")]
-    pub plan: PathBuf,
-    /// Do everything but delete
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(long)]
-    pub yes: bool,
-    /// Refuse a plan that was made longer ago
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
-    pub max_plan_age: Duration,
-    /// What the registry remembers blobs in, where its configuration does not say: none, inmemory, or
-    /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (rediss:// with TLS)
-    #[arg(long, value_name = "CACHE", value_parser = secret)]
-    pub descriptor_cache: Option<Secret>,
-    /// What bounds the run.
+    /// Files.
     #[command(flatten)]
-    pub bounds: Bounds,
+    pub outlets: Outlets,
 }
 
 /// What of the registry a collection is about.

@@ -1,7 +1,7 @@
 //! The one engine that shows a plan, saves it or carries it out, whichever command made it.
 
 use super::apply::Applied;
-use super::args::{Colour, Common, Format};
+use super::args::{Colour, Common, Format, Outlets};
 use super::{advice, ask, exit, json, machine, plan_file, progress, settings, signals, telling, verbose, words};
 use crate::collect::named::Unmatched;
 use crate::collect::options::Options;
@@ -45,6 +45,8 @@ pub struct Job {
     pub asks: bool,
     /// Whether it is an error that something was named and is not there.
     pub must_match: bool,
+    /// Files that the report is written to.
+    pub outlets: Outlets,
     /// Whether something to delete is told by the exit code.
     pub detailed_exitcode: bool,
 }
@@ -105,6 +107,7 @@ pub(super) fn written(result: std::io::Result<()>) -> bool {
 }
 
 async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
+    job.outlets.check()?;
     for note in &job.registry.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }

@@ -24,6 +24,7 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
             output: args.deciding.output.clone(),
             asks,
             must_match: false,
+            outlets: args.outlets.clone(),
             detailed_exitcode: false,
         })
     })

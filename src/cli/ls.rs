@@ -31,6 +31,7 @@ use std::path::Path;
 pub fn run(args: &List, common: &Common) -> u8 {
     short::run(("ls", SCHEMA), common, async || {
         let question = Question::of(args)?;
+        args.outlets.check()?;
         let registry = settings::registry(None, common)?;
         let Opening { opened, order, stop } = short::open("ls", &registry, common).await?;
         let display = progress::Display::choose(common.no_progress || common.quiet);
@@ -50,7 +51,8 @@ pub fn run(args: &List, common: &Common) -> u8 {
             (Format::Text, false) if args.digests => print_digests(&report),
             (Format::Text, false) => engine::print(&text(&report, columns())),
         };
-        Ok(if shown { exit::DONE } else { exit::FAILED })
+        let written = args.outlets.write(|| json::text(&report));
+        Ok(if shown && written { exit::DONE } else { exit::FAILED })
     })
 }
 

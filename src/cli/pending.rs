@@ -4,7 +4,7 @@ use super::args::{Common, Format, Waiting};
 use super::restore_text::listed;
 use super::short::{self, Opening, unless_stopped};
 use super::words::{number, printable, size, wrapped};
-use super::{engine, exit, settings};
+use super::{engine, exit, json, settings};
 use crate::collect::report::Requests;
 use crate::collect::state::overview::{LeaseRow, Overview, RunRow, State};
 use crate::model::Timestamp;
@@ -34,6 +34,7 @@ struct Report<'a> {
 #[must_use]
 pub fn run(args: &Waiting, common: &Common) -> u8 {
     short::run(("pending", SCHEMA), common, async || {
+        args.outlets.check()?;
         let registry = settings::registry(args.operand.as_deref(), common)?;
         let Opening { opened, order, stop } = short::open("pending", &registry, common).await?;
         let left = unless_stopped(&stop, restore::all_left(opened.reader())).await?;
@@ -52,11 +53,12 @@ pub fn run(args: &Waiting, common: &Common) -> u8 {
             requests: opened.reader().requests(),
         };
         let shown = match (common.format, common.quiet) {
-            (Format::Json, _) => engine::print(&serde_json::to_string_pretty(&report).unwrap_or_default()),
+            (Format::Json, _) => engine::print(&json::text(&report)),
             (Format::Text, true) => true,
             (Format::Text, false) => engine::print(&text(&report)),
         };
-        Ok(if shown { exit::DONE } else { exit::FAILED })
+        let written = args.outlets.write(|| json::text(&report));
+        Ok(if shown && written { exit::DONE } else { exit::FAILED })
     })
 }
 

@@ -28,6 +28,7 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
             output: args.deciding.output.clone(),
             asks: false,
             must_match: false,
+            outlets: args.outlets.clone(),
             detailed_exitcode: args.detailed_exitcode,
         })
     })

@@ -40,6 +40,7 @@ pub fn run(args: &Prune, common: &Common) -> u8 {
             output: args.deciding.output.clone(),
             asks,
             must_match: false,
+            outlets: args.outlets.clone(),
             detailed_exitcode: false,
         })
     })

@@ -33,6 +33,7 @@ pub fn run(args: &Remove, common: &Common) -> u8 {
             output: args.deciding.output.clone(),
             asks,
             must_match: !args.ignore_missing,
+            outlets: args.outlets.clone(),
             detailed_exitcode: false,
         })
     })

@@ -22,6 +22,7 @@ pub fn run(args: &Restore, common: &Common) -> u8 {
                 .because("there is no terminal to ask on")
                 .next("add --yes, or look first: --dry-run"));
         }
+        args.outlets.check()?;
         let registry = settings::registry(args.operand.as_deref(), common)?;
         let opening = short::open("restore", &registry, common).await?;
         restore_from(&opening, args, asks, common).await
@@ -65,7 +66,8 @@ async fn restore_from(opening: &Opening, args: &Restore, asks: bool, common: &Co
         (Format::Text, true) => true,
         (Format::Text, false) => engine::print(&restore_text::report(&report)),
     };
-    Ok(if shown || code != exit::DONE { code } else { exit::FAILED })
+    let written = args.outlets.write(|| report.to_json());
+    Ok(if shown && written || code != exit::DONE { code } else { exit::FAILED })
 }
 
 /// Looks, asks, and writes.

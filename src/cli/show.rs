@@ -10,6 +10,7 @@ use std::io::{BufWriter, Write};
 #[must_use]
 pub fn run(args: &Show, common: &Common) -> u8 {
     told("show", common, || {
+        args.outlets.check()?;
         let lists = common.verbose && common.format == Format::Text && !common.quiet;
         let (mut summary, mut lines) = (Summary::default(), Vec::new());
         // Nothing is shown of a plan before all of it was seen: the seal comes last.
@@ -29,6 +30,7 @@ pub fn run(args: &Show, common: &Common) -> u8 {
                 written(listed.and_then(|()| out.flush())) && print(&plan_text::report(&report, &sealed.header.options))
             }
         };
-        Ok(if shown { exit::DONE } else { exit::FAILED })
+        let written = args.outlets.write(|| json::text(&report));
+        Ok(if shown && written { exit::DONE } else { exit::FAILED })
     })
 }

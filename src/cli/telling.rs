@@ -54,7 +54,8 @@ pub(super) fn end(mut report: Report, job: &Job, common: &Common, opened: &Opene
     report.seconds.total = order.begun.elapsed().as_secs_f64();
     report.finished = order.local_now().to_rfc3339();
     report.peak_memory_bytes = machine::peak_memory();
-    let shown = show(&report, job, common);
+    let written = job.outlets.write(&report);
+    let shown = show(&report, job, common) && written;
     let unshown = if job.acts() { exit::INCOMPLETE } else { exit::FAILED };
     if shown || report.exit_code != exit::DONE { report.exit_code } else { unshown }
 }

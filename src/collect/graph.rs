@@ -15,6 +15,11 @@ use std::sync::Arc;
 pub struct Id(u32);
 
 impl Id {
+    /// The digest of this number.
+    pub(super) fn of(number: u32) -> Self {
+        Self(number)
+    }
+
     /// As an index.
     #[must_use]
     pub fn index(self) -> usize {

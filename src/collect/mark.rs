@@ -25,6 +25,16 @@ impl Marks {
         self.by_repository.get(repository)?.get(id?)
     }
 
+    /// Forgets which repository needs what: what anyone needs stays known.
+    pub(super) fn forget_repositories(&mut self) {
+        self.by_repository = Vec::new();
+    }
+
+    /// All that a repository needs, in no order.
+    pub fn of_repository(&self, repository: usize) -> impl Iterator<Item = Id> + '_ {
+        self.by_repository.get(repository).into_iter().flat_map(Needed::ids)
+    }
+
     /// Why anyone needs a digest, if anyone does.
     #[must_use]
     pub fn anywhere(&self, id: Option<Id>) -> Option<Reason> {

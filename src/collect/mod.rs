@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod applied;
+pub mod audit;
 pub mod blobs;
 pub mod counts;
 pub mod decide;

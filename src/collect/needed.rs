@@ -22,6 +22,18 @@ impl Needed {
         }
     }
 
+    /// All that is needed, in no order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
+        let (few, many) = match self {
+            Self::Few(few) => (Some(few.keys().copied()), None),
+            Self::Many(many) => {
+                let all = (0..).zip(many).filter(|(_, reason)| reason.is_some());
+                (None, Some(all.map(|(number, _)| Id::of(number))))
+            }
+        };
+        few.into_iter().flatten().chain(many.into_iter().flatten())
+    }
+
     /// Takes in what is needed, unless it was for another reason before; `all` is how many digests there are. Tells whether it
     /// is new.
     pub(super) fn insert(&mut self, id: Id, reason: Reason, all: usize) -> bool {
@@ -75,6 +87,8 @@ mod tests {
             assert!(needed.insert(*id, reason, ids.len()), "{number} is new");
             assert!(!needed.insert(*id, Reason::Young, ids.len()), "{number} is not");
             assert_eq!(matches!(needed, Needed::Many(_)), number / 2 + 1 > ids.len() / MANY, "{number}");
+            assert_eq!(needed.ids().count(), number / 2 + 1);
+            assert!(needed.ids().all(|id| needed.get(id).is_some()));
             for (before, id) in ids[..=number].iter().enumerate() {
                 let expected = (before % 2 == 0).then_some(Reason::ALL[before % Reason::ALL.len()]);
                 assert_eq!(needed.get(*id), expected);

@@ -1,5 +1,6 @@
 //! When a run must not go on: the storage looks like something else than a registry that can be collected.
 
+use super::inventory::{Inventory, Repository};
 use super::options::Options;
 use std::fmt;
 use std::str::FromStr;
@@ -169,6 +170,20 @@ pub struct Findings {
     pub planned_bytes: u64,
     /// How far the clocks are apart, if the storage tells its time.
     pub clock_difference: Option<Duration>,
+}
+
+impl Findings {
+    /// Takes in what a listing of repositories told.
+    pub fn count(&mut self, inventory: &Inventory) {
+        let repositories = &inventory.repositories;
+        self.repositories = repositories.len() as u64 + u64::from(!inventory.strangers.is_empty());
+        let counted = |repository: &Repository| (repository.current_tags().count() + repository.revisions.len()) as u64;
+        self.tags_and_revisions = repositories.iter().map(counted).sum();
+        let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
+        let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
+        self.of_these_untagged = untagged.count() as u64;
+        self.repositories_with_manifests = with_manifests.count() as u64;
+    }
 }
 
 /// The limit below which a share of bytes says nothing.

@@ -56,3 +56,9 @@ pub fn relation(directory: &str) -> Relation {
         Relation::Beside
     }
 }
+
+/// Whether a key is in one of the two areas.
+#[must_use]
+pub fn is_in_area(key: &str) -> bool {
+    [BLOBS, REPOSITORIES].iter().any(|area| key.starts_with(area))
+}

@@ -4,7 +4,7 @@ use super::document::{Key, Node, Place, Value};
 use super::fault::Faults;
 use super::{duration, facts::Labels};
 use crate::collect::pattern::Pattern;
-use crate::error::shortened;
+use crate::error::{quoted, shortened};
 use crate::model::Timestamp;
 use std::str::FromStr;
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl<'a> Setting<'a> {
     /// A pattern.
     pub(super) fn pattern(&self, faults: &mut Faults) -> Option<Pattern> {
         let text = self.text("a glob, or re: and a regular expression", faults)?;
-        let parsed = text.parse().map_err(|why| format!("{:?} is no pattern: {why}", shortened(text)));
+        let parsed = text.parse().map_err(|why| format!("{} is no pattern: {why}", quoted(text)));
         self.good(parsed, faults)
     }
 
@@ -169,7 +169,7 @@ pub(super) fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let time = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_date(text));
     let time = time.or_else(|| duration::parse(text).ok().map(|ago| now.minus(ago)));
     let expected = "expected an age (41d), a date (2026-11-21) or RFC 3339 (2026-11-21T19:10:00Z)";
-    time.ok_or_else(|| format!("{:?} is no time: {expected}", shortened(text)))
+    time.ok_or_else(|| format!("{} is no time: {expected}", quoted(text)))
 }
 
 /// The keys of one mapping.

@@ -1,7 +1,7 @@
 //! Images that are in use: a list, or what `kubectl get pods -A -o json` prints.
 
 use crate::collect::keep_from::KeepFrom;
-use crate::error::shortened;
+use crate::error::quoted;
 use serde_json::Value;
 
 /// Reads a file of images: digests or images one a line, or JSON with the images of containers anywhere in it.
@@ -42,7 +42,7 @@ fn add(image: &str, images: &mut Vec<KeepFrom>) -> Result<(), String> {
     // `docker-pullable://app@sha256:...`, `docker://sha256:...`; a container that waits has none yet.
     let image = image.split_once("://").map_or(image, |(_, image)| image);
     if !image.is_empty() {
-        let parsed = image.parse().map_err(|_| format!("{:?} is no image", shortened(image)))?;
+        let parsed = image.parse().map_err(|_| format!("{} is no image", quoted(image)))?;
         images.push(parsed);
     }
     Ok(())

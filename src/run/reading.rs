@@ -13,8 +13,10 @@ use crate::layout::{self, StorageKey};
 use crate::model::{Digest, manifest};
 use crate::storage::fetch::{Fetcher, How};
 use crate::storage::manifest_cache::{ManifestCache, beginning};
+use crate::storage::page::Page;
 use crate::storage::reader::{Area, Content, Storage};
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -77,13 +79,28 @@ impl<'a> Reading<'a> {
 
     /// Lists all repositories, and goes on to read what they show to be manifests.
     pub(super) async fn repositories(&mut self) -> Result<Inventory> {
+        let pages = self.storage.list(Area::Repositories);
+        self.repositories_of(pages, |_| {}).await
+    }
+
+    /// The same from a listing with all that lies among them, where somebody else sees each page as well.
+    pub(super) async fn whole_repositories(&mut self, tell: impl FnMut(&Page)) -> Result<Inventory> {
+        let pages = self.storage.list_whole(Area::Repositories);
+        self.repositories_of(pages, tell).await
+    }
+
+    async fn repositories_of(
+        &mut self,
+        mut pages: BoxStream<'_, Result<Page>>,
+        mut tell: impl FnMut(&Page),
+    ) -> Result<Inventory> {
         self.observer.notice(Event::Begin(Phase::ListRepositories, None));
         let mut builder = Builder::new(self.storage.proof());
-        let mut pages = self.storage.list(Area::Repositories);
         loop {
             tokio::select! {
                 page = pages.try_next() => {
                     let Some(page) = page? else { break };
+                    tell(&page);
                     for entry in page.entries() {
                         builder.see(&entry);
                         self.see(entry.key);

@@ -19,7 +19,7 @@ use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
 use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
-use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, mark};
+use crate::collect::{blobs::Owners, graph::Graph, graph::Id, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
@@ -113,7 +113,7 @@ async fn look_once(
 
     let found = (&graph, &marks, &owners);
     let mut blobs = scan::blobs(storage, &inventory, found, &left.pending, order, now, observer).await?;
-    if forget_what_is_gone(storage, (&graph, &blobs), &remembered, order).await? {
+    if forget_what_is_gone(storage, &graph, |id| blobs.is_listed(id), &remembered, order).await? {
         return Ok(None);
     }
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
@@ -175,13 +175,14 @@ async fn first_findings(storage: &dyn Storage, order: &Order) -> Result<Findings
 
 /// Looks for manifests that were remembered and that the listing does not hold: most likely their data is gone, and a link
 /// is all that is left. They are forgotten; tells whether there were any.
-async fn forget_what_is_gone(
+pub(super) async fn forget_what_is_gone(
     storage: &dyn Storage,
-    (graph, blobs): (&Graph, &BlobSurvey),
+    graph: &Graph,
+    is_listed: impl Fn(Id) -> bool,
     remembered: &[Id],
     order: &Order,
 ) -> Result<bool> {
-    let unlisted = remembered.iter().filter(|id| !blobs.is_listed(**id)).map(|id| graph.digest(*id).clone());
+    let unlisted = remembered.iter().filter(|id| !is_listed(**id)).map(|id| graph.digest(*id).clone());
     let looks = unlisted.map(|digest| async move {
         storage.exists(&layout::blob_data(&digest)).await.map(|is_there| (!is_there).then_some(digest))
     });
@@ -203,7 +204,7 @@ fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems:
 }
 
 /// *Now*: the earlier of this machine's clock and the storage's. A clock that runs ahead would make young things old.
-fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Option<Duration>) {
+pub(super) fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Option<Duration>) {
     let ours = order.local_now();
     match storage.time() {
         None => (order.started, None),
@@ -212,17 +213,8 @@ fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Option<Durati
 }
 
 fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
-    let repositories = &scan.inventory.repositories;
-    findings.repositories = repositories.len() as u64 + u64::from(!scan.inventory.strangers.is_empty());
+    findings.count(&scan.inventory);
     findings.blobs = scan.blobs.found.count;
-    let counted = |repository: &crate::collect::inventory::Repository| {
-        (repository.current_tags().count() + repository.revisions.len()) as u64
-    };
-    findings.tags_and_revisions = repositories.iter().map(counted).sum();
-    let with_manifests = repositories.iter().filter(|repository| !repository.revisions.is_empty());
-    let untagged = with_manifests.clone().filter(|repository| repository.current_tags().next().is_none());
-    findings.of_these_untagged = untagged.count() as u64;
-    findings.repositories_with_manifests = with_manifests.count() as u64;
     findings.bytes = [scan.blobs.found.bytes, scan.blobs.unrecognized.bytes, scan.inventory.multipart_bytes]
         .into_iter()
         .fold(scan.inventory.bytes, u64::saturating_add);

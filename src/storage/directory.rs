@@ -54,14 +54,14 @@ impl Directory {
         Name::parse(key).map_err(|error| Error::new(ErrorKind::Bug, "name a file").on(key).caused_by(error))
     }
 
-    fn walk(&self, key: String, area: Area) -> BoxStream<'static, Result<Page>> {
+    fn walk(&self, key: String, area: Area, whole: bool) -> BoxStream<'static, Result<Page>> {
         let (pages, receiver) = mpsc::channel(16);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, THREADS));
         let root = self.root.clone();
         let place = key.clone();
         self.counters.count_list();
         tokio::task::spawn_blocking(move || {
-            Walk::start(&root, &key, area.prefix(), area == Area::Repositories, threads, &pages);
+            Walk::start(&root, &key, area.prefix(), (area == Area::Repositories, whole), threads, &pages);
         });
         pages_of(receiver, place)
     }
@@ -131,11 +131,15 @@ fn unreadable(error: io::Error, doing: &str, key: &str) -> Error {
 #[async_trait]
 impl Storage for Directory {
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>> {
-        self.walk(area.prefix().to_owned(), area)
+        self.walk(area.prefix().to_owned(), area, false)
+    }
+
+    fn list_whole(&self, area: Area) -> BoxStream<'_, Result<Page>> {
+        self.walk(area.prefix().to_owned(), area, true)
     }
 
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>> {
-        self.walk(prefix, Area::Repositories)
+        self.walk(prefix, Area::Repositories, false)
     }
 
     fn list_elsewhere(&self) -> BoxStream<'_, Result<Page>> {

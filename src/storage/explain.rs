@@ -57,6 +57,13 @@ fn classify(
             let next = "check the access key and its secret; a secret of digits only must stand in quotes in the configuration";
             return (ErrorKind::Credentials, format!("the store does not accept the credential{said}"), Some(next));
         }
+        // A listing that is denied comes as an error of no kind.
+        Some(
+            "AccessDenied"
+            | "AuthorizationFailure"
+            | "AuthorizationPermissionMismatch"
+            | "InsufficientAccountPermissions",
+        ) => return (ErrorKind::Permission, format!("the store refuses this{said}"), Some(right(doing))),
         Some("RequestTimeTooSkewed") => {
             let next = "set this machine's clock";
             return (ErrorKind::Credentials, format!("this machine's clock is wrong{said}"), Some(next));

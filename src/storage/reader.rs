@@ -63,6 +63,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The stream ends with an error if anything is amiss: what it gave until then must not be taken for all there is.
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>>;
 
+    /// The same with files that lie where no registry puts any and that decide nothing: a listing for those who count. In a
+    /// directory it takes longer.
+    fn list_whole(&self, area: Area) -> BoxStream<'_, Result<Page>> {
+        self.list(area)
+    }
+
     /// Lists everything below one prefix, which ends with a slash.
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>>;
 

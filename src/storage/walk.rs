@@ -45,6 +45,8 @@ pub(super) struct Walk {
     area: PathBuf,
     /// Whether something that cannot be followed may hide a name: then the walk fails.
     strict: bool,
+    /// Whether files are wanted as well that lie where no registry puts any.
+    whole: bool,
     pages: Sender<Message>,
     work: Mutex<Work>,
     more: Condvar,
@@ -70,8 +72,15 @@ impl Walk {
     /// the key of all that is listed; `key` is it, or is below it.
     ///
     /// `strict`: a symbolic link that dangles or cannot be read ends the walk with an error. A directory that is not
-    /// there is empty.
-    pub(super) fn start(root: &Path, key: &str, area: &str, strict: bool, threads: usize, pages: &Sender<Message>) {
+    /// there is empty. `whole`: directories that hold one link or content as a rule are read, and not only looked into.
+    pub(super) fn start(
+        root: &Path,
+        key: &str,
+        area: &str,
+        (strict, whole): (bool, bool),
+        threads: usize,
+        pages: &Sender<Message>,
+    ) {
         let place = root.join(key.trim_end_matches('/'));
         let real = match fs::canonicalize(&place) {
             Ok(real) => real,
@@ -89,7 +98,7 @@ impl Walk {
         let threads = threads.max(1);
         let work = Work { directories: vec![first], running: threads, ..Work::default() };
         let (root, work, more, pages) = (root.to_owned(), Mutex::new(work), Condvar::new(), pages.clone());
-        let walk = Arc::new(Self { root, area, strict, pages, work, more });
+        let walk = Arc::new(Self { root, area, strict, whole, pages, work, more });
         for _ in 0..threads {
             let worker = Arc::clone(&walk);
             if std::thread::Builder::new().spawn(move || worker.run()).is_err() {
@@ -167,7 +176,8 @@ impl Walk {
         let (number, mut counts) = (subdirectories.len(), None);
         for name in subdirectories {
             // What links and contents lie in, by the hundred thousand: looked into without being read.
-            if let Some(only) = only_file(&directory.key, &name)
+            if !self.whole
+                && let Some(only) = only_file(&directory.key, &name)
                 && *counts.get_or_insert_with(|| opened.counts_subdirectories(number))
                 && let Some(stat) = opened.only_file_in(&name, only)
             {

@@ -1,5 +1,6 @@
 //! What was typed to look at what is there.
 
+use super::JsonOutlet;
 use crate::collect::list::order::By;
 use crate::collect::pattern::Pattern;
 use clap::{Args, ValueEnum};
@@ -34,6 +35,9 @@ pub struct List {
     /// Also write the rows as CSV; `-` writes them to stdout instead of the text
     #[arg(long, value_name = "FILE|-", conflicts_with = "digests")]
     pub csv: Vec<PathBuf>,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: JsonOutlet,
 }
 
 /// By what to sort.

@@ -1,7 +1,7 @@
 //! What was typed to show or save a plan.
 
 use super::prune::At;
-use super::{Deciding, Scope};
+use super::{Deciding, Outlets, Scope};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -26,4 +26,7 @@ pub struct Plan {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: Outlets,
 }

@@ -1,6 +1,6 @@
 //! What was typed as retention rules: a policy file, or one rule by flags.
 
-use super::{Bounds, Deciding, Scope};
+use super::{Bounds, Deciding, Outlets, Scope};
 use crate::collect::pattern::Pattern;
 use crate::model::Timestamp;
 use crate::retention::duration;
@@ -35,6 +35,9 @@ pub struct Prune {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: Outlets,
 }
 
 /// Retention rules: a file, or one rule for every repository.

@@ -1,6 +1,6 @@
 //! What was typed to remove what is named.
 
-use super::{Bounds, Deciding};
+use super::{Bounds, Deciding, Outlets};
 use crate::collect::image_pattern::ImagePattern;
 use clap::Args;
 
@@ -30,4 +30,7 @@ pub struct Remove {
     /// What decides.
     #[command(flatten)]
     pub deciding: Deciding,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: Outlets,
 }

@@ -1,5 +1,6 @@
 //! What was typed to look at what waits, and to bring it back.
 
+use super::JsonOutlet;
 use clap::Args;
 
 /// Options of `restore`.
@@ -17,6 +18,9 @@ pub struct Restore {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: JsonOutlet,
 }
 
 /// What to restore.
@@ -47,6 +51,9 @@ pub struct Waiting {
     /// The registry: its config.yml, a storage URL, or a directory
     #[arg(value_name = "REGISTRY")]
     pub operand: Option<String>,
+    /// Files.
+    #[command(flatten)]
+    pub outlets: JsonOutlet,
 }
 
 fn run_name(text: &str) -> Result<String, String> {

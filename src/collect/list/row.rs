@@ -98,7 +98,7 @@ pub struct ManifestRow {
 }
 
 #[expect(clippy::ref_option, reason = "as serde calls it")]
-pub(super) fn time<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(in crate::collect) fn time<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(Timestamp::to_rfc3339).serialize(serializer)
 }
 

@@ -1,7 +1,7 @@
 //! What comes of an import.
 
 use crate::collect::pattern::Pattern;
-use crate::error::shortened;
+use crate::error::quoted;
 use crate::model::Digest;
 use crate::retention::policy::{Delete, Keep, Policy, Rule};
 use crate::retention::write::yaml;
@@ -47,7 +47,7 @@ impl Imported {
 
 /// A pattern that is known to be one: texts are escaped before they come here.
 pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
-    text.parse().map_err(|why| format!("{:?} is no pattern: {why}", shortened(text)))
+    text.parse().map_err(|why| format!("{} is no pattern: {why}", quoted(text)))
 }
 
 /// Every repository, unless the user named some.

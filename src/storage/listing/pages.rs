@@ -178,6 +178,8 @@ impl Elsewhere {
         let question = Question { prefix: raw.clone(), token, after: None, by_level: true, size };
         let mut page = self.pager.ask(question).await?;
         page.relative_to(&self.pager.root).map_err(|error| untrustworthy(&raw, error))?;
+        // A store that knows no levels gives all there is below: what is in the areas is counted elsewhere.
+        page.retain(|key| !layout::is_in_area(key));
         for below in std::mem::take(&mut page.directories) {
             match layout::relation(&below) {
                 Relation::IsArea => {}

@@ -90,7 +90,8 @@ pub(super) fn list(store: &Store, request: &Request, with_token: bool) -> Reply 
         write!(out, "<Last-Modified>{time}</Last-Modified><Etag>{etag}</Etag>").unwrap();
         write!(out, "<Content-Length>{size}</Content-Length>").unwrap();
         out.push_str("<Content-Type>application/octet-stream</Content-Type><BlobType>BlockBlob</BlobType>");
-        out.push_str("<AccessTier>Hot</AccessTier></Properties></Blob>");
+        let tier = store.class_of(key).unwrap_or_else(|| "Hot".to_owned());
+        write!(out, "<AccessTier>{tier}</AccessTier></Properties></Blob>").unwrap();
     }
     for prefix in &page.prefixes {
         write!(out, "<BlobPrefix>{}</BlobPrefix>", name(prefix)).unwrap();

@@ -147,6 +147,7 @@ fn render(store: &Store, request: &Request, page: &Page, max_keys: usize, with_t
     }
     tag("IsTruncated", if page.next.is_some() { "true" } else { "false" });
     for (key, object) in &page.contents {
+        let class = store.class_of(key);
         let (key, time, size) = (text(key), object.listed_time(), object.bytes.len());
         write!(out, "<Contents><Key>{key}</Key>").unwrap();
         if store.dialect == Dialect::Gcs {
@@ -158,9 +159,11 @@ fn render(store: &Store, request: &Request, page: &Page, max_keys: usize, with_t
         }
         if store.dialect == Dialect::S3 {
             out.push_str("<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>");
-            write!(out, "<Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>").unwrap();
+            let class = class.as_deref().unwrap_or("STANDARD");
+            write!(out, "<Size>{size}</Size><StorageClass>{class}</StorageClass></Contents>").unwrap();
         } else {
-            write!(out, "<Size>{size}</Size></Contents>").unwrap();
+            let class = class.map(|class| format!("<StorageClass>{class}</StorageClass>")).unwrap_or_default();
+            write!(out, "<Size>{size}</Size>{class}</Contents>").unwrap();
         }
     }
     for prefix in &page.prefixes {

@@ -40,6 +40,8 @@ pub(super) struct State {
     pub(super) begun: BTreeMap<(String, String), Begun>,
     /// Whether answers name no versions although there are.
     pub(super) silent: bool,
+    /// Storage classes of keys that contain something; the last one counts.
+    pub(super) classes: Vec<(String, String)>,
     pub(super) clock: Option<SystemTime>,
     pub(super) in_flight: usize,
     pub(super) connections: usize,
@@ -261,6 +263,17 @@ impl Store {
     /// Keys and ids of the multipart uploads that are not complete.
     pub fn begun(&self) -> Vec<(String, String)> {
         self.state().begun.keys().cloned().collect()
+    }
+
+    /// Lists objects whose keys contain `part` as stored in this class (S3, GCS) or tier (Azure).
+    pub fn store_as(&self, part: &str, class: &str) {
+        self.state().classes.push((part.to_owned(), class.to_owned()));
+    }
+
+    /// The storage class of a key, if it is not the usual one.
+    pub(super) fn class_of(&self, key: &str) -> Option<String> {
+        let state = self.state();
+        state.classes.iter().rev().find(|(part, _)| key.contains(part)).map(|(_, class)| class.clone())
     }
 
     /// The keys and sizes of what was deleted and is kept as an old version.

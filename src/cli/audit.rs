@@ -1,0 +1,86 @@
+//! `audit`: where the bytes are. Reads only, and needs no lease.
+
+mod csv;
+mod markdown;
+mod openmetrics;
+mod report;
+mod tables;
+mod text;
+
+use super::args::{Audit, Common, Format};
+use super::outlets::Forms as _;
+use super::prune_rules;
+use super::short::{self, Opening, unless_stopped};
+use super::{engine, exit, machine, progress, settings};
+use crate::collect::audit::group::Groups;
+use crate::collect::options::Options;
+use crate::error::{Error, ErrorKind, Result};
+use crate::run::audit::{Question, audit};
+use crate::run::{self, Order};
+use crate::storage::manifest_cache::ManifestCache;
+use report::{Report, SCHEMA};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs it to its exit code.
+#[must_use]
+pub fn run(args: &Audit, common: &Common) -> u8 {
+    short::run(("audit", SCHEMA), common, async || {
+        args.outlets.check()?;
+        let registry = settings::registry(args.operand.as_deref(), common)?;
+        let rules = args.policy.as_ref().map(|policy| {
+            let policy = Some(policy.clone());
+            prune_rules::rules(&super::args::prune::Rules { policy, at: args.at, ..Default::default() })
+        });
+        let rules = rules.transpose()?;
+        let groups = args.group.as_deref().map(groups).transpose()?;
+        let Opening { opened, order, stop } = short::open("audit", &registry, common).await?;
+        let cache = common.cache_dir.as_deref().map(|named| ManifestCache::open(named, opened.place())).transpose()?;
+        let options = options(args, &order.options);
+        let policy = rules.as_ref().map(|rules| prune_rules::with(rules, options.clone()));
+        let order = Order { options, cache: cache.map(Arc::new), ..order };
+        let question = Question { groups, repositories: args.repository.clone(), policy };
+        let display = progress::Display::choose(common.no_progress || common.quiet);
+        let observer = progress::Progress::new(display, false);
+        let left = unless_stopped(&stop, run::left_by_earlier_runs(opened.reader())).await?;
+        let answer = audit(opened.reader(), &left, &order, &question, &observer, &stop).await?;
+        drop(observer);
+        let mut report = Report::new(args, &order, answer);
+        report.requests = opened.reader().requests();
+        report.finished = order.local_now().to_rfc3339();
+        report.seconds = order.begun.elapsed().as_secs_f64();
+        report.peak_memory_bytes = machine::peak_memory();
+        let written = args.outlets.write(&report);
+        let shown = match (common.format, common.quiet) {
+            (Format::Json, _) => engine::print(&report.json()),
+            (Format::Text, true) => true,
+            (Format::Text, false) => engine::print(&text::text(&report)),
+        };
+        Ok(if shown && written { exit::DONE } else { exit::FAILED })
+    })
+}
+
+/// What a collection would decide by. Nothing waits: what is asked is what will be free in the end.
+fn options(args: &Audit, base: &Options) -> Options {
+    Options {
+        min_age: args.min_age,
+        uploads_older_than: args.uploads_older_than.0,
+        defer: Duration::ZERO,
+        ..base.clone()
+    }
+}
+
+fn groups(text: &str) -> Result<Groups> {
+    let wrong = |why: String| {
+        Error::new(ErrorKind::Usage, "group the repositories")
+            .on(text)
+            .because(why)
+            .next("write re: and an expression with a named part, or a file with lines of a pattern and a name")
+    };
+    if let Some(expression) = text.strip_prefix("re:") {
+        return Groups::expression(expression).map_err(|error| wrong(error.to_string()));
+    }
+    let read = super::policy::read::text("read the groups", Path::new(text))?;
+    Groups::lines(&read).map_err(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,59 @@
+//! An audit as figures.
+
+use super::report::Report;
+use crate::cli::openmetrics::{Figure, Metrics};
+use crate::collect::audit::report::Row;
+use crate::model::Timestamp;
+
+pub(super) fn text(report: &Report) -> String {
+    let findings = &report.findings;
+    let mut metrics = Metrics::new("audit", vec![("registry", report.location.as_str())]);
+    let finished = Timestamp::parse_rfc3339(&report.finished).map_or(0, seconds);
+    metrics.one("finished_timestamp", "seconds", "When the audit ended.", finished);
+    metrics.one("storage", "bytes", "All bytes below the root.", findings.bytes);
+    metrics.one("storage_objects", "", "All objects below the root.", findings.objects);
+    let classes = || findings.classes.iter().map(|(name, tally)| (vec![("class", *name)], tally));
+    let bytes = classes().map(|(labels, tally)| (labels, tally.bytes));
+    metrics.gauge("class", "bytes", "Bytes by what they are; all of them add up to the whole.", bytes);
+    let objects = classes().map(|(labels, tally)| (labels, tally.count));
+    metrics.gauge("class_objects", "", "Objects by what they are.", objects);
+    let stored = findings.storage_classes.iter();
+    let stored = stored.map(|(name, stored)| (vec![("storage_class", name.as_str())], stored.bytes));
+    metrics.gauge("storage_class", "bytes", "Bytes by storage class.", stored);
+    let freed = findings.after.iter().map(|(kind, after)| (vec![("by", *kind)], after.freed.bytes));
+    metrics.gauge("freeable", "bytes", "Bytes that would be free, once all waits are over, by what is done.", freed);
+    for (title, label, rows) in
+        [("repository", "repository", Some(&findings.repositories)), ("group", "group", findings.groups.as_ref())]
+    {
+        for (name, help, figure) in FIGURES {
+            let rows = rows.into_iter().flatten();
+            // What no repository uses stands beside both: with it, shares add up to the whole.
+            let nobody =
+                rows.clone().next().map(|_| &findings.nobody).filter(|_| matches!(name, "fair_share" | "garbage"));
+            let figures = rows.chain(nobody).map(|row| (vec![(label, row.name.as_str())], figure(row)));
+            metrics.gauge(&format!("{title}_{name}"), "bytes", help, figures);
+        }
+    }
+    let pushes: Vec<Figure<'_>> = findings
+        .repositories
+        .iter()
+        .filter_map(|row| Some((vec![("repository", row.name.as_str())], seconds(row.last_push?))))
+        .collect();
+    metrics.gauge("repository_last_push_timestamp", "seconds", "When something was last pushed.", pushes);
+    metrics.finish()
+}
+
+type Of = fn(&Row) -> u64;
+
+const FIGURES: [(&str, &str, Of); 4] = [
+    ("logical", "Bytes of all that it uses, each object in full.", |row| row.logical_bytes),
+    ("unshared", "Bytes that nobody else uses.", |row| row.unshared_bytes),
+    ("fair_share", "Its part of all bytes, where what several use is divided evenly.", |row| row.fair_share_bytes),
+    ("garbage", "Its fair share of what a collection frees.", |row| {
+        row.freed_bytes.get("collection").copied().unwrap_or(0)
+    }),
+];
+
+fn seconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_nanos() / 1_000_000_000).unwrap_or(0)
+}

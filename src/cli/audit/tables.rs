@@ -1,0 +1,80 @@
+//! What several outlets show alike.
+
+use super::report::Report;
+use crate::cli::words::{number, size};
+use crate::collect::audit::class::Class;
+use crate::collect::audit::report::After;
+use crate::collect::blobs::Tally;
+
+/// What a class is, for people.
+pub(super) fn words(class: Class) -> &'static str {
+    match class {
+        Class::TaggedUnshared => "needed by tags, of one repository",
+        Class::TaggedShared => "needed by tags, shared",
+        Class::UntaggedUnshared => "needed by untagged manifests only, of one repository",
+        Class::UntaggedShared => "needed by untagged manifests only, shared",
+        Class::KeptForSafety => "kept for safety",
+        Class::Young => "young",
+        Class::Pending => "unreferenced, waiting to be deleted",
+        Class::Unreferenced => "unreferenced",
+        Class::Links => "links",
+        Class::OrphanLayerLinks => "orphan layer links",
+        Class::TagHistory => "tag history",
+        Class::DanglingLinks => "links to what is gone",
+        Class::UploadsActive => "uploads, active",
+        Class::UploadsStale => "uploads, stale",
+        Class::Aside => "moved aside by regsweep",
+        Class::RegsweepState => "state of regsweep",
+        Class::Unrecognized => "not recognized",
+        Class::Foreign => "not the registry's",
+    }
+}
+
+/// The classes that there is anything of.
+pub(super) fn classes(report: &Report) -> Vec<(&'static str, Tally)> {
+    let of = |class: Class| report.findings.classes.get(class.name()).copied().unwrap_or_default();
+    let all = Class::ALL.iter().map(|class| (words(*class), of(*class)));
+    all.filter(|(_, tally)| tally.count > 0).collect()
+}
+
+/// What could be done, and what would come of it.
+pub(super) fn after(report: &Report) -> Vec<(&'static str, &After)> {
+    let kinds = [
+        ("collection", "regsweep gc"),
+        ("collection_untagged", "regsweep gc -m"),
+        ("policy", "regsweep prune --policy"),
+    ];
+    kinds.into_iter().filter_map(|(kind, words)| Some((words, report.findings.after.get(kind)?))).collect()
+}
+
+/// A share of the whole, in percent.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return String::new();
+    }
+    let thousandths = u128::from(part) * 1000 / u128::from(whole);
+    match thousandths {
+        0 if part > 0 => "<0.1%".to_owned(),
+        thousandths => format!("{}.{}%", thousandths / 10, thousandths % 10),
+    }
+}
+
+/// The whole in one line.
+pub(super) fn sum(report: &Report) -> String {
+    let findings = &report.findings;
+    format!("{} in {}", size(findings.bytes), number(findings.objects, "object"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_told_as_they_are() {
+        for (part, whole, expected) in
+            [(0, 0, ""), (0, 5, "0.0%"), (1, 10_000, "<0.1%"), (1, 3, "33.3%"), (u64::MAX, u64::MAX, "100.0%")]
+        {
+            assert_eq!(percent(part, whole), expected);
+        }
+    }
+}

@@ -24,6 +24,7 @@ mod stages;
 mod survey;
 mod tags;
 mod tidy;
+pub mod why;
 mod work;
 
 pub use lease::Tenure;

@@ -1,6 +1,7 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
 use crate::storage::location::Secret;
+mod explain;
 mod ls;
 mod plan;
 pub mod policy;
@@ -8,6 +9,7 @@ pub mod prune;
 mod removing;
 mod undo;
 
+pub use explain::Explain;
 pub use ls::{List, Sort};
 pub use plan::Plan;
 pub use prune::Prune;
@@ -61,6 +63,10 @@ pub enum Command {
     ///
     /// It reads only, and of one repository only that. The registry is named with -R, or by the environment.
     Ls(List),
+    /// Tells who keeps something, or why it would go and when
+    ///
+    /// The shortest chains from a tag down to it, every repository that links it, and what would be freed with it.
+    Explain(Explain),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something

@@ -7,6 +7,7 @@ pub mod ask;
 mod columns;
 pub mod engine;
 pub mod exit;
+pub mod explain;
 pub mod file;
 pub mod garbage_collect;
 mod held;

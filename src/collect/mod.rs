@@ -11,6 +11,7 @@ pub mod digest_table;
 pub mod dismissed;
 mod dismissed_parts;
 pub mod entry;
+pub mod explain;
 pub mod graph;
 pub mod holders;
 pub mod image_pattern;

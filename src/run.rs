@@ -7,6 +7,7 @@ mod again;
 mod content;
 mod evict;
 pub mod explain;
+pub mod fsck;
 mod lease;
 pub mod left;
 pub mod list;

@@ -2,6 +2,7 @@
 
 use crate::storage::location::Secret;
 mod explain;
+mod fsck;
 mod ls;
 mod plan;
 pub mod policy;
@@ -10,6 +11,7 @@ mod removing;
 mod undo;
 
 pub use explain::Explain;
+pub use fsck::Fsck;
 pub use ls::{List, Sort};
 pub use plan::Plan;
 pub use prune::Prune;
@@ -63,6 +65,10 @@ pub enum Command {
     ///
     /// It reads only, and of one repository only that. The registry is named with -R, or by the environment.
     Ls(List),
+    /// Looks for damage: what is broken, what that means, and what mends it
+    ///
+    /// It changes nothing without --repair, and ends with 4 where there is damage.
+    Fsck(Fsck),
     /// Tells who keeps something, or why it would go and when
     ///
     /// The shortest chains from a tag down to it, every repository that links it, and what would be freed with it.

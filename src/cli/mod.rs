@@ -9,6 +9,7 @@ pub mod engine;
 pub mod exit;
 pub mod explain;
 pub mod file;
+pub mod fsck;
 pub mod garbage_collect;
 mod held;
 pub mod human;

@@ -1,0 +1,51 @@
+//! `fsck`: what is broken, what that means, and what mends it. Reads only, and needs no lease.
+
+mod report;
+mod text;
+
+use super::args::{Common, Format, Fsck};
+use super::short::{self, Opening, unless_stopped};
+use super::{engine, exit, json, machine, progress, settings};
+use crate::collect::fsck::content::Sample;
+use crate::error::{Error, ErrorKind, Result};
+use crate::run;
+use report::{Report, SCHEMA};
+use std::time::Duration;
+
+/// Runs it to its exit code.
+#[must_use]
+pub fn run(args: &Fsck, common: &Common) -> u8 {
+    short::run(("fsck", SCHEMA), common, async || {
+        only_looks(args)?;
+        let registry = settings::registry(args.operand.as_deref(), common)?;
+        let Opening { opened, mut order, stop } = short::open("fsck", &registry, common).await?;
+        // Whatever their age, the beginning of each upload is read.
+        order.options.uploads_older_than = Some(Duration::ZERO);
+        let display = progress::Display::choose(common.no_progress || common.quiet);
+        let observer = progress::Progress::new(display, false);
+        let storage = opened.reader();
+        let seed = args.seed.unwrap_or_else(machine::seed);
+        let sample = args.checksum.map(|percent| Sample { percent, seed });
+        let checked = unless_stopped(&stop, run::fsck::fsck(storage, &order, sample, &observer, &stop)).await?;
+        drop(observer);
+        let mut report = Report::new(&checked, sample, &args.repository, &order);
+        report.exit_code = if report.counts.damage > 0 { exit::INCOMPLETE } else { exit::DONE };
+        report.requests = storage.requests();
+        let shown = match (common.format, common.quiet) {
+            (Format::Json, _) => engine::print(&json::text(&report)),
+            (Format::Text, true) => true,
+            (Format::Text, false) => engine::print(&text::text(&report)),
+        };
+        Ok(if shown || report.exit_code != exit::DONE { report.exit_code } else { exit::FAILED })
+    })
+}
+
+/// Options of a repair say nothing where nothing is repaired: whoever gives one wants something else.
+fn only_looks(args: &Fsck) -> Result<()> {
+    if args.deciding.output.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "save a plan")
+        .because("nothing is repaired")
+        .next("add --repair, or leave out -o"))
+}

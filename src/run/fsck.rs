@@ -24,6 +24,7 @@ use crate::model::{Digest, Timestamp, manifest};
 use crate::storage::fetch::{Fetcher, How};
 use crate::storage::reader::{Area, Content, Storage};
 use futures::TryStreamExt;
+use std::collections::HashSet;
 
 /// What was looked at, and what was found.
 #[derive(Debug, Default)]
@@ -40,6 +41,8 @@ pub struct Checked {
     pub stored: Stored,
     /// *Now*, as ages were judged.
     pub now: Timestamp,
+    /// The keys of links that were read before all others.
+    read: HashSet<String>,
     /// How many links were read.
     pub links_read: u64,
     /// How many manifests were read.
@@ -79,7 +82,7 @@ async fn look(
     manifests(storage, order, &mut checked, observer).await?;
     blobs(storage, &mut checked, observer).await?;
     let mut findings = std::mem::take(&mut checked.findings);
-    checked.links_read += links(storage, order, &checked.inventory, &mut findings, observer).await?;
+    checked.links_read += links(storage, order, &checked, &mut findings, observer).await?;
     let known = Known {
         inventory: &checked.inventory,
         graph: &checked.graph,
@@ -119,7 +122,12 @@ async fn repositories(
     }
     observer.notice(Event::End);
     let inventory = builder.finish();
-    checked.links_read = inventory.to_read(checked.now, order.options.uploads_older_than).len() as u64;
+    let to_read = inventory.to_read(checked.now, order.options.uploads_older_than);
+    checked.links_read = to_read.len() as u64;
+    // Of a directory every revision link was read: they need not be remembered one by one.
+    if !storage.proof().cheap_reads {
+        checked.read = to_read.into_iter().map(|link| link.key).collect();
+    }
     scan::links(storage, inventory, order, checked.now, observer).await
 }
 
@@ -166,14 +174,15 @@ async fn blobs(storage: &dyn Storage, checked: &mut Checked, observer: &dyn Obse
 async fn links(
     storage: &dyn Storage,
     order: &Order,
-    inventory: &Inventory,
+    checked: &Checked,
     findings: &mut Findings,
     observer: &dyn Observer,
 ) -> Result<u64> {
     observer.notice(Event::Begin(Phase::ReadLinks, None));
     let how = How { key: |link: &Unproven| link.key.clone(), limit: LARGEST_LINK, make: finding };
     let mut fetcher = Fetcher::new(storage, how, order.concurrency);
-    let mut waiting = unproven(inventory, storage.proof().cheap_reads);
+    let unproven = unproven(&checked.inventory, storage.proof().cheap_reads);
+    let mut waiting = unproven.filter(|link| !checked.read.contains(&link.key));
     let mut read = 0;
     loop {
         while fetcher.len() < WAITING {

@@ -40,7 +40,9 @@ fn images(report: &Value, code: &str) -> Vec<String> {
 #[test]
 fn lost_layer_is_found_with_the_images_that_need_it() {
     let shared = sha256(b"shared");
-    let report = found_after(|r, _| drop(r.lose_blob(&shared)));
+    let report = found_after(|r, _| {
+        r.lose_blob(&shared);
+    });
     assert_eq!(found(&report, "damage"), pairs([("missing_blob", blob_key(&shared))]));
     assert_eq!(images(&report, "missing_blob"), ["app:bad", "app:good"]);
     assert_eq!(report["findings"][0]["digest"], json!(shared), "what would mend it");
@@ -70,14 +72,18 @@ fn lost_manifest_is_found_by_its_tag_and_its_link() {
 
 #[test]
 fn tag_without_its_manifest_link_is_found() {
-    let report = found_after(|r, bad| drop(r.delete_manifest("app", &bad.digest)));
+    let report = found_after(|r, bad| {
+        r.delete_manifest("app", &bad.digest);
+    });
     assert_eq!(found(&report, "damage"), pairs([("broken_tag", tag_key("app", "bad"))]));
 }
 
 #[test]
 fn missing_layer_link_is_found() {
     let layer = sha256(b"bad layer");
-    let report = found_after(|r, _| drop(r.remove(&layer_key("app", &layer))));
+    let report = found_after(|r, _| {
+        r.remove(&layer_key("app", &layer));
+    });
     assert_eq!(found(&report, "damage"), pairs([("missing_link", layer_key("app", &layer))]));
     assert_eq!(images(&report, "missing_link"), ["app:bad"]);
     // An alias needs both of its links.
@@ -111,7 +117,9 @@ fn links_that_are_none_are_found_each_by_its_key() {
     let layer = sha256(b"bad layer");
     for content in ["", "<html>502 Bad Gateway</html>", "sha256:12", &format!("{layer}\n")] {
         let key = layer_key("app", &layer);
-        let report = found_after(|r, _| drop(r.damage(&key, content.to_owned())));
+        let report = found_after(|r, _| {
+            r.damage(&key, content.to_owned());
+        });
         assert_eq!(found(&report, "damage"), pairs([("unreadable_link", key)]), "{content:?}");
         assert_eq!(images(&report, "unreadable_link"), ["app:bad"]);
     }
@@ -121,7 +129,9 @@ fn links_that_are_none_are_found_each_by_its_key() {
         r.empty(&key);
     });
     assert_eq!(found(&report, "damage"), pairs([("unreadable_link", key)]));
-    let report = found_after(|r, _| drop(r.empty(&tag_key("app", "bad"))));
+    let report = found_after(|r, _| {
+        r.empty(&tag_key("app", "bad"));
+    });
     assert_eq!(found(&report, "damage"), pairs([("unreadable_tag", tag_key("app", "bad"))]));
     let mut key = String::new();
     let report = found_after(|r, bad| {
@@ -135,7 +145,9 @@ fn links_that_are_none_are_found_each_by_its_key() {
 #[test]
 fn link_that_says_another_digest_is_found() {
     let (layer, other) = (sha256(b"bad layer"), sha256(b"shared"));
-    let report = found_after(|r, _| drop(r.damage(&layer_key("app", &layer), other)));
+    let report = found_after(|r, _| {
+        r.damage(&layer_key("app", &layer), other);
+    });
     assert_eq!(found(&report, "damage"), pairs([("wrong_link", layer_key("app", &layer))]));
     assert_eq!(images(&report, "wrong_link"), ["app:bad"]);
 }
@@ -143,10 +155,14 @@ fn link_that_says_another_digest_is_found() {
 #[test]
 fn content_of_another_size_is_found_and_with_checksums_any_other_content() {
     let layer = sha256(b"bad layer");
-    let report = found_after(|r, _| drop(r.truncate(&blob_key(&layer))));
+    let report = found_after(|r, _| {
+        r.truncate(&blob_key(&layer));
+    });
     assert_eq!(found(&report, "damage"), pairs([("wrong_size", blob_key(&layer))]));
     assert_eq!(images(&report, "wrong_size"), ["app:bad"]);
-    let report = found_after(|r, _| drop(r.empty(&blob_key(&layer))));
+    let report = found_after(|r, _| {
+        r.empty(&blob_key(&layer));
+    });
     assert_eq!(found(&report, "damage"), pairs([("empty_blob", blob_key(&layer))]));
     let mut r = sound();
     r.damage(&blob_key(&sha256(b"good layer")), "turn layer");
@@ -217,11 +233,9 @@ fn broken_images_are_those_that_cannot_be_pulled() {
             }
         }
         for ((repository, digest), pulled) in pull_all_revisions(r.tree()) {
-            let image = format!("{repository}@{digest}");
-            let is_tagged = told.iter().any(|image| image.starts_with(&format!("{repository}:")));
-            if !pulled.broken.is_empty() && !is_tagged {
-                assert!(told.contains(&image), "seed {seed}: {image} is not told: {pulled:#?} {report:#}");
-            }
+            // It is told by what contains it, if anything does.
+            let is_told = told.iter().any(|image| image.split([':', '@']).next() == Some(&repository));
+            assert!(pulled.broken.is_empty() || is_told, "seed {seed}: {repository}@{digest}: {pulled:#?} {report:#}");
         }
     }
     assert!(broken_ones > 10 && damaged > 20, "{broken_ones} {damaged}");

@@ -189,7 +189,7 @@ pub(super) fn suffering_from_links(known: &Known<'_>, affected: &mut Affected<'_
         let mut naming: BTreeMap<Id, Vec<Id>> = wanted.iter().map(|(id, _)| (*id, vec![*id])).collect();
         for manifest in served(known, repository) {
             let Node::Manifest { references, .. } = known.graph.node(manifest) else { continue };
-            for id in references {
+            for id in references.iter().chain(references.iter().flat_map(|id| known.graph.aliases(*id))) {
                 if let Some(by) = naming.get_mut(id) {
                     by.push(manifest);
                 }

@@ -281,6 +281,7 @@ mod tests {
             images: Vec::new(),
             collects: true,
             rules: None,
+            repair: None,
         }
     }
 

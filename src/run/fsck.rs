@@ -66,7 +66,20 @@ pub async fn fsck(
     stop: &Stop,
 ) -> Result<Checked> {
     tokio::select! {
-        checked = look(storage, order, sample, observer) => checked,
+        checked = look(storage, order, sample, Findings::default(), observer) => checked,
+        () = stop.requested() => Err(interrupted()),
+    }
+}
+
+/// The same, where each finding is to be mended and none may be left out.
+pub(super) async fn fsck_all(
+    storage: &dyn Storage,
+    order: &Order,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Checked> {
+    tokio::select! {
+        checked = look(storage, order, None, Findings::telling_all(), observer) => checked,
         () = stop.requested() => Err(interrupted()),
     }
 }
@@ -75,9 +88,10 @@ async fn look(
     storage: &dyn Storage,
     order: &Order,
     sample: Option<Sample>,
+    findings: Findings,
     observer: &dyn Observer,
 ) -> Result<Checked> {
-    let mut checked = Checked { now: order.now(storage), ..Checked::default() };
+    let mut checked = Checked { now: order.now(storage), findings, ..Checked::default() };
     checked.inventory = repositories(storage, order, &mut checked, observer).await?;
     manifests(storage, order, &mut checked, observer).await?;
     blobs(storage, &mut checked, observer).await?;
@@ -138,7 +152,9 @@ async fn manifests(storage: &dyn Storage, order: &Order, checked: &mut Checked, 
     let key = |(digest, _): &(Digest, Expectation)| layout::blob_data(digest);
     let make = |(digest, _): &(Digest, Expectation), content| Read::of(digest, &fetched(content));
     let mut fetcher = Fetcher::new(storage, How { key, limit: manifest::LARGEST, make }, order.concurrency);
-    wanted.into_iter().for_each(|wanted| fetcher.add(wanted));
+    for wanted in wanted {
+        fetcher.add(wanted);
+    }
     while let Some(read) = fetcher.next().await {
         let ((digest, expectation), read) = read?;
         checked.parts.hear(&digest, expectation, &read, &mut checked.graph);

@@ -54,6 +54,7 @@ impl Way {
             images: Vec::new(),
             collects: true,
             rules: None,
+            repair: None,
         };
         let started = Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap());
         Order {

@@ -146,7 +146,9 @@ fn counted(findings: &Findings, rows: &[&Finding], only: &[Pattern]) -> BTreeMap
         return findings.counts().map(|(code, level, count)| ((level, code), count)).collect();
     }
     let mut counts = BTreeMap::new();
-    rows.iter().for_each(|finding| *counts.entry((finding.level, finding.code)).or_default() += 1);
+    for finding in rows {
+        *counts.entry((finding.level, finding.code)).or_default() += 1;
+    }
     counts
 }
 

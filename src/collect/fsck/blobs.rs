@@ -67,7 +67,7 @@ pub fn stray(entry: &Entry<'_>, now: Timestamp, findings: &mut Findings) {
     let code = if layout::is_unaddressable(entry.key) { Code::UnaddressableKey } else { Code::ForeignObject };
     let mut finding = Finding::new(code, entry.key.to_owned());
     finding.repository = layout::repository_of(entry.key).and_then(RepositoryName::new);
-    if entry.key.ends_with(".tmp") {
+    if entry.key.rsplit('.').next() == Some("tmp") {
         finding = finding.saying("left by a registry that broke off while writing");
     }
     findings.add(finding.young(entry.modified.is_younger_than(BEING_WRITTEN, now)));

@@ -102,16 +102,23 @@ pub const TOLD: usize = 1000;
 /// All findings; each code's up to a number, and all of them counted.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
+    tells_all: bool,
     told: Vec<Finding>,
     counts: BTreeMap<(Code, Level), u64>,
 }
 
 impl Findings {
+    /// Findings that are all told, however many: each is to be mended.
+    #[must_use]
+    pub fn telling_all() -> Self {
+        Self { tells_all: true, ..Self::default() }
+    }
+
     /// Adds one.
     pub fn add(&mut self, finding: Finding) {
         let count = self.counts.entry((finding.code, finding.level)).or_default();
         *count += 1;
-        if *count <= TOLD as u64 {
+        if self.tells_all || *count <= TOLD as u64 {
             self.told.push(finding);
         }
     }

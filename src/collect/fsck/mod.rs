@@ -7,5 +7,7 @@ pub mod code;
 pub mod content;
 pub mod finding;
 pub mod links;
+pub mod mend;
 pub mod named;
 pub mod parts;
+pub mod vouch;

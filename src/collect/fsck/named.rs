@@ -156,7 +156,9 @@ impl Named {
 /// With the images that suffer from it. Where all of them are as young as a push that is under way, so is the finding.
 fn suffering(mut finding: Finding, known: &Known<'_>, affected: &mut Affected<'_>, manifests: &Manifests) -> Finding {
     let mut by_repository: BTreeMap<usize, Vec<Id>> = BTreeMap::new();
-    manifests.iter().for_each(|(at, id)| by_repository.entry(*at).or_default().push(*id));
+    for (at, id) in manifests {
+        by_repository.entry(*at).or_default().push(*id);
+    }
     let mut images = BTreeSet::new();
     let mut is_young = !manifests.is_empty();
     for (at, ids) in &by_repository {

@@ -7,11 +7,13 @@ use super::rules::WrittenRules;
 use super::text::{Span, SpanOrOff, Text, texts};
 use crate::collect::image_pattern::ImagePattern;
 use crate::collect::keep_from::KeepFrom;
-use crate::collect::options::{Aside, Mode, Options};
+use crate::collect::options::{Aside, Mode, Options, Repair};
 use crate::collect::pattern::Pattern;
 use crate::collect::refusal::Allowed;
+use crate::model::Digest;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 
 /// The options as they stand in the header, but for the mode, which stands beside them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +39,15 @@ pub(super) struct Written {
     collects: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rules: Option<WrittenRules>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repair: Option<WrittenRepair>,
+}
+
+/// What a repair may write.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenRepair {
+    links: Option<BTreeMap<String, Text<Digest>>>,
 }
 
 fn yes() -> bool {
@@ -75,6 +86,7 @@ impl From<&Options> for Written {
             images,
             collects,
             rules,
+            repair,
         } = options;
         Self {
             delete_untagged: *delete_untagged,
@@ -91,6 +103,12 @@ impl From<&Options> for Written {
             images: texts(images),
             collects: *collects,
             rules: rules.as_ref().map(WrittenRules::from),
+            repair: repair.as_ref().map(|repair| WrittenRepair {
+                links: repair
+                    .links
+                    .as_ref()
+                    .map(|links| links.iter().map(|(key, content)| (key.clone(), Text(content.clone()))).collect()),
+            }),
         }
     }
 }
@@ -117,6 +135,9 @@ impl Written {
             images: values(self.images),
             collects: self.collects,
             rules: self.rules.map(WrittenRules::into_rules),
+            repair: self.repair.map(|repair| Repair {
+                links: repair.links.map(|links| links.into_iter().map(|(key, Text(content))| (key, content)).collect()),
+            }),
         }
     }
 }

@@ -6,6 +6,8 @@ mod tool;
 
 #[path = "fsck/damage.rs"]
 mod damage;
+#[path = "fsck/repair.rs"]
+mod repair;
 #[path = "fsck/sound.rs"]
 mod sound;
 

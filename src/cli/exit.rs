@@ -40,7 +40,9 @@ pub fn of_error(kind: ErrorKind) -> u8 {
 /// The code for a run that went as far as deleting.
 #[must_use]
 pub fn of_sweep(report: &Report, done: &Done) -> u8 {
-    let left = report.failed + report.unknown > 0 || !done.errors.is_empty() || !done.broken.is_empty();
+    let left = report.failed + report.unknown + report.links.not_written > 0
+        || !done.errors.is_empty()
+        || !done.broken.is_empty();
     match done.stopped {
         Some(Stopped::Signal) => INTERRUPTED,
         _ if left => INCOMPLETE,

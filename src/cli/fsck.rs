@@ -1,12 +1,14 @@
-//! `fsck`: what is broken, what that means, and what mends it. Reads only, and needs no lease.
+//! `fsck`: what is broken, what that means, and what mends it. Without --repair it reads only, and needs no lease.
 
 mod report;
 mod text;
 
 use super::args::{Common, Format, Fsck};
+use super::engine::Job;
 use super::short::{self, Opening, unless_stopped};
-use super::{engine, exit, json, machine, progress, settings};
+use super::{ask, engine, exit, json, machine, progress, settings};
 use crate::collect::fsck::content::Sample;
+use crate::collect::options::{Options, Repair};
 use crate::error::{Error, ErrorKind, Result};
 use crate::run;
 use report::{Report, SCHEMA};
@@ -15,6 +17,41 @@ use std::time::Duration;
 /// Runs it to its exit code.
 #[must_use]
 pub fn run(args: &Fsck, common: &Common) -> u8 {
+    if args.repair { repair(args, common) } else { look(args, common) }
+}
+
+/// Mends what can be mended, by a plan that goes the way of every plan.
+fn repair(args: &Fsck, common: &Common) -> u8 {
+    engine::run("fsck", common, || {
+        let acts = !args.dry_run && args.deciding.output.is_none();
+        let asks = acts && !args.yes && ask::is_possible();
+        if acts && !args.yes && !asks {
+            return Err(Error::new(ErrorKind::Usage, "repair the registry")
+                .because("there is no terminal to ask on")
+                .next("add --yes, or look first with --dry-run"));
+        }
+        let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
+        let options = settings::options(&args.deciding, &registry.descriptor_cache, asks)?;
+        let repositories = args.repository.clone();
+        let options = Options { repair: Some(Repair::default()), collects: false, repositories, ..options };
+        Ok(Job {
+            command: "fsck",
+            keeps_state: settings::keeps_state(&args.bounds, &options)?,
+            options,
+            registry,
+            bounds: settings::bounds(&args.bounds),
+            named: settings::named(args.operand.as_deref(), common),
+            applied: None,
+            dry_run: args.dry_run,
+            output: args.deciding.output.clone(),
+            asks,
+            must_match: false,
+            detailed_exitcode: false,
+        })
+    })
+}
+
+fn look(args: &Fsck, common: &Common) -> u8 {
     short::run(("fsck", SCHEMA), common, async || {
         only_looks(args)?;
         let registry = settings::registry(args.operand.as_deref(), common)?;

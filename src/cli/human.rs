@@ -2,7 +2,7 @@
 
 use super::plan_text;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text, retention_text, space_text, tag_text};
+use super::{held, outcome_text, repair_text, retention_text, space_text, tag_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
@@ -70,7 +70,7 @@ pub fn plan(report: &Report) -> String {
         text.push_str(&plan_text::of_the_plan(report));
     }
     if planned.is_zero() {
-        text.push_str("\nnothing to delete\n");
+        text.push_str(if report.links.is_zero() { "\nnothing to delete\n" } else { "" });
         text.push_str(&report.retention.as_ref().map(retention_text::by_rule).unwrap_or_default());
     } else {
         text.push_str("\nto delete\n");
@@ -86,6 +86,7 @@ pub fn plan(report: &Report) -> String {
             text.push_str(&repositories(&report.repositories, &report.nobody));
         }
     }
+    text.push_str(&repair_text::plan(report));
     let _ = writeln!(
         text,
         "\n{} blobs marked, {} blobs and {} manifests eligible for deletion",
@@ -133,6 +134,10 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
             continue;
         }
         let (what, why) = match stage {
+            Stage::Tag if command == "fsck" => ("tags", "their manifests are not there"),
+            Stage::TagHistory if command == "fsck" => ("tag history", "of tags that go"),
+            Stage::Revision if command == "fsck" => ("manifests", "links that name what is not there, or nothing"),
+            Stage::LayerLink if command == "fsck" => ("layer links", "they name what is not there, or nothing"),
             Stage::Tag if command == "prune" => ("tags", "a rule lets them go"),
             Stage::Tag => ("tags", "named for deletion"),
             Stage::TagHistory if collects_only => ("tag history", "what it names is not needed here"),

@@ -26,6 +26,7 @@ pub mod progress;
 pub mod prune;
 pub mod prune_rules;
 pub mod remove;
+mod repair_text;
 pub mod restore;
 pub mod restore_report;
 pub mod restore_text;

@@ -74,6 +74,14 @@ pub struct Links {
     pub not_written: u64,
 }
 
+impl Links {
+    /// Whether there are none to write.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.manifests + self.layer_links == 0
+    }
+}
+
 /// One repository's part.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RepositoryRow {

@@ -165,7 +165,9 @@ fn suffering(mut finding: Finding, known: &Known<'_>, affected: &mut Affected<'_
         let repository = &known.inventory.repositories[*at];
         let links = repository.revisions.iter();
         let old = links.filter(|link| !known.is_young(link.modified())).flat_map(names);
-        let old: HashSet<Id> = old.filter_map(|digest| known.graph.id(digest)).collect();
+        let tags = repository.current_tags().filter(|(_, current)| !known.is_young(current.evidence.modified));
+        let tagged = tags.filter_map(|(_, current)| current.target.digest());
+        let old: HashSet<Id> = old.chain(tagged).filter_map(|digest| known.graph.id(digest)).collect();
         is_young &= ids.iter().all(|id| !old.contains(id));
         images.extend(affected.images(*at, ids.iter().copied()));
     }

@@ -230,7 +230,7 @@ fn kept(text: &mut String, report: &Report) {
     }
     if kept.broken_tags.count > 0 {
         lines.push(format!(
-            "{} that cannot be pulled ({} only they need): push the image again to mend one, or let it go with `regsweep rm REPO@DIGEST` (later versions: `regsweep fsck --repair`)",
+            "{} that cannot be pulled ({} only they need): `regsweep fsck --repair` mends them, or let one go with `regsweep rm REPO@DIGEST`",
             number(kept.broken_tags.count, "tag"),
             size(kept.broken_tags.bytes)
         ));

@@ -3,17 +3,18 @@
 use super::human::listed;
 use super::words::{number, wrapped};
 use crate::collect::report::Report;
+use std::fmt::Write as _;
 
 /// What is to be written, and what damage stays.
 pub(super) fn plan(report: &Report) -> String {
     let mut text = String::new();
     if !report.links.is_zero() {
-        text += &format!("\nto write\n  {}\n", links(report).join(", "));
+        let _ = writeln!(text, "\nto write\n  {}", links(report).join(", "));
     }
     if report.damage_left > 0 {
         let left = number(report.damage_left, "finding");
         let line = format!("{left} of damage cannot be mended so: `regsweep fsck` tells which, and what mends them");
-        text += &format!("\n{}", wrapped(&line, ""));
+        let _ = write!(text, "\n{}", wrapped(&line, ""));
     }
     text
 }
@@ -27,7 +28,7 @@ fn links(report: &Report) -> Vec<String> {
 pub(super) fn outcome(report: &Report) -> String {
     let mut text = String::new();
     if report.links.written > 0 {
-        text += &format!("\nwritten\n  {}\n", number(report.links.written, "link"));
+        let _ = writeln!(text, "\nwritten\n  {}", number(report.links.written, "link"));
     }
     if report.links.not_written > 0 {
         let links = number(report.links.not_written, "link");

@@ -4,17 +4,19 @@
 use super::work::Work;
 use super::{Order, Stop, fsck};
 use crate::collect::decide::DeleteReason;
+use crate::collect::dismissed::Dismissed;
 use crate::collect::fsck::check::Known;
 use crate::collect::fsck::mend::{Mend, Wanted};
 use crate::collect::fsck::vouch::vouches;
+use crate::collect::inventory::Inventory;
 use crate::collect::learn::LARGEST_LINK;
 use crate::collect::options::Options;
 use crate::collect::outcome::Outcome;
-use crate::collect::plan::Deletion;
-use crate::error::Result;
+use crate::collect::plan::{Deletion, NewLink, Stage};
+use crate::error::{Error, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Digest, manifest};
+use crate::model::{Digest, Tag, Timestamp, manifest};
 use crate::storage::reader::{Content, Storage};
 use crate::storage::write::Writer;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -44,7 +46,7 @@ pub async fn find(storage: &dyn Storage, order: &Order, observer: &dyn Observer,
     let (mut mend, wanted) = Mend::of(&known, &checked.findings, &order.options);
     let looks = wanted.into_iter().map(|wanted| async move {
         let is_vouched = is_vouched(storage, &wanted).await?;
-        Ok::<_, crate::error::Error>((wanted, is_vouched))
+        Ok::<_, Error>((wanted, is_vouched))
     });
     let looks: Vec<_> = looks.collect();
     let looked: Vec<(Wanted, bool)> = stream::iter(looks).buffered(IN_FLIGHT).try_collect().await?;
@@ -52,6 +54,23 @@ pub async fn find(storage: &dyn Storage, order: &Order, observer: &dyn Observer,
         if is_vouched { mend.vouched(&wanted) } else { mend.not_vouched() }
     }
     Ok(mend)
+}
+
+/// Dismisses what goes, as far as the scan finds it as it was found; tells of tags that were pushed a moment ago, and stay.
+pub(super) fn dismiss(
+    inventory: &Inventory,
+    dismissed: &mut Dismissed,
+    order: &Order,
+    looked: Timestamp,
+) -> Vec<(usize, Tag)> {
+    let Some(mend) = &order.mend else { return Vec::new() };
+    mend.dismiss(inventory, dismissed);
+    dismissed.spare_just_pushed(looked, order.options.settle)
+}
+
+/// The links to write, as far as the scan finds that they mend something.
+pub(super) fn links(inventory: &Inventory, order: &Order) -> Vec<NewLink> {
+    order.mend.as_ref().map(|mend| mend.writes(inventory, &order.options)).unwrap_or_default()
 }
 
 /// Whether any manifest vouches for a link.
@@ -75,13 +94,10 @@ pub(super) async fn still_broken(work: &mut Work<'_>) -> Result<()> {
         **outcome == Outcome::NotAttempted
             && matches!(deletion.reason, DeleteReason::Dangling | DeleteReason::Unreadable)
     });
-    let looks = open.map(|(number, (deletion, _))| async move { Ok((number, is_broken(storage, deletion).await?)) });
+    let looks = open
+        .map(|(number, (deletion, _))| async move { Ok::<_, Error>((number, is_broken(storage, deletion).await?)) });
     let looks: Vec<_> = looks.collect();
-    let looked: Vec<(usize, bool)> = stream::iter(looks)
-        .buffer_unordered(IN_FLIGHT)
-        .try_collect::<Vec<_>>()
-        .await
-        .map_err(|error: crate::error::Error| error)?;
+    let looked: Vec<(usize, bool)> = stream::iter(looks).buffer_unordered(IN_FLIGHT).try_collect().await?;
     for (number, is_broken) in looked {
         if !is_broken {
             work.done.outcomes.set(number, Outcome::Changed);
@@ -101,7 +117,7 @@ async fn is_broken(storage: &dyn Storage, deletion: &Deletion) -> Result<bool> {
     }
     match deletion.alias.as_ref().or(deletion.digest.as_ref()) {
         // A tag's history goes with it, whatever it names.
-        _ if deletion.stage == crate::collect::plan::Stage::TagHistory => Ok(true),
+        _ if deletion.stage == Stage::TagHistory => Ok(true),
         Some(digest) => Ok(!storage.exists(&layout::blob_data(digest)).await?),
         None => Ok(false),
     }
@@ -120,30 +136,29 @@ pub(super) async fn write(work: &mut Work<'_>) {
     }
     let is_gone =
         |key: &str| outcomes.get(key).is_none_or(|outcome| matches!(outcome, Outcome::Deleted | Outcome::AlreadyGone));
-    let (mut written, mut errors, mut not_written) = (0, Vec::new(), 0);
-    let (storage, writer) = (work.opened.reader(), Writer::new(work.opened));
-    for stage in [crate::collect::plan::Stage::LayerLink, crate::collect::plan::Stage::Revision] {
+    let (mut done, mut left, mut errors) = (0, 0, Vec::new());
+    let (storage, writer) = (work.opened.reader(), &Writer::new(work.opened));
+    for stage in [Stage::LayerLink, Stage::Revision] {
         let links = plan.links().iter().filter(|link| link.stage == stage);
         let (open, closed): (Vec<_>, Vec<_>) = links.partition(|link| is_gone(&link.key));
-        not_written += closed.len() as u64;
+        left += closed.len() as u64;
         // No manifest is linked whose layers could not be.
         if work.must_stop().is_some() || !errors.is_empty() {
-            not_written += open.len() as u64;
+            left += open.len() as u64;
             continue;
         }
-        let writer = &writer;
-        let writes = open.into_iter().map(|link| async move {
+        let attempts = open.into_iter().map(|link| async move {
             if !storage.exists(&layout::blob_data(&link.content)).await? {
                 return Ok(None);
             }
             writer.link(&link.key, &link.content).await.map(Some)
         });
-        let writes: Vec<_> = writes.collect();
-        let mut writes = Box::pin(stream::iter(writes).buffer_unordered(IN_FLIGHT));
-        while let Some(result) = writes.next().await {
+        let attempts: Vec<_> = attempts.collect();
+        let mut attempts = Box::pin(stream::iter(attempts).buffer_unordered(IN_FLIGHT));
+        while let Some(result) = attempts.next().await {
             match result {
-                Ok(Some(is_new)) => written += u64::from(is_new),
-                Ok(None) => not_written += 1,
+                Ok(Some(is_new)) => done += u64::from(is_new),
+                Ok(None) => left += 1,
                 Err(error) => errors.push(error),
             }
             work.observer.notice(Event::Progress(1, 0));
@@ -151,7 +166,7 @@ pub(super) async fn write(work: &mut Work<'_>) {
     }
     work.observer.notice(Event::End);
     work.done.stopped = work.done.stopped.or(work.must_stop());
-    work.done.links_written = written;
-    work.done.links_not_written = not_written + errors.len() as u64;
+    work.done.links_written = done;
+    work.done.links_not_written = left + errors.len() as u64;
     work.done.errors.extend(errors);
 }

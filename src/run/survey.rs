@@ -2,7 +2,7 @@
 
 use super::left::Left;
 use super::reading::{Found, Reading};
-use super::{Order, Survey, marking, retain, scan};
+use super::{Order, Survey, marking, repair, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
@@ -89,11 +89,7 @@ async fn look_once(
     let known = (&inventory, &graph, &mut outlines);
     let retention = retain::dismiss(storage, known, &mut dismissed, order, (now, looked), observer).await?;
     drop(outlines);
-    if let Some(mend) = &order.mend {
-        mend.dismiss(&inventory, &mut dismissed);
-        just_pushed.extend(dismissed.spare_just_pushed(looked, options.settle));
-    }
-    just_pushed.extend(retention.iter().flat_map(|said| said.just_pushed.clone()));
+    just_pushed.extend(repair::dismiss(&inventory, &mut dismissed, order, looked));
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);
         roots = roots::roots(&inventory, &graph, options, &dismissed, now);
@@ -119,7 +115,7 @@ async fn look_once(
     }
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
-    let plan = plan.writing(order.mend.as_ref().map(|mend| mend.writes(&inventory, options)).unwrap_or_default());
+    let plan = plan.writing(repair::links(&inventory, order));
     let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
     let not_now = not_now.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);

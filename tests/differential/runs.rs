@@ -65,6 +65,7 @@ impl Way {
             harbor: false,
             options,
             limit: None,
+            mend: None,
             bounds: Bounds::default(),
             started,
             begun: Instant::now(),

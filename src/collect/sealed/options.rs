@@ -237,8 +237,27 @@ pub(in crate::collect) mod tests {
                 images,
                 collects,
                 rules,
+                repair: None,
             }
         })
+    }
+
+    /// What a repair may write is in the plan, each link with what it says, and nothing else is.
+    #[test]
+    fn repair_reads_back_as_what_it_was() {
+        let digest = Digest::of(b"x");
+        let links = std::collections::BTreeMap::from([("key".to_owned(), digest.clone())]);
+        for links in [None, Some(links)] {
+            let repair = Some(Repair { links });
+            let options = Options { repair: repair.clone(), ..crate::collect::scene::options() };
+            let text = serde_json::to_value(Written::from(&options)).unwrap();
+            assert_eq!(read(text.clone()).unwrap().repair, repair);
+            for (field, value) in [("x", serde_json::json!(1)), ("links", serde_json::json!({"key": "sha256:12"}))] {
+                let mut other = text.clone();
+                other["repair"][field] = value;
+                assert!(read(other).is_err(), "{field}");
+            }
+        }
     }
 
     /// Patterns are equal if their texts are: everything else of the options can be compared by what it prints.

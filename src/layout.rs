@@ -8,6 +8,10 @@
 
 pub mod state;
 
+mod directories;
+
+pub use directories::{Relation, own_directory, relation};
+
 use crate::model::{Digest, RepositoryName, Tag};
 
 /// What stands before every key of the registry's.
@@ -269,28 +273,6 @@ pub fn upload(name: &RepositoryName, upload: &str) -> String {
     format!("{REPOSITORIES}{name}/_uploads/{upload}/")
 }
 
-/// The directory that a deleted key leaves empty and that belongs to this key alone, on stores that have directories.
-///
-/// Directories that the registry may be filling for somebody else (a shard, `_layers/sha256`, a repository) are nobody's
-/// own: removing one while the registry creates a file in it would fail that push.
-#[must_use]
-pub fn own_directory(key: &str) -> Option<&str> {
-    match StorageKey::parse(key) {
-        StorageKey::Blob(_)
-        | StorageKey::LayerLink { .. }
-        | StorageKey::RevisionLink { .. }
-        | StorageKey::SignatureLink { .. }
-        | StorageKey::TagCurrent { .. }
-        | StorageKey::TagHistory { .. } => key.rsplit_once('/').map(|(directory, _)| directory),
-        StorageKey::Upload { upload, .. } => {
-            // The id may also be the name of a repository: only its place below `_uploads` tells where it ends.
-            let place = format!("/_uploads/{upload}/");
-            key.find(&place).map(|start| &key[..start + place.len() - 1])
-        }
-        StorageKey::Suspect { .. } | StorageKey::Unrecognized => None,
-    }
-}
-
 /// Whether no client of an object store that thinks in paths can name a key: an empty part, `.` or `..`, a control
 /// character. The registry writes no such key.
 #[must_use]
@@ -422,6 +404,21 @@ mod tests {
             id.replace('0', "g"),
         ] {
             assert!(!is_uuid(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn directories_beside_the_areas_are_told_from_those_that_hold_them() {
+        for holds in ["", "docker/", "docker/registry/", V2] {
+            assert_eq!(relation(holds), Relation::HoldsAreas, "{holds}");
+        }
+        for is in [BLOBS, REPOSITORIES] {
+            assert_eq!(relation(is), Relation::IsArea, "{is}");
+        }
+        for beside in
+            ["/", "dock/", "docker/registry/regsweep/", "docker/registry/v2/blob/", "docker/registry/v2/blobs/x/"]
+        {
+            assert_eq!(relation(beside), Relation::Beside, "{beside}");
         }
     }
 

@@ -154,7 +154,7 @@ mod tests {
         let mut table = DigestTable::default();
         let digest = |number: u32| Digest::of(&number.to_le_bytes());
         assert_eq!((table.find(&digest(0)), table.len(), table.is_empty()), (None, 0, true));
-        let count = 3 * CHUNK as u32 / 2;
+        let count = u32::try_from(3 * CHUNK / 2).unwrap_or_default();
         for number in 0..count {
             assert_eq!(table.insert(&digest(number)), number);
             assert_eq!(table.insert(&digest(number / 2)), number / 2, "it is there");

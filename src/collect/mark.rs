@@ -3,11 +3,11 @@
 //! The result is a least fixed point, so it depends neither on the order of repositories nor on that of the listing.
 
 use super::dismissed::Dismissed;
-use super::graph::{Graph, Id, IdMap, Node};
+use super::graph::{Graph, Id, Node};
 use super::inventory::{Inventory, Repository};
+use super::needed::Needed;
 use super::roots::{Reason, Root, every_name, names};
 use crate::model::Digest;
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 /// What is needed, by whom, and why.
@@ -16,52 +16,6 @@ pub struct Marks {
     by_repository: Vec<Needed>,
     overall: Vec<Option<Reason>>,
     reasons: Vec<Reason>,
-}
-
-/// What one repository needs. Where that is much of all there is, a place for each digest takes less than the digests.
-#[derive(Debug, Clone)]
-enum Needed {
-    Few(IdMap<Reason>),
-    Many(Vec<Option<Reason>>),
-}
-
-/// A repository that needs more than this part of all digests needs many.
-const MANY: usize = 12;
-
-impl Needed {
-    fn get(&self, id: Id) -> Option<Reason> {
-        match self {
-            Self::Few(few) => few.get(&id).copied(),
-            Self::Many(many) => many.get(id.index()).copied().flatten(),
-        }
-    }
-
-    /// Tells whether it is new.
-    fn insert(&mut self, id: Id, reason: Reason, all: usize) -> bool {
-        if let Self::Few(few) = self
-            && few.len() > all / MANY
-        {
-            let mut many = vec![None; all];
-            for (id, reason) in &*few {
-                many[id.index()] = Some(*reason);
-            }
-            *self = Self::Many(many);
-        }
-        match self {
-            Self::Few(few) => match few.entry(id) {
-                Entry::Occupied(_) => false,
-                Entry::Vacant(vacant) => {
-                    vacant.insert(reason);
-                    true
-                }
-            },
-            Self::Many(many) => {
-                let is_new = many[id.index()].is_none();
-                many[id.index()].get_or_insert(reason);
-                is_new
-            }
-        }
-    }
 }
 
 impl Marks {
@@ -150,7 +104,7 @@ struct Marker<'a> {
 impl<'a> Marker<'a> {
     fn new(inventory: &'a Inventory, graph: &'a Graph, dismissed: &'a Dismissed, anywhere: &HashSet<Id>) -> Self {
         let marks = Marks {
-            by_repository: vec![Needed::Few(IdMap::default()); inventory.repositories.len()],
+            by_repository: vec![Needed::default(); inventory.repositories.len()],
             overall: vec![None; graph.len()],
             reasons: Vec::new(),
         };
@@ -468,7 +422,7 @@ mod tests {
         let keep = Options { keep_from: vec![KeepFrom::Digest(index.clone())], ..options() };
         let (scan, _) = storage.scan(&keep);
         for digest in [&layer, &child, &index] {
-            assert_eq!(scan.marks.anywhere(scan.graph.id(&digest)), Some(Reason::Needed));
+            assert_eq!(scan.marks.anywhere(scan.graph.id(digest)), Some(Reason::Needed));
         }
         assert_eq!(needed_in(&scan, &child), [1], "whose link says that it is a manifest");
         assert_eq!(needed_in(&scan, &index), Vec::<usize>::new());

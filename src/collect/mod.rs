@@ -27,6 +27,7 @@ pub mod listing;
 pub mod mark;
 pub mod named;
 pub mod near;
+mod needed;
 pub mod needs;
 pub mod options;
 pub mod outcome;

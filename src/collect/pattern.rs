@@ -73,7 +73,7 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, NotAPattern> {
         let matcher = if let Some(expression) = text.strip_prefix("re:") {
-            Matcher::Regex(regex::Regex::new(expression).map_err(|error| NotAPattern(error.to_string()))?)
+            Matcher::Regex(regex::Regex::new(expression).map_err(|error| NotAPattern(reason(expression, &error)))?)
         } else if text.is_empty() {
             return Err(NotAPattern("an empty pattern matches nothing".into()));
         } else {
@@ -83,6 +83,20 @@ impl FromStr for Pattern {
         Ok(Self { text: text.to_owned(), matcher })
     }
 }
+
+/// Where an expression goes wrong is shown below it, unless it is too long for that.
+fn reason(expression: &str, error: &regex::Error) -> String {
+    let text = error.to_string();
+    match text.lines().next_back() {
+        Some(last) if expression.chars().count() > SHOWN || expression.contains(['\n', '\r']) => {
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+        _ => text,
+    }
+}
+
+/// Expressions of so many letters fit into a line.
+const SHOWN: usize = 100;
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +111,16 @@ mod tests {
 
     fn matches(pattern: &str, name: &str) -> bool {
         pattern.parse::<Pattern>().unwrap().matches(name)
+    }
+
+    #[test]
+    fn reason_shows_where_an_expression_goes_wrong_and_is_short_whatever_its_length() {
+        let reason = |pattern: &str| pattern.parse::<Pattern>().unwrap_err().to_string();
+        let short = reason("re:a(b");
+        assert!(short.contains("    a(b\n     ^\n") && short.ends_with("unclosed group"), "{short}");
+        for long in [format!("re:({}", "é".repeat(2000)), "re:a\n(b".to_owned()] {
+            assert_eq!(reason(&long), "unclosed group");
+        }
     }
 
     #[test]

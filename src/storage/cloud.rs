@@ -128,6 +128,10 @@ impl Storage for Cloud {
         self.pager().pages(prefix)
     }
 
+    fn list_elsewhere(&self) -> BoxStream<'_, Result<Page>> {
+        self.pager().elsewhere()
+    }
+
     async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)> {
         let path = self.path(key)?;
         let mut room = None;

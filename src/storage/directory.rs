@@ -1,5 +1,6 @@
 //! A registry in a local directory.
 
+use super::elsewhere;
 use super::identity;
 use super::page::Page;
 use super::reader::{Area, Content, Held, Local, Storage};
@@ -171,6 +172,17 @@ impl Storage for Directory {
             }
         });
         read.await.map_err(|error| Error::new(ErrorKind::Bug, "read a file").caused_by(error))?
+    }
+
+    fn list_elsewhere(&self) -> BoxStream<'_, Result<Page>> {
+        let (pages, receiver) = mpsc::channel(16);
+        let root = self.root.clone();
+        self.counters.count_list();
+        tokio::task::spawn_blocking(move || {
+            let ended = elsewhere::walk(&root, &pages);
+            let _ = pages.blocking_send(ended.map_or_else(Message::Failed, |()| Message::Complete));
+        });
+        pages_of(receiver, String::new())
     }
 
     async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)> {

@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod descriptor_cache;
 pub mod directory;
 mod effort;
+mod elsewhere;
 pub mod explain;
 pub mod fetch;
 mod identity;

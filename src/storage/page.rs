@@ -1,16 +1,12 @@
 //! One page of a listing, packed: no string per object, and any key that the store can hold.
-//!
-//! `object_store` parses a listing into `Path`s, which cannot hold every key: one key with an empty part, a control
-//! character or a leading slash fails the page or comes back as another key. So pages are read here, from the raw answer
-//! ([`transport`](super::transport) hands it over), and `object_store` does what it is good at: signing, retrying,
-//! building the request.
+
+mod parse;
+
+pub use parse::parse;
 
 use crate::collect::entry::Entry;
 use crate::error::shortened;
 use crate::model::Timestamp;
-use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// One page of a listing. Keys are as the store has them.
@@ -18,6 +14,8 @@ use std::ops::Range;
 pub struct Page {
     text: String,
     objects: Vec<Object>,
+    /// The storage classes in it: there are few, so objects have their places here.
+    classes: Vec<String>,
     /// What a listing by a delimiter has put together: prefixes that end in it.
     pub directories: Vec<String>,
     /// The token for the next page; none at the end.
@@ -31,6 +29,8 @@ struct Object {
     size: u64,
     modified: Timestamp,
     outside: bool,
+    /// The place of its storage class, plus one; zero where the store says none.
+    class: u8,
 }
 
 impl Page {
@@ -38,7 +38,19 @@ impl Page {
     pub fn push(&mut self, entry: &Entry<'_>) {
         let key = self.store(entry.key);
         let etag = entry.etag.map(|etag| self.store(etag));
-        self.objects.push(Object { key, etag, size: entry.size, modified: entry.modified, outside: entry.outside });
+        let (size, modified, outside) = (entry.size, entry.modified, entry.outside);
+        self.objects.push(Object { key, etag, size, modified, outside, class: 0 });
+    }
+
+    /// The number of a storage class in this page; zero if there is no room for another.
+    fn class(&mut self, name: &str) -> u8 {
+        let known = self.classes.iter().position(|class| class == name);
+        let at = known.unwrap_or(self.classes.len());
+        let Ok(number) = u8::try_from(at + 1) else { return 0 };
+        if known.is_none() {
+            self.classes.push(name.to_owned());
+        }
+        number
     }
 
     fn store(&mut self, text: &str) -> Range<usize> {
@@ -50,13 +62,23 @@ impl Page {
     /// The objects, in the order of the listing.
     #[must_use]
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
-        self.objects.iter().map(|object| Entry {
+        self.objects.iter().map(|object| self.entry(object))
+    }
+
+    /// The same, each with its storage class where the store tells it.
+    pub fn entries_with_class(&self) -> impl Iterator<Item = (Entry<'_>, Option<&str>)> {
+        let class = |object: &Object| self.classes.get(usize::from(object.class).checked_sub(1)?).map(String::as_str);
+        self.objects.iter().map(move |object| (self.entry(object), class(object)))
+    }
+
+    fn entry(&self, object: &Object) -> Entry<'_> {
+        Entry {
             key: &self.text[object.key.clone()],
             size: object.size,
             modified: object.modified,
             etag: object.etag.clone().map(|etag| &self.text[etag]),
             outside: object.outside,
-        })
+        }
     }
 
     /// Takes `prefix` off every key.
@@ -110,332 +132,3 @@ pub enum Dialect {
 #[derive(Debug, thiserror::Error)]
 #[error("the store's listing cannot be understood: {}", shortened(.0))]
 pub struct NotAListing(String);
-
-/// No store tells of an object in fewer bytes, as a rule.
-const OF_AN_OBJECT: usize = 300;
-
-/// Reads one answer to a listing request.
-///
-/// # Errors
-/// If the document is cut off, is no listing, or an object in it lacks its key, size or time: a listing that is not
-/// complete must never be taken for one that is.
-pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
-    let broken = |what: &dyn std::fmt::Display| NotAListing(what.to_string());
-    let mut reader = Reader::from_reader(body);
-    let mut parser = Parser::new(dialect);
-    // Less than half of a listing is keys and `ETag`s. Growing step by step copied all of it several times.
-    parser.page.text.reserve(body.len() / 2);
-    parser.page.objects.reserve(body.len() / OF_AN_OBJECT);
-    loop {
-        match reader.read_event().map_err(|error| broken(&error))? {
-            Event::Start(start) => {
-                let attributes = (start.attributes_raw().len() > 1).then(|| start.attributes().flatten());
-                let encoded = attributes
-                    .into_iter()
-                    .flatten()
-                    .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true");
-                parser.start(start.local_name().as_ref(), encoded)?;
-            }
-            Event::End(end) => parser.end(end.local_name().as_ref())?,
-            Event::Empty(empty) => {
-                parser.start(empty.local_name().as_ref(), false)?;
-                parser.end(empty.local_name().as_ref())?;
-            }
-            Event::Text(text) => parser.text(&text.decode().map_err(|error| broken(&error))?),
-            Event::CData(text) => parser.text(&text.decode().map_err(|error| broken(&error))?),
-            Event::GeneralRef(reference) => parser.text(&resolve(&reference)?),
-            Event::Eof => break,
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
-        }
-    }
-    parser.finish()
-}
-
-fn resolve(reference: &BytesRef<'_>) -> Result<String, NotAListing> {
-    let unknown = || NotAListing("an unknown character reference".into());
-    if let Some(character) = reference.resolve_char_ref().map_err(|_| unknown())? {
-        return Ok(character.into());
-    }
-    let name = reference.decode().map_err(|_| unknown())?;
-    quick_xml::escape::resolve_predefined_entity(&name).map(Into::into).ok_or_else(unknown)
-}
-
-#[expect(clippy::struct_excessive_bools, reason = "the state of a parser of flat XML")]
-struct Parser {
-    dialect: Dialect,
-    page: Page,
-    depth: usize,
-    complete: bool,
-    truncated: Option<bool>,
-    in_object: bool,
-    in_common: bool,
-    field: Option<Field>,
-    encoded: bool,
-    buffer: String,
-    key: Option<Range<usize>>,
-    size: Option<u64>,
-    modified: Option<Timestamp>,
-    etag: Option<Range<usize>>,
-    is_directory: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Key,
-    Size,
-    Modified,
-    Etag,
-    ResourceType,
-    Next,
-    Truncated,
-    Directory,
-}
-
-impl Parser {
-    fn new(dialect: Dialect) -> Self {
-        Self {
-            dialect,
-            page: Page::default(),
-            depth: 0,
-            complete: false,
-            truncated: None,
-            in_object: false,
-            in_common: false,
-            field: None,
-            encoded: false,
-            buffer: String::new(),
-            key: None,
-            size: None,
-            modified: None,
-            etag: None,
-            is_directory: false,
-        }
-    }
-
-    fn start(&mut self, name: &[u8], encoded: bool) -> Result<(), NotAListing> {
-        let (root, object): (&[u8], &[u8]) = match self.dialect {
-            Dialect::S3 => (b"ListBucketResult", b"Contents"),
-            Dialect::Azure => (b"EnumerationResults", b"Blob"),
-        };
-        if self.complete {
-            return Err(NotAListing("another document follows upon it".into()));
-        }
-        if self.depth == 0 && name != root {
-            return Err(NotAListing(format!("it begins with <{}>", String::from_utf8_lossy(name))));
-        }
-        self.depth += 1;
-        self.in_object |= name == object;
-        self.in_common |= name == b"CommonPrefixes";
-        self.field = match (self.dialect, self.in_object, name) {
-            (Dialect::S3, true, b"Key") | (Dialect::Azure, true, b"Name") => Some(Field::Key),
-            (Dialect::S3, true, b"Size") | (Dialect::Azure, true, b"Content-Length") => Some(Field::Size),
-            (Dialect::S3, true, b"LastModified") | (Dialect::Azure, true, b"Last-Modified") => Some(Field::Modified),
-            (Dialect::S3, true, b"ETag") | (Dialect::Azure, true, b"Etag") => Some(Field::Etag),
-            (Dialect::Azure, true, b"ResourceType") => Some(Field::ResourceType),
-            (Dialect::S3, false, b"NextContinuationToken") | (Dialect::Azure, false, b"NextMarker") => {
-                Some(Field::Next)
-            }
-            (Dialect::S3, false, b"IsTruncated") => Some(Field::Truncated),
-            (Dialect::S3, false, b"Prefix") if self.in_common => Some(Field::Directory),
-            _ => None,
-        };
-        self.encoded = encoded;
-        self.buffer.clear();
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str) {
-        if self.field.is_some() {
-            self.buffer.push_str(text);
-        }
-    }
-
-    fn end(&mut self, name: &[u8]) -> Result<(), NotAListing> {
-        self.depth -= 1;
-        self.complete |= self.depth == 0;
-        let text = self.buffer.as_str();
-        match self.field.take() {
-            Some(Field::Key) => {
-                let key = decoded(text, self.encoded)?;
-                self.key = Some(self.page.store(&key));
-            }
-            Some(Field::Size) => self.size = text.trim().parse().ok(),
-            Some(Field::Modified) => {
-                let text = text.trim();
-                self.modified = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_http(text));
-            }
-            Some(Field::Etag) => self.etag = Some(self.page.store(text)),
-            Some(Field::ResourceType) => self.is_directory = text.trim() == "directory",
-            Some(Field::Directory) => self.page.directories.push(text.to_owned()),
-            Some(Field::Next) => self.page.next = Some(text.to_owned()).filter(|token| !token.is_empty()),
-            Some(Field::Truncated) => {
-                self.truncated = match text.trim() {
-                    "true" => Some(true),
-                    "false" => Some(false),
-                    other => return Err(NotAListing(format!("it is truncated: {other:?}"))),
-                };
-            }
-            None => {}
-        }
-        self.in_common &= name != b"CommonPrefixes";
-        let object: &[u8] = if self.dialect == Dialect::S3 { b"Contents" } else { b"Blob" };
-        if name == object && self.in_object {
-            self.in_object = false;
-            return self.object();
-        }
-        Ok(())
-    }
-
-    fn object(&mut self) -> Result<(), NotAListing> {
-        let etag = self.etag.take();
-        let is_directory = std::mem::take(&mut self.is_directory);
-        match (self.key.take(), self.size.take(), self.modified.take()) {
-            (Some(_), _, _) if is_directory => Ok(()),
-            (Some(key), Some(size), Some(modified)) => {
-                self.page.objects.push(Object { key, etag, size, modified, outside: false });
-                Ok(())
-            }
-            (key, ..) => {
-                let key = key.map(|key| &self.page.text[key]);
-                Err(NotAListing(format!("object {key:?} lacks its key, size or time")))
-            }
-        }
-    }
-
-    fn finish(mut self) -> Result<Page, NotAListing> {
-        if !self.complete {
-            return Err(NotAListing("it is cut off".into()));
-        }
-        match (self.dialect, self.truncated) {
-            (Dialect::S3, Some(true)) if self.page.next.is_none() => {
-                Err(NotAListing("it is truncated, but there is no token for the rest".into()))
-            }
-            // Only a clear word ends a listing: what a page leaves out would be taken for gone.
-            (Dialect::S3, None) if self.page.next.is_none() => {
-                Err(NotAListing("it does not say whether it is truncated".into()))
-            }
-            (Dialect::S3, Some(false)) => {
-                self.page.next = None;
-                Ok(self.page)
-            }
-            (Dialect::S3, Some(true) | None) | (Dialect::Azure, _) => Ok(self.page),
-        }
-    }
-}
-
-/// Azure percent-encodes a name that XML cannot hold.
-fn decoded(text: &str, encoded: bool) -> Result<Cow<'_, str>, NotAListing> {
-    if !encoded {
-        return Ok(text.into());
-    }
-    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
-    decoded.map_err(|_| NotAListing("a name that is not UTF-8".into()))
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    fn s3(contents: &str, rest: &str) -> String {
-        format!(
-            r#"<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><Prefix>p</Prefix><IsTruncated>false</IsTruncated>{contents}{rest}</ListBucketResult>"#
-        )
-    }
-
-    fn object(key: &str) -> String {
-        format!(
-            "<Contents><Key>{key}</Key><LastModified>2026-11-21T00:00:00.000Z</LastModified><ETag>&quot;0&#x30;&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>71</Size><Owner><ID>x</ID></Owner><StorageClass>STANDARD</StorageClass></Contents>"
-        )
-    }
-
-    fn keys(page: &Page) -> Vec<&str> {
-        page.entries().map(|entry| entry.key).collect()
-    }
-
-    #[test]
-    fn any_key_is_listed_as_it_is() {
-        let body = s3(
-            &[object("/lead"), object("a//b"), object("../x"), object("a&#x9;&amp;b"), object("d/"), object(" s ")]
-                .concat(),
-            "",
-        );
-        let page = parse(body.as_bytes(), Dialect::S3).unwrap();
-        assert_eq!(keys(&page), ["/lead", "a//b", "../x", "a\t&b", "d/", " s "]);
-        let first = page.entries().next().unwrap();
-        assert_eq!((first.size, first.etag), (71, Some("\"00\"")));
-        assert_eq!(first.modified.to_rfc3339(), "2026-11-21T00:00:00Z");
-        assert_eq!(page.next, None);
-    }
-
-    #[test]
-    fn incomplete_listing_is_no_listing() {
-        let whole = s3(&object("k"), "");
-        for end in 0..whole.len() {
-            assert!(parse(&whole.as_bytes()[..end], Dialect::S3).is_err(), "{}", &whole[..end]);
-        }
-        let twice =
-            parse(whole.repeat(2).replace("<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "").as_bytes(), Dialect::S3);
-        assert!(twice.unwrap_err().to_string().contains("another document"), "the second may be cut off");
-        let no_size = whole.replace("<Size>71</Size>", "");
-        assert!(
-            parse(no_size.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("lacks its key, size or time")
-        );
-        let lost_token = whole.replace("<IsTruncated>false", "<IsTruncated>true");
-        assert!(parse(lost_token.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("no token"));
-        let unsaid = whole.replace("<IsTruncated>false</IsTruncated>", "");
-        assert!(parse(unsaid.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("does not say"));
-        let odd = whole.replace(">false<", ">True<");
-        assert!(parse(odd.as_bytes(), Dialect::S3).unwrap_err().to_string().contains("True"));
-        assert!(parse(b"<html></html>", Dialect::S3).unwrap_err().to_string().contains("begins with <html>"));
-        assert!(parse(b"<Error><Code>SlowDown</Code></Error>", Dialect::S3).is_err());
-    }
-
-    #[test]
-    fn reason_is_short_whatever_the_answer_is() {
-        let long = "x".repeat(1 << 20);
-        for body in [format!("<{long}/>"), format!("<ListBucketResult></{long}>")] {
-            let error = parse(body.as_bytes(), Dialect::S3).unwrap_err().to_string();
-            assert!(error.len() < 400, "{}", error.len());
-        }
-    }
-
-    #[test]
-    fn goes_on_where_the_page_was_truncated() {
-        let body = s3(&object("k"), "<NextContinuationToken>a&amp;b</NextContinuationToken>").replace("false", "true");
-        assert_eq!(parse(body.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
-        let unsaid = body.replace("<IsTruncated>true</IsTruncated>", "");
-        assert_eq!(parse(unsaid.as_bytes(), Dialect::S3).unwrap().next.as_deref(), Some("a&b"));
-    }
-
-    #[test]
-    fn what_a_delimiter_puts_together_is_told() {
-        let body = s3(
-            &object("a/k"),
-            "<CommonPrefixes><Prefix>a/x&amp;y/</Prefix></CommonPrefixes><CommonPrefixes><Prefix>a/z/</Prefix></CommonPrefixes>",
-        );
-        let mut page = parse(body.as_bytes(), Dialect::S3).unwrap();
-        assert_eq!(page.directories, ["a/x&y/", "a/z/"], "not the prefix that was asked for");
-        page.relative_to("a/").unwrap();
-        assert_eq!((keys(&page), &page.directories[..]), (vec!["k"], &["x&y/".to_owned(), "z/".to_owned()][..]));
-        assert!(page.relative_to("b/").is_err());
-    }
-
-    #[test]
-    fn reads_azure_and_skips_its_directories() {
-        let blob = |name: &str, kind: &str| {
-            format!(
-                "<Blob><Name{name}</Name><Properties><Last-Modified>Sat, 21 Nov 2026 00:00:00 GMT</Last-Modified><Etag>0x8D</Etag><Content-Length>5</Content-Length>{kind}</Properties><OrMetadata/></Blob>"
-            )
-        };
-        let body = format!(
-            "\u{feff}<?xml version=\"1.0\"?><EnumerationResults ServiceEndpoint=\"x\" ContainerName=\"c\"><Prefix>/d</Prefix><Blobs>{}{}{}</Blobs><NextMarker>m</NextMarker></EnumerationResults>",
-            blob(">/docker/x", ""),
-            blob(" Encoded=\"true\">a%EF%BF%BE", ""),
-            blob(">dir", "<ResourceType>directory</ResourceType>"),
-        );
-        let page = parse(body.as_bytes(), Dialect::Azure).unwrap();
-        assert_eq!(keys(&page), ["/docker/x", "a\u{fffe}"]);
-        assert_eq!(page.next.as_deref(), Some("m"));
-    }
-}

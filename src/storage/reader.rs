@@ -74,6 +74,10 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Lists everything below one prefix, which ends with a slash.
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>>;
 
+    /// Lists everything below the root that is in neither area. What may not be looked into is named in
+    /// [`Page::directories`].
+    fn list_elsewhere(&self) -> BoxStream<'_, Result<Page>>;
+
     /// Reads an object of at most `limit` bytes.
     async fn read(&self, key: &str, limit: u64) -> Result<Content> {
         Ok(self.read_held(key, limit).await?.0)

@@ -292,7 +292,7 @@ pub(super) fn modified(metadata: &Metadata) -> Timestamp {
     Timestamp::from_nanos(nanos)
 }
 
-fn unreadable(path: &Path, error: io::Error) -> Error {
+pub(super) fn unreadable(path: &Path, error: io::Error) -> Error {
     let kind = if error.kind() == io::ErrorKind::PermissionDenied { ErrorKind::Permission } else { ErrorKind::Io };
     let next = match kind {
         ErrorKind::Permission => "run as the user that the registry runs as, or as root",

@@ -43,6 +43,7 @@ fn applied_plan_that_is_killed_loses_nothing_and_is_finished_by_another_time() {
             child.kill().unwrap();
             child.wait().unwrap();
             scene.bucket.clear_faults();
+            wait_until("the store has let go of what was asked of it", || scene.bucket.is_idle());
             let context = format!("killed in the deletes of {stage} (obeyed: {obeyed})");
             scene.expect_whole(&context);
             let done = scene.gone().len() as u64;

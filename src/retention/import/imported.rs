@@ -1,6 +1,7 @@
 //! What comes of an import.
 
 use crate::collect::pattern::Pattern;
+use crate::error::shortened;
 use crate::retention::policy::{Delete, Keep, Policy, Rule};
 use crate::retention::write::yaml;
 use std::fmt::Write as _;
@@ -45,7 +46,7 @@ impl Imported {
 
 /// A pattern that is known to be one: texts are escaped before they come here.
 pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
-    text.parse().map_err(|why| format!("{text:?} is no pattern: {why}"))
+    text.parse().map_err(|why| format!("{:?} is no pattern: {why}", shortened(text)))
 }
 
 /// Every repository, unless the user named some.

@@ -2,12 +2,13 @@
 
 use super::cutter::{Ask, Cutter};
 use crate::error::{Error, ErrorKind, Result};
+use crate::layout::{self, Relation};
 use crate::storage::backend::Backend;
 use crate::storage::explain;
 use crate::storage::page::{Dialect, Page};
 use crate::storage::transport::PageSink;
 use futures::stream::{self, BoxStream};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::list::PaginatedListOptions;
 use tokio::task::JoinSet;
 
@@ -57,6 +58,13 @@ impl Pager {
         let at_once = if self.backend.dialect() == Dialect::Azure { 1 } else { AT_ONCE };
         let cutter = Cutter::new(&prefix, self.backend.page_size(), at_once);
         let walk = Walk { pager: self, prefix, cutter, under_way: JoinSet::new() };
+        stream::try_unfold(walk, |mut walk| async { Ok(walk.next().await?.map(|page| (page, walk))) }).boxed()
+    }
+
+    /// All pages of what is below the root and in neither area: what stands beside them is asked for level by level.
+    pub(in crate::storage) fn elsewhere(self) -> BoxStream<'static, Result<Page>> {
+        let levels = vec![Level::default()];
+        let walk = Elsewhere { pager: self, levels, whole: None, directories: Vec::new() };
         stream::try_unfold(walk, |mut walk| async { Ok(walk.next().await?.map(|page| (page, walk))) }).boxed()
     }
 
@@ -126,6 +134,61 @@ impl Walk {
                 }
             }
         }
+    }
+}
+
+/// One level that holds the areas, and where its listing goes on.
+#[derive(Debug, Default)]
+struct Level {
+    directory: String,
+    token: Option<String>,
+}
+
+/// What lies beside the areas.
+struct Elsewhere {
+    pager: Pager,
+    levels: Vec<Level>,
+    /// The listing of a whole directory under way.
+    whole: Option<BoxStream<'static, Result<Page>>>,
+    directories: Vec<String>,
+}
+
+impl Elsewhere {
+    async fn next(&mut self) -> Result<Option<Page>> {
+        loop {
+            if let Some(pages) = &mut self.whole {
+                match pages.try_next().await? {
+                    Some(page) => return Ok(Some(page)),
+                    None => self.whole = None,
+                }
+            } else if let Some(level) = self.levels.pop() {
+                return self.level(level).await.map(Some);
+            } else if let Some(directory) = self.directories.pop() {
+                self.whole = Some(self.pager.clone().pages(directory));
+            } else {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn level(&mut self, level: Level) -> Result<Page> {
+        let Level { directory, token } = level;
+        let raw = format!("{}{directory}", self.pager.root);
+        let size = self.pager.backend.page_size();
+        let question = Question { prefix: raw.clone(), token, after: None, by_level: true, size };
+        let mut page = self.pager.ask(question).await?;
+        page.relative_to(&self.pager.root).map_err(|error| untrustworthy(&raw, error))?;
+        for below in std::mem::take(&mut page.directories) {
+            match layout::relation(&below) {
+                Relation::IsArea => {}
+                Relation::HoldsAreas => self.levels.push(Level { directory: below, token: None }),
+                Relation::Beside => self.directories.push(below),
+            }
+        }
+        if let Some(token) = page.next.take() {
+            self.levels.push(Level { directory, token: Some(token) });
+        }
+        Ok(page)
     }
 }
 

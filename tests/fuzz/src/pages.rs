@@ -54,7 +54,8 @@ fn objects(data: &[u8], dialect: Dialect) -> Option<usize> {
     let found: Vec<&Element> =
         within.iter().flat_map(|element| &element.children).filter(|child| child.name == object).collect();
     let is_directory = |blob: &Element| {
-        let kinds = blob.children.iter().flat_map(|child| [child].into_iter().chain(&child.children));
+        let properties = blob.children.iter().filter(|child| child.name == "Properties");
+        let kinds = properties.flat_map(|properties| &properties.children);
         kinds.filter(|child| child.name == "ResourceType").any(|kind| kind.text.trim() == "directory")
     };
     // One within another, or elsewhere, is no usual form.

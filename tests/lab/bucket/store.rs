@@ -247,6 +247,11 @@ impl Store {
         self.state().clock = time;
     }
 
+    /// Whether no request is under way.
+    pub fn is_idle(&self) -> bool {
+        self.state().in_flight == 0
+    }
+
     /// The bucket's time.
     pub fn now(&self) -> SystemTime {
         self.state().clock.unwrap_or_else(SystemTime::now)

@@ -1,4 +1,5 @@
 //! `regsweep fsck`: it finds what is broken, and nothing else.
+#![allow(clippy::disallowed_methods, reason = "tests know the time, and tidy up after themselves")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, reason = "tests")]
 
 mod lab;

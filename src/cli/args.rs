@@ -26,7 +26,7 @@ use std::time::Duration;
 /// Collects the garbage of a container registry straight from its storage: a directory, S3, GCS or Azure.
 ///
 /// Exit codes: 0 done, 1 failed before the first delete or the answer was no, 2 wrong usage or configuration, 3 refused,
-/// 4 something failed after the first delete, 5 there is something to delete (only `plan --detailed-exitcode`),
+/// 4 something failed after the first delete, or fsck found damage, 5 there is something to delete (only `plan --detailed-exitcode`),
 /// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]

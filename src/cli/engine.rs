@@ -185,14 +185,7 @@ async fn look_and_act(
 ) -> Result<Report> {
     let display = progress::Display::choose(common.no_progress || common.quiet);
     let observer = progress::Progress::new(display, common.verbose);
-    let mending;
-    let order = if job.options.repair.is_some() {
-        let mend = run::repair::find(opened.reader(), order, &observer, stop).await?;
-        mending = Order { mend: Some(Arc::new(mend)), ..order.clone() };
-        &mending
-    } else {
-        order
-    };
+    let order = &run::repair::prepared(opened.reader(), order, &observer, stop).await?;
     let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
     if job.must_match && !survey.unmatched.is_empty() {
         return Err(not_there(&survey.unmatched));
@@ -225,12 +218,8 @@ async fn look_and_act(
     };
     report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
     report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
-    if let Some(mend) = &order.mend {
-        report.damage_left = mend.left;
-        if report.exit_code == exit::DONE && mend.left > 0 {
-            report.exit_code = exit::INCOMPLETE;
-        }
-    }
+    report.damage_left = order.mend.as_ref().map_or(0, |mend| mend.left);
+    report.exit_code = exit::with_damage(report.exit_code, report.damage_left);
     Ok(report)
 }
 

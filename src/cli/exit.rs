@@ -37,6 +37,12 @@ pub fn of_error(kind: ErrorKind) -> u8 {
     }
 }
 
+/// The code where damage is left that a repair does not mend.
+#[must_use]
+pub fn with_damage(code: u8, left: u64) -> u8 {
+    if code == DONE && left > 0 { INCOMPLETE } else { code }
+}
+
 /// The code for a run that went as far as deleting.
 #[must_use]
 pub fn of_sweep(report: &Report, done: &Done) -> u8 {

@@ -21,16 +21,25 @@ use crate::storage::reader::{Content, Storage};
 use crate::storage::write::Writer;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many looks, and writes, at a time.
 const IN_FLIGHT: usize = 16;
 
-/// Finds what mends a registry. Changes nothing, and cannot.
+/// The order with what mends the registry, where that is what is to be done. Changes nothing, and cannot.
 ///
 /// # Errors
 /// If anything could not be listed or read for good.
-pub async fn find(storage: &dyn Storage, order: &Order, observer: &dyn Observer, stop: &Stop) -> Result<Mend> {
+pub async fn prepared(storage: &dyn Storage, order: &Order, observer: &dyn Observer, stop: &Stop) -> Result<Order> {
+    let mut order = order.clone();
+    if order.options.repair.is_some() {
+        order.mend = Some(Arc::new(find(storage, &order, observer, stop).await?));
+    }
+    Ok(order)
+}
+
+async fn find(storage: &dyn Storage, order: &Order, observer: &dyn Observer, stop: &Stop) -> Result<Mend> {
     // Whatever their age, the beginning of each upload is read.
     let options = Options { uploads_older_than: Some(Duration::ZERO), ..order.options.clone() };
     let looking = Order { options, ..order.clone() };

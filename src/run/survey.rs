@@ -119,7 +119,9 @@ async fn look_once(
     let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
     let not_now = not_now.unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
-    problems.extend(roots::problems(&inventory, &graph, options));
+    if order.mend.is_none() {
+        problems.extend(roots::problems(&inventory, &graph, options));
+    }
     tell_of_pushed(&just_pushed, &inventory, &mut problems);
     if blobs.outside.count > 0 {
         let message = format!(

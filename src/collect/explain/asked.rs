@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(read(&short), Ok(Asked::Digest(Wanted::Short(short.clone()))));
         assert_eq!(read(&format!("sha256:{short}")), Ok(Asked::Digest(Wanted::Short(short.clone()))));
         assert_eq!(read(&format!("a@{short}")), Ok(Asked::In(name("a"), Wanted::Short(short))));
-        for nonsense in ["", "a", "a@b", "A:v1", "a:", "abc", "sha256:12", "a/b:é", "@", ":"] {
+        for nonsense in ["", "a", "a@b", "A:v1", "a:", "abc", "a/b:é", "@", ":"] {
             assert!(read(nonsense).is_err(), "{nonsense}");
         }
     }

@@ -213,9 +213,7 @@ impl Code {
             Self::EmptyBlob => "delete the object, then push the image again: a crash of the registry has left it",
             Self::DanglingTag => "push it again, or let it go: `regsweep fsck --repair`",
             Self::BrokenTag => "`regsweep fsck --repair` links the manifest again; or let it go (`regsweep rm`)",
-            Self::UnreadableTag => {
-                "push it again; `regsweep fsck --repair` writes it anew where it can only have meant one manifest"
-            }
+            Self::UnreadableTag => "push it again, or let it go (`regsweep rm REPOSITORY:TAG`)",
             Self::DanglingRevision => "push the image again, or let the link go: `regsweep fsck --repair`",
             Self::MissingLink => "`regsweep fsck --repair` writes the link anew where a manifest needs it",
             Self::UnreadableLink => "`regsweep fsck --repair` writes it anew where its content is there",

@@ -73,7 +73,9 @@ impl Mend {
                 self.rewrite(Stage::LayerLink, key(), digest, is_there)
             }
             (Code::UnreadableLink, StorageKey::RevisionLink { digest, .. }) => {
+                // A run that is killed before it is written anew must find that something needs it.
                 let is_there = matches!(known.graph.node_of(&digest), Node::Manifest { .. });
+                let is_there = is_there && is_named(known, name, &digest);
                 self.rewrite(Stage::Revision, key(), digest, is_there)
             }
             (Code::BrokenTag, _) if is_whole(known, digest) => {
@@ -149,6 +151,19 @@ impl Mend {
         let is_open = |link: &&NewLink| self.links.contains_key(&link.key) || !is_there(link);
         self.writes.iter().filter(is_allowed).filter(is_open).cloned().collect()
     }
+}
+
+/// Whether a tag names a manifest, or another manifest of its repository does.
+fn is_named(known: &Known<'_>, name: &RepositoryName, digest: &Digest) -> bool {
+    let found = known.inventory.repositories.binary_search_by(|found| found.name.cmp(name));
+    let (Ok(at), Some(id)) = (found, known.graph.id(digest)) else { return false };
+    let repository = &known.inventory.repositories[at];
+    let is_tagged = repository.current_tags().any(|(_, current)| current.target.digest() == Some(digest));
+    is_tagged
+        || served(known, repository).into_iter().any(|manifest| match known.graph.node(manifest) {
+            Node::Manifest { references, .. } => manifest != id && references.contains(&id),
+            Node::Plain | Node::Unreadable(_) | Node::Missing => false,
+        })
 }
 
 /// Whether all that an image needs for itself is there.

@@ -3,17 +3,16 @@
 //! Nothing is passed over when they are read. An option that this version does not know was made to keep or to delete
 //! something; without it, more might go than the plan was made for.
 
+use super::repair::WrittenRepair;
 use super::rules::WrittenRules;
 use super::text::{Span, SpanOrOff, Text, texts};
 use crate::collect::image_pattern::ImagePattern;
 use crate::collect::keep_from::KeepFrom;
-use crate::collect::options::{Aside, Mode, Options, Repair};
+use crate::collect::options::{Aside, Mode, Options};
 use crate::collect::pattern::Pattern;
 use crate::collect::refusal::Allowed;
-use crate::model::Digest;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
 
 /// The options as they stand in the header, but for the mode, which stands beside them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,13 +40,6 @@ pub(super) struct Written {
     rules: Option<WrittenRules>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     repair: Option<WrittenRepair>,
-}
-
-/// What a repair may write.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenRepair {
-    links: Option<BTreeMap<String, Text<Digest>>>,
 }
 
 fn yes() -> bool {
@@ -103,12 +95,7 @@ impl From<&Options> for Written {
             images: texts(images),
             collects: *collects,
             rules: rules.as_ref().map(WrittenRules::from),
-            repair: repair.as_ref().map(|repair| WrittenRepair {
-                links: repair
-                    .links
-                    .as_ref()
-                    .map(|links| links.iter().map(|(key, content)| (key.clone(), Text(content.clone()))).collect()),
-            }),
+            repair: repair.as_ref().map(WrittenRepair::from),
         }
     }
 }
@@ -135,9 +122,7 @@ impl Written {
             images: values(self.images),
             collects: self.collects,
             rules: self.rules.map(WrittenRules::into_rules),
-            repair: self.repair.map(|repair| Repair {
-                links: repair.links.map(|links| links.into_iter().map(|(key, Text(content))| (key, content)).collect()),
-            }),
+            repair: self.repair.map(WrittenRepair::into_repair),
         }
     }
 }
@@ -240,24 +225,6 @@ pub(in crate::collect) mod tests {
                 repair: None,
             }
         })
-    }
-
-    /// What a repair may write is in the plan, each link with what it says, and nothing else is.
-    #[test]
-    fn repair_reads_back_as_what_it_was() {
-        let digest = Digest::of(b"x");
-        let links = std::collections::BTreeMap::from([("key".to_owned(), digest.clone())]);
-        for links in [None, Some(links)] {
-            let repair = Some(Repair { links });
-            let options = Options { repair: repair.clone(), ..crate::collect::scene::options() };
-            let text = serde_json::to_value(Written::from(&options)).unwrap();
-            assert_eq!(read(text.clone()).unwrap().repair, repair);
-            for (field, value) in [("x", serde_json::json!(1)), ("links", serde_json::json!({"key": "sha256:12"}))] {
-                let mut other = text.clone();
-                other["repair"][field] = value;
-                assert!(read(other).is_err(), "{field}");
-            }
-        }
     }
 
     /// Patterns are equal if their texts are: everything else of the options can be compared by what it prints.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::lab::bucket::Bucket;
+use super::lab::bucket::{Bucket, Fault, Kind};
 use super::lab::clients::{s3_config, s3_environment};
 use super::lab::manifests::Image;
 use super::lab::pull::{pull, pull_all, tags};
@@ -14,6 +14,7 @@ use super::lab::registry::{RegistryBuilder, blob_key, layer_key, revision_key, s
 use super::lab::tree::read_dir;
 use super::{found, fsck_in, on_disk, pairs};
 use crate::tool::plan::PlanFile;
+use crate::tool::terminal::Terminal;
 use crate::tool::{Ran, command, finish, regsweep};
 
 fn repair(directory: &Path, line: &[&str]) -> Ran {
@@ -319,4 +320,52 @@ fn repair_works_in_a_bucket() {
     // Its journal can give nothing back, as what it names is not there; and says so.
     run(&["restore", "--all", "--yes"]);
     assert_eq!(run(&["fsck", "--format", "json"]).expect(0).json()["counts"]["damage"], 0);
+}
+
+/// A repair that ends between taking a broken link away and writing it anew: its journal knows, and the next run of any
+/// kind writes it.
+#[test]
+fn link_that_could_not_be_written_anew_is_written_by_the_next_run() {
+    let mut keys = Vec::new();
+    let r = damaged(|r, bad| {
+        keys = vec![layer_key("app", &sha256(b"bad layer")), revision_key("app", &bad.digest)];
+        for key in &keys {
+            r.empty(key);
+        }
+    });
+    for key in &keys {
+        let bucket = Bucket::s3("registry");
+        r.load_into(&bucket, "");
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("config.yml"), s3_config(&bucket, "")).unwrap();
+        let config = home.path().join("config.yml").display().to_string();
+        let run = |line: &[&str]| finish(command(line.iter().chain(&[config.as_str()])).envs(s3_environment()));
+        let meant = key.clone();
+        let refused = bucket.fault(Fault::access_denied().on(Kind::Put).key(move |key| key == meant));
+        run(&["fsck", "--repair", "--yes", "--settle", "1s"]).expect(4);
+        assert!(!bucket.contains(key), "it was taken away, and could not be written");
+        bucket.clear_fault(refused);
+        run(&["gc", "--settle", "1s", "--min-age", "0s"]).expect(0);
+        let tree = bucket.dump("");
+        assert!(tree.contains_key(key), "{key}");
+        // What the first link's failure has held back is for the next repair.
+        run(&["fsck", "--repair", "--yes", "--settle", "1s"]).expect(0);
+        assert!(pull(&bucket.dump(""), "app", "bad").is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn question_says_what_is_removed_and_what_is_written() {
+    let r = damaged(|r, bad| {
+        r.lose_blob(&bad.digest).remove(&layer_key("app", &sha256(b"good layer")));
+    });
+    let directory = on_disk(&r);
+    let ask = || Terminal::start(&["fsck", "--repair", "--offline", directory.path().to_str().unwrap()]);
+    let no = ask().answer("n").expect(1);
+    let asked = no.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let question = "remove 1 tag, 1 history entry, 1 manifest, and write 1 layer link? No content goes. [y/N]";
+    assert!(asked.contains(question), "{no:#?}");
+    assert_eq!(read_dir(directory.path()).keys().filter(|key| key.contains("/v2/")).count(), r.tree().len());
+    ask().answer("y").expect(0);
+    assert_eq!(look(directory.path())["counts"]["damage"], 0);
 }

@@ -33,6 +33,8 @@ pub enum Phase {
     LetGo,
     /// Looking whether content is there.
     LookForContent,
+    /// Comparing contents with their digests.
+    CheckContent,
     /// Writing back what was asked for.
     Restore,
 }
@@ -61,6 +63,7 @@ impl Phase {
             Self::Mend => "writing back what is needed after all",
             Self::LetGo => "deleting what was moved aside",
             Self::LookForContent => "looking whether content is there",
+            Self::CheckContent => "checking content",
             Self::Restore => "writing back",
         }
     }

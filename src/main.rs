@@ -2,7 +2,9 @@
 
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
-use regsweep::cli::{apply, audit, garbage_collect, ls, pending, plan, policy, prune, remove, restore, show};
+use regsweep::cli::{
+    apply, audit, explain, fsck, garbage_collect, ls, pending, plan, policy, prune, remove, restore, show,
+};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -18,6 +20,8 @@ fn main() -> ExitCode {
         Command::Apply(args) => apply::run(args, &cli.common),
         Command::Ls(args) => ls::run(args, &cli.common),
         Command::Audit(args) => audit::run(args, &cli.common),
+        Command::Explain(args) => explain::run(args, &cli.common),
+        Command::Fsck(args) => fsck::run(args, &cli.common),
         Command::Restore(args) => restore::run(args, &cli.common),
         Command::Pending(args) => pending::run(args, &cli.common),
         Command::Prune(args) => prune::run(args, &cli.common),

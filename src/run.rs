@@ -8,6 +8,7 @@ pub mod audit;
 mod content;
 mod evict;
 pub mod explain;
+pub mod fsck;
 mod lease;
 pub mod left;
 pub mod list;
@@ -17,6 +18,7 @@ mod outlines;
 mod reading;
 mod recheck;
 mod record;
+pub mod repair;
 pub mod restore;
 mod retain;
 mod scan;
@@ -25,6 +27,7 @@ mod stages;
 mod survey;
 mod tags;
 mod tidy;
+pub mod why;
 mod work;
 
 pub use lease::Tenure;
@@ -236,12 +239,13 @@ pub async fn carry_out(
 /// Looks once more at what is about to lose something. Offline, any difference ends the run; beside a live registry, what
 /// changed or is needed by now leaves the plan.
 async fn check(work: &mut Work<'_>) -> Result<()> {
-    if work.plan.is_empty() {
+    if work.plan.deletions().is_empty() {
         return Ok(());
     }
     let storage = work.opened.reader();
     if work.order.options.mode == Mode::Offline {
-        return recheck::unchanged(storage, work.scan, work.plan, &mut work.done.outcomes, work.observer).await;
+        recheck::unchanged(storage, work.scan, work.plan, &mut work.done.outcomes, work.observer).await?;
+        return repair::still_broken(work).await;
     }
     let look = Look::at_losers(work.plan, &work.scan.inventory);
     let is_complete = matches!(look, Look::All);
@@ -249,12 +253,14 @@ async fn check(work: &mut Work<'_>) -> Result<()> {
     if is_complete {
         work.listed = began;
     }
-    again::trim(storage, work.plan, work.scan, &mut work.done.outcomes, work.order).await
+    again::trim(storage, work.plan, work.scan, &mut work.done.outcomes, work.order).await?;
+    repair::still_broken(work).await
 }
 
 /// From here on something may be gone: what goes wrong is told, and the rest is still done as far as it is safe.
 async fn delete(work: &mut Work<'_>, removed: &[Removed]) {
     stages::pointers(work).await;
+    repair::write(work).await;
     tidy::remove_left_empty(work).await;
     let gone = work.order.now(work.opened.reader());
     if let Err(error) = content::content(work, removed).await {

@@ -26,6 +26,8 @@ mod prune;
 mod recipes;
 #[path = "end_to_end/registry.rs"]
 mod registry;
+#[path = "end_to_end/repair.rs"]
+mod repair;
 #[path = "end_to_end/requests.rs"]
 mod requests;
 #[path = "end_to_end/sample.rs"]

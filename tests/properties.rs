@@ -160,6 +160,7 @@ fn options(delete_untagged: bool) -> Options {
         images: Vec::new(),
         collects: true,
         rules: None,
+        repair: None,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use crate::storage::location::Secret;
 mod audit;
+mod explain;
+mod fsck;
 mod ls;
 mod outlets;
 mod plan;
@@ -12,6 +14,8 @@ mod saved;
 mod undo;
 
 pub use audit::Audit;
+pub use explain::Explain;
+pub use fsck::Fsck;
 pub use ls::{List, Sort};
 pub use outlets::{JsonOutlet, Outlets};
 pub use plan::Plan;
@@ -28,7 +32,7 @@ use std::time::Duration;
 /// Collects the garbage of a container registry straight from its storage: a directory, S3, GCS or Azure.
 ///
 /// Exit codes: 0 done, 1 failed before the first delete or the answer was no, 2 wrong usage or configuration, 3 refused,
-/// 4 something failed after the first delete, 5 there is something to delete (only `plan --detailed-exitcode`),
+/// 4 something failed after the first delete, or fsck found damage, 5 there is something to delete (only `plan --detailed-exitcode`),
 /// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
@@ -71,6 +75,14 @@ pub enum Command {
     ///
     /// It reads only: it needs the right to list and to read, takes no lease, and can run beside a live registry.
     Audit(Audit),
+    /// Looks for damage: what is broken, what that means, and what mends it
+    ///
+    /// It changes nothing without --repair, and ends with 4 where there is damage.
+    Fsck(Fsck),
+    /// Tells who keeps something, or why it would go and when
+    ///
+    /// The shortest chains from a tag down to it, every repository that links it, and what would be freed with it.
+    Explain(Explain),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something

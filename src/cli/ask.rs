@@ -1,6 +1,6 @@
 //! Asking before anything goes.
 
-use super::{held, human, words};
+use super::{held, human, repair_text, words};
 use crate::collect::report::Report;
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -27,6 +27,9 @@ pub async fn confirmed(report: &Report) -> Result<bool> {
 
 fn question(report: &Report) -> String {
     let planned = &report.planned;
+    if report.command == "fsck" {
+        return repair_text::question(report);
+    }
     if !report.collects {
         let what = [(planned.tags, "tag"), (planned.manifests, "manifest")].into_iter().filter(|(count, _)| *count > 0);
         let what: Vec<String> = what.map(|(count, one)| words::number(count, one)).collect();

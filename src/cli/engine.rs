@@ -139,6 +139,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         started,
         begun,
         concurrency: usize::from(common.concurrency),
+        mend: None,
         cache,
     };
     let report = held(job, common, &opened, &connection, &order, &stop).await?;
@@ -187,6 +188,7 @@ async fn look_and_act(
 ) -> Result<Report> {
     let display = progress::Display::choose(common.no_progress || common.quiet);
     let observer = progress::Progress::new(display, common.verbose);
+    let order = &run::repair::prepared(opened.reader(), order, &observer, stop).await?;
     let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
     if job.must_match && !survey.unmatched.is_empty() {
         return Err(not_there(&survey.unmatched));
@@ -197,7 +199,7 @@ async fn look_and_act(
     report.split_by(&keeps.clone().knowing(opened.reader().said()), order.local_now());
     // A refused plan is not saved: a file of it would ask to be carried out.
     if let Some(path) = job.output.as_ref().filter(|_| survey.refusals.is_empty()) {
-        plan_file::save(path, &plan_file::header(job, &report, opened, order.started), &survey.plan)?;
+        plan_file::save(path, &plan_file::header(job, &report, opened, order.started, &survey.plan), &survey.plan)?;
     }
     if common.verbose && common.format == Format::Text && !common.quiet {
         let mut out = BufWriter::new(anstream::stdout());
@@ -219,6 +221,8 @@ async fn look_and_act(
     };
     report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
     report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
+    report.damage_left = order.mend.as_ref().map_or(0, |mend| mend.left);
+    report.exit_code = exit::with_damage(report.exit_code, report.damage_left);
     Ok(report)
 }
 
@@ -287,6 +291,8 @@ async fn act(
     report.mended += done.mended;
     report.put_back = done.put_back;
     report.evicted = done.evicted;
+    report.links.written = done.links_written;
+    report.links.not_written = done.links_not_written;
     report.broken.clone_from(&done.broken);
     report.stopped = done.stopped.map(|stopped| stopped.name().to_owned());
     for error in &done.errors {

@@ -37,10 +37,18 @@ pub fn of_error(kind: ErrorKind) -> u8 {
     }
 }
 
+/// The code where damage is left that a repair does not mend.
+#[must_use]
+pub fn with_damage(code: u8, left: u64) -> u8 {
+    if code == DONE && left > 0 { INCOMPLETE } else { code }
+}
+
 /// The code for a run that went as far as deleting.
 #[must_use]
 pub fn of_sweep(report: &Report, done: &Done) -> u8 {
-    let left = report.failed + report.unknown > 0 || !done.errors.is_empty() || !done.broken.is_empty();
+    let left = report.failed + report.unknown + report.links.not_written > 0
+        || !done.errors.is_empty()
+        || !done.broken.is_empty();
     match done.stopped {
         Some(Stopped::Signal) => INTERRUPTED,
         _ if left => INCOMPLETE,

@@ -2,7 +2,7 @@
 
 use super::plan_text;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text, retention_text, space_text, tag_text};
+use super::{held, outcome_text, repair_text, retention_text, space_text, tag_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
@@ -79,7 +79,7 @@ pub fn plan(report: &Report) -> String {
         text.push_str(&plan_text::of_the_plan(report));
     }
     if planned.is_zero() {
-        text.push_str("\nnothing to delete\n");
+        text.push_str(if report.links.is_zero() { "\nnothing to delete\n" } else { "" });
         text.push_str(&report.retention.as_ref().map(retention_text::by_rule).unwrap_or_default());
     } else {
         text.push_str("\nto delete\n");
@@ -95,6 +95,7 @@ pub fn plan(report: &Report) -> String {
             text.push_str(&repositories(&report.repositories, &report.nobody));
         }
     }
+    text.push_str(&repair_text::plan(report));
     let _ = writeln!(
         text,
         "\n{} blobs marked, {} blobs and {} manifests eligible for deletion",
@@ -142,6 +143,10 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
             continue;
         }
         let (what, why) = match stage {
+            Stage::Tag if command == "fsck" => ("tags", "their manifests are not there"),
+            Stage::TagHistory if command == "fsck" => ("tag history", "of tags that go"),
+            Stage::Revision if command == "fsck" => ("manifests", "links that name what is not there, or nothing"),
+            Stage::LayerLink if command == "fsck" => ("layer links", "they name what is not there, or nothing"),
             Stage::Tag if command == "prune" => ("tags", "a rule lets them go"),
             Stage::Tag => ("tags", "named for deletion"),
             Stage::TagHistory if collects_only => ("tag history", "what it names is not needed here"),
@@ -241,7 +246,7 @@ fn kept(text: &mut String, report: &Report) {
     }
     if kept.broken_tags.count > 0 {
         lines.push(format!(
-            "{} that cannot be pulled ({} only they need): push the image again to mend one, or let it go with `regsweep rm REPO@DIGEST` (later versions: `regsweep fsck --repair`)",
+            "{} that cannot be pulled ({} only they need): `regsweep fsck --repair` mends them, or let one go with `regsweep rm REPO@DIGEST`",
             number(kept.broken_tags.count, "tag"),
             size(kept.broken_tags.bytes)
         ));

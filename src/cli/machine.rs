@@ -23,6 +23,12 @@ pub fn run_name(started: Timestamp) -> String {
     format!("{}-{millis:03}{:05x}", started.to_compact(), random >> 44)
 }
 
+/// A number that nobody has chosen, short enough to be typed.
+#[must_use]
+pub fn seed() -> u64 {
+    std::hash::RandomState::new().hash_one(std::process::id()) >> 40
+}
+
 /// This machine's name, for those who find a lease.
 #[must_use]
 pub fn host() -> String {

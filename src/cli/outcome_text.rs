@@ -1,6 +1,7 @@
 //! What came of a run, for people.
 
 use super::human::listed;
+use super::repair_text;
 use super::words::{number, printable, wrapped};
 use crate::collect::report::Report;
 use std::fmt::Write as _;
@@ -14,6 +15,7 @@ pub(super) fn outcome(text: &mut String, report: &Report) {
         return;
     }
     mended(text, report);
+    text.push_str(&repair_text::outcome(report));
     if report.planned.is_zero() {
         return;
     }

@@ -17,7 +17,12 @@ use std::path::Path;
 
 /// The header of a plan that a run has made.
 #[must_use]
-pub fn header(job: &Job, report: &Report, opened: &Opened, created: Timestamp) -> Header {
+pub fn header(job: &Job, report: &Report, opened: &Opened, created: Timestamp, plan: &Plan) -> Header {
+    let mut options = job.options.clone();
+    // Whoever reviews the plan sees what is written as well, and no more than that is.
+    if let Some(repair) = &mut options.repair {
+        repair.links = Some(plan.links().iter().map(|link| (link.key.clone(), link.content.clone())).collect());
+    }
     Header {
         version: report.version.into(),
         run: report.run.clone(),
@@ -25,7 +30,7 @@ pub fn header(job: &Job, report: &Report, opened: &Opened, created: Timestamp) -
         location: report.location.clone(),
         place: opened.place().clone(),
         named: job.named.clone(),
-        options: job.options.clone(),
+        options,
         created,
     }
 }

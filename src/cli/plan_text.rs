@@ -38,6 +38,10 @@ pub fn report(report: &PlanReport, options: &Options) -> String {
     ] {
         text.push_str(&labelled(name, &printable(&value)));
     }
+    let links = options.repair.as_ref().and_then(|repair| repair.links.as_ref());
+    if let Some(links) = links.filter(|links| !links.is_empty()) {
+        let _ = write!(text, "\nto write\n  {}\n", number(links.len() as u64, "link"));
+    }
     if report.planned.is_zero() && plan.deletions == 0 {
         text.push_str("\nnothing to delete\n");
         return text;
@@ -61,6 +65,9 @@ fn labelled(name: &str, value: &str) -> String {
 fn words(options: &Options) -> Vec<String> {
     let span = |span: Duration| humantime::format_duration(span).to_string().replace(' ', "");
     let mut words = Vec::new();
+    if options.repair.is_some() {
+        words.push("--repair".to_owned());
+    }
     if options.delete_untagged {
         words.push("--delete-untagged".to_owned());
     }

@@ -1,7 +1,7 @@
 //! From flags or a file to the one policy value.
 
 use super::args::Plan;
-use super::args::prune::{Flags, Rules};
+use super::args::prune::{At, Flags, Rules};
 use super::machine;
 use super::policy::read;
 use crate::collect::keep_from::KeepFrom;
@@ -12,6 +12,7 @@ use crate::retention::parse::parse;
 use crate::retention::policy::{Delete, Keep, Policy, Rule};
 use crate::retention::write::yaml;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What a rule is called that was given by flags.
 pub const COMMAND_LINE: &str = "command line";
@@ -48,6 +49,15 @@ pub fn of_plan(args: &Plan) -> Result<Option<options::Rules>> {
     let given = Rules { policy: args.policy.clone(), at: args.at, ..Rules::default() };
     may_be_saved(&given, args.deciding.output.is_some())?;
     rules(&given).map(Some)
+}
+
+/// The rules of a policy file, if one was given.
+///
+/// # Errors
+/// As [`rules`].
+pub fn of_policy(policy: Option<&Path>, at: Option<At>) -> Result<Option<options::Rules>> {
+    let Some(policy) = policy else { return Ok(None) };
+    rules(&Rules { policy: Some(policy.to_owned()), at, ..Rules::default() }).map(Some)
 }
 
 /// Refuses to save a plan for a time to come: it would be carried out too early.

@@ -112,6 +112,7 @@ pub fn options(deciding: &Deciding, cache: &DescriptorCache, asked: bool) -> Res
         images: Vec::new(),
         collects: true,
         rules: None,
+        repair: None,
     })
 }
 

@@ -72,6 +72,7 @@ pub(super) async fn open(command: &'static str, registry: &Resolved, common: &Co
         options: keeping(),
         bounds: Bounds::default(),
         limit: None,
+        mend: None,
         started,
         begun,
         concurrency: usize::from(common.concurrency),
@@ -106,5 +107,6 @@ fn keeping() -> Options {
         images: Vec::new(),
         collects: true,
         rules: None,
+        repair: None,
     }
 }

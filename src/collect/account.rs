@@ -55,6 +55,9 @@ impl Report {
         report.problems = scan.problems.as_slice().to_vec();
         report.problem_counts = scan.problems.counts().collect();
         report.planned_bytes = plan.bytes();
+        let count = |stage: Stage| plan.links().iter().filter(|link| link.stage == stage).count() as u64;
+        report.links.manifests = count(Stage::Revision);
+        report.links.layer_links = count(Stage::LayerLink);
         report.tags = plan.deletions().iter().filter_map(tag_row).collect();
         // What an applied plan has and may not go now ends somewhere as well.
         report.kept.changed = scan.left.changed;

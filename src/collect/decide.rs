@@ -25,11 +25,15 @@ pub enum DeleteReason {
     Named,
     /// A rule of retention lets it go, or what it belongs to.
     Retention,
+    /// What it names is not there (`fsck --repair`).
+    Dangling,
+    /// It is no link, and is written anew (`fsck --repair`).
+    Unreadable,
 }
 
 impl DeleteReason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::StaleTagHistory,
         Self::UntaggedManifest,
         Self::UnneededLayerLink,
@@ -37,6 +41,8 @@ impl DeleteReason {
         Self::UnreferencedBlob,
         Self::Named,
         Self::Retention,
+        Self::Dangling,
+        Self::Unreadable,
     ];
 
     /// Whether something of this stage can go for this reason.
@@ -48,7 +54,8 @@ impl DeleteReason {
             Self::UnneededLayerLink => stage == Stage::LayerLink,
             Self::StaleUpload => stage == Stage::Upload,
             Self::UnreferencedBlob => stage == Stage::Blob,
-            Self::Named | Self::Retention => stage.is_pointer(),
+            Self::Named | Self::Retention | Self::Dangling => stage.is_pointer(),
+            Self::Unreadable => matches!(stage, Stage::Revision | Stage::LayerLink),
         }
     }
 
@@ -63,6 +70,8 @@ impl DeleteReason {
             Self::UnreferencedBlob => "unreferenced_blob",
             Self::Named => "named",
             Self::Retention => "retention",
+            Self::Dangling => "dangling",
+            Self::Unreadable => "unreadable",
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Here {
     /// Those among them that must not stay: if something needs one, nothing goes.
     must_go: BTreeSet<Digest>,
     is_whole: bool,
+    /// Single links, by their keys: they go whatever needs what they name, as they give nobody anything.
+    links: HashMap<String, (Evidence, Why)>,
     /// Tags that a rule keeps, and that do not go with their image either.
     pub(super) kept: BTreeSet<Tag>,
 }
@@ -107,6 +109,44 @@ impl Dismissed {
         here.is_whole = true;
         let layers = repository.layers.iter();
         here.layers.extend(layers.map(|link| (link.digest.clone(), (link.evidence(), why.clone()))));
+    }
+
+    /// A tag with its history, and nothing that it names: that is not there.
+    pub fn add_lone_tag(&mut self, inventory: &Inventory, at: usize, tag: &Tag, why: &Why) {
+        let Some(entry) = inventory.repositories.get(at).and_then(|repository| repository.tags.get(tag)) else {
+            return;
+        };
+        let current = entry.current.as_ref();
+        if current.is_some_and(|current| current.evidence.outside) || entry.history.iter().any(Link::is_outside) {
+            return;
+        }
+        self.here(at).tags.entry(tag.clone()).or_insert_with(|| (entry.clone(), why.clone()));
+    }
+
+    /// A single link of this key, whatever needs what it names. One that lies outside the root stays.
+    pub fn add_lone_link(&mut self, at: usize, key: String, evidence: Evidence, why: &Why) {
+        if !evidence.outside {
+            self.here(at).links.insert(key, (evidence, why.clone()));
+        }
+    }
+
+    /// Why a single link goes, if it is dismissed and looks as it did then.
+    #[must_use]
+    pub fn lone_link(
+        &self,
+        at: usize,
+        key: impl FnOnce() -> String,
+        evidence: impl FnOnce() -> Evidence,
+    ) -> Option<&Why> {
+        let here = self.repositories.get(&at).filter(|here| !here.links.is_empty())?;
+        let (seen, why) = here.links.get(&key())?;
+        (*seen == evidence()).then_some(why)
+    }
+
+    /// Whether the key is that of a single link that is dismissed.
+    #[must_use]
+    pub fn is_lone_link(&self, at: usize, key: &str) -> bool {
+        self.repositories.get(&at).is_some_and(|here| here.links.contains_key(key))
     }
 
     /// A tag that stays even if it is about an image that goes: a rule says so.

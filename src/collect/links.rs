@@ -2,7 +2,7 @@
 //! links than that.
 
 use super::digest_table::DigestTable;
-use super::entry::{Entry, Evidence, etag_of_link};
+use super::entry::{Entry, Evidence, etag_of_link, is_etag_of_link};
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Algorithm, Digest, Timestamp};
 use std::fmt;
@@ -83,6 +83,16 @@ impl Link {
         match self.content() {
             Content::Other(digest) => Some(digest),
             Content::AsNamed | Content::Unreadable | Content::Unread => None,
+        }
+    }
+
+    /// Whether the listing proves what it says.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        match &self.seen {
+            Seen::Proven(_) => true,
+            Seen::Plain(_) => false,
+            Seen::Odd(odd) => odd.1.etag.as_deref().is_some_and(|etag| is_etag_of_link(etag, &self.digest)),
         }
     }
 

@@ -12,6 +12,8 @@ pub mod digest_table;
 pub mod dismissed;
 mod dismissed_parts;
 pub mod entry;
+pub mod explain;
+pub mod fsck;
 pub mod graph;
 pub mod holders;
 pub mod image_pattern;

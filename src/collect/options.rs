@@ -4,7 +4,7 @@ use super::image_pattern::ImagePattern;
 use super::keep_from::KeepFrom;
 use super::pattern::Pattern;
 use super::refusal::Allowed;
-use crate::model::Timestamp;
+use crate::model::{Digest, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -153,6 +153,15 @@ pub struct Options {
     pub collects: bool,
     /// `prune`: the rules that let tags go.
     pub rules: Option<Rules>,
+    /// `fsck --repair`: what is broken is mended, and nothing else goes.
+    pub repair: Option<Repair>,
+}
+
+/// What a repair may write. What it removes is for the plan to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repair {
+    /// Only these links, each with what it says; `None` is all that mend something.
+    pub links: Option<BTreeMap<String, Digest>>,
 }
 
 /// Retention rules as they were given. What they mean is for [`retention`](crate::retention) to say; here they are text,

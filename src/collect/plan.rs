@@ -91,6 +91,18 @@ impl Deletion {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     deletions: Vec<Deletion>,
+    links: Vec<NewLink>,
+}
+
+/// A link to write where there is none. It can take nothing away from anybody: at worst it keeps what nobody needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NewLink {
+    /// Its stage: layers are linked before the manifests that need them.
+    pub stage: Stage,
+    /// Its key, relative to the root.
+    pub key: String,
+    /// What it says.
+    pub content: Digest,
 }
 
 impl Plan {
@@ -100,7 +112,21 @@ impl Plan {
         deletions.sort_by(|a, b| (a.stage, a.what(), b.level).cmp(&(b.stage, b.what(), a.level)));
         deletions.dedup_by(|a, b| a.what() == b.what());
         deletions.sort_by(|a, b| (a.stage, a.level, a.what()).cmp(&(b.stage, b.level, b.what())));
-        Self { deletions }
+        Self { deletions, links: Vec::new() }
+    }
+
+    /// The same, with links to write.
+    #[must_use]
+    pub fn writing(self, mut links: Vec<NewLink>) -> Self {
+        links.sort_by(|a, b| (b.stage, &a.key).cmp(&(a.stage, &b.key)));
+        links.dedup_by(|a, b| a.key == b.key);
+        Self { links, ..self }
+    }
+
+    /// The links to write, what is needed before what needs it.
+    #[must_use]
+    pub fn links(&self) -> &[NewLink] {
+        &self.links
     }
 
     /// The deletions, in order.
@@ -109,10 +135,10 @@ impl Plan {
         &self.deletions
     }
 
-    /// Whether nothing goes.
+    /// Whether nothing goes, and nothing is written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.deletions.is_empty()
+        self.deletions.is_empty() && self.links.is_empty()
     }
 
     /// All bytes of what goes; if no number can hold them, the largest.
@@ -129,6 +155,7 @@ pub fn still_goes(deletion: &Deletion, graph: &Graph, marks: &Marks, dismissed: 
     let mut ids = digests.into_iter().flatten().map(|digest| graph.id(digest));
     match (deletion.stage, &deletion.repository) {
         (Stage::Upload, _) => true,
+        (Stage::Revision | Stage::LayerLink, Some((at, _))) if dismissed.is_lone_link(*at, &deletion.key) => true,
         (Stage::Blob, _) | (_, None) => ids.all(|id| marks.anywhere(id).is_none()),
         // What a tag names may be needed for another reason; that the tag goes was decided.
         (Stage::Tag, Some((at, _))) => dismissed.is_of_tag(*at, &deletion.key),

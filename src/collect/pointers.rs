@@ -114,7 +114,9 @@ impl Planner<'_> {
 
     fn links(&mut self, at: usize, repository: &Repository) {
         for link in &repository.revisions {
-            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min();
+            let key = || layout::revision_link(&repository.name, &link.digest);
+            let alone = self.dismissed.lone_link(at, key, || link.evidence());
+            let needed = names(link).filter_map(|digest| self.needed(at, digest)).min().filter(|_| alone.is_none());
             let decision = decide::link(needed, link.is_outside(), DeleteReason::UntaggedManifest);
             // Of a million links nearly all stay: their keys need not be made.
             if matches!(decision, Decision::Keep(_)) {
@@ -127,7 +129,8 @@ impl Planner<'_> {
                 alias: link.alias(),
                 evidence: Cow::Owned(link.evidence()),
             };
-            self.plan(decision, self.dismissed.revision(at, link), (at, repository), pointer);
+            let why = alone.or_else(|| self.dismissed.revision(at, link));
+            self.plan(decision, why, (at, repository), pointer);
         }
         for link in &repository.signatures {
             let decision =
@@ -143,7 +146,9 @@ impl Planner<'_> {
             self.plan(decision, why, (at, repository), pointer);
         }
         for link in repository.layers.iter() {
-            let needed = names(&link).filter_map(|digest| self.needed(at, digest)).min();
+            let key = || layout::layer_link(&repository.name, &link.digest);
+            let alone = self.dismissed.lone_link(at, key, || link.evidence());
+            let needed = names(&link).filter_map(|digest| self.needed(at, digest)).min().filter(|_| alone.is_none());
             let decision = decide::link(needed, link.is_outside(), DeleteReason::UnneededLayerLink);
             if matches!(decision, Decision::Keep(_)) {
                 continue;
@@ -155,7 +160,7 @@ impl Planner<'_> {
                 alias: link.alias(),
                 evidence: Cow::Owned(link.evidence()),
             };
-            self.plan(decision, self.dismissed.layer(at, &link), (at, repository), pointer);
+            self.plan(decision, alone.or_else(|| self.dismissed.layer(at, &link)), (at, repository), pointer);
         }
     }
 

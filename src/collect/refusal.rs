@@ -296,6 +296,7 @@ mod tests {
             images: Vec::new(),
             collects: true,
             rules: None,
+            repair: None,
         }
     }
 

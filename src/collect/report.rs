@@ -63,6 +63,27 @@ pub struct Pending {
     pub first_due: Option<String>,
 }
 
+/// Links that a repair writes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// Manifests that are linked anew.
+    pub manifests: u64,
+    /// Layer links.
+    pub layer_links: u64,
+    /// Those that were written.
+    pub written: u64,
+    /// Those that were not.
+    pub not_written: u64,
+}
+
+impl Links {
+    /// Whether there are none to write.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.manifests + self.layer_links == 0
+    }
+}
+
 /// One repository's part.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct RepositoryRow {
@@ -266,6 +287,10 @@ pub struct Report {
     pub put_back: u64,
     /// Entries that were evicted from the registry's Redis.
     pub evicted: u64,
+    /// Links that a repair writes.
+    pub links: Links,
+    /// Findings of damage that a repair does not mend.
+    pub damage_left: u64,
     /// Images whose content is gone for good: to be pushed again.
     pub broken: Vec<String>,
     /// Space.

@@ -262,7 +262,7 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
                 problems.add(ProblemCode::DanglingTag, name, key, message);
             } else {
                 let message = format!(
-                    "tag {tag} names {digest}, which this repository does not link: it cannot be pulled, and its content is kept; push it again to mend it, or let it go with `regsweep rm {image}` (later versions: `regsweep fsck --repair`)"
+                    "tag {tag} names {digest}, which this repository does not link: it cannot be pulled, and its content is kept; `regsweep fsck --repair` mends it, or let it go with `regsweep rm {image}`"
                 );
                 problems.add(ProblemCode::BrokenTag, name, key, message);
             }

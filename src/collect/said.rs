@@ -3,6 +3,9 @@
 use super::graph::Fetched;
 use crate::model::{Digest, Manifest};
 
+/// Why content cannot be read that is not what its name says.
+pub const NOT_ITS_DIGEST: &str = "its content does not have its digest";
+
 /// What reading a manifest came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
@@ -37,9 +40,7 @@ impl Said {
         match fetched {
             Fetched::Missing => Self::Missing,
             Fetched::TooLarge(size) => Self::Unreadable(format!("{size} bytes are too many for a manifest").into()),
-            Fetched::Bytes(bytes) if !digest.matches(bytes) => {
-                Self::Unreadable("its content does not have its digest".into())
-            }
+            Fetched::Bytes(bytes) if !digest.matches(bytes) => Self::Unreadable(NOT_ITS_DIGEST.into()),
             Fetched::Bytes(bytes) => match Manifest::parse(bytes) {
                 Ok(manifest) => Self::Names(manifest.into()),
                 Err(why) => Self::Unreadable(why.to_string().into()),

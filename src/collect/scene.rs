@@ -61,6 +61,7 @@ pub(super) fn options() -> Options {
         images: Vec::new(),
         collects: true,
         rules: None,
+        repair: None,
     }
 }
 

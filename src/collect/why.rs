@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// Why something was dismissed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {
-    /// [`DeleteReason::Named`] or [`DeleteReason::Retention`].
+    /// [`DeleteReason::Named`], [`DeleteReason::Retention`], or what a repair says.
     pub reason: DeleteReason,
     /// The rule that decided, and how, in words.
     pub rule: Option<Arc<str>>,
@@ -17,6 +17,12 @@ impl Why {
     #[must_use]
     pub fn named() -> Self {
         Self { reason: DeleteReason::Named, rule: None }
+    }
+
+    /// A repair takes it away.
+    #[must_use]
+    pub fn repair(reason: DeleteReason) -> Self {
+        Self { reason, rule: None }
     }
 
     /// A rule lets it go; which, and by what condition, in words.

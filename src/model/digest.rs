@@ -126,6 +126,48 @@ impl Digest {
     }
 }
 
+/// Makes a digest of content that comes in parts.
+#[derive(Debug)]
+pub struct Hasher(State);
+
+#[derive(Debug)]
+enum State {
+    Sha256(sha2::Sha256),
+    Sha384(sha2::Sha384),
+    Sha512(sha2::Sha512),
+}
+
+impl Hasher {
+    /// Begins.
+    #[must_use]
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self(match algorithm {
+            Algorithm::Sha256 => State::Sha256(sha2::Sha256::new()),
+            Algorithm::Sha384 => State::Sha384(sha2::Sha384::new()),
+            Algorithm::Sha512 => State::Sha512(sha2::Sha512::new()),
+        })
+    }
+
+    /// Takes the next part in.
+    pub fn update(&mut self, part: &[u8]) {
+        match &mut self.0 {
+            State::Sha256(state) => state.update(part),
+            State::Sha384(state) => state.update(part),
+            State::Sha512(state) => state.update(part),
+        }
+    }
+
+    /// The digest of all parts.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        match self.0 {
+            State::Sha256(state) => Digest::Sha256(state.finalize().into()),
+            State::Sha384(state) => Digest::Sha384(Box::new(state.finalize().into())),
+            State::Sha512(state) => Digest::Sha512(Box::new(state.finalize().into())),
+        }
+    }
+}
+
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Bytes as lower-case hex.

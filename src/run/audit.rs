@@ -177,7 +177,7 @@ impl Audit<'_> {
 
     async fn list_blobs(self, census: &mut Census<'_>) -> Result<()> {
         self.observer.notice(Event::Begin(Phase::ListBlobs, None));
-        let mut pages = self.storage.list_whole(Area::Blobs);
+        let mut pages = self.storage.list_all(Area::Blobs);
         while let Some(page) = pages.try_next().await? {
             let mut bytes: u64 = 0;
             for (entry, class) in page.entries_with_class() {

@@ -2,6 +2,7 @@
 
 use super::work::Bounds;
 use crate::collect::applied::Limit;
+use crate::collect::fsck::mend::Mend;
 use crate::collect::options::Options;
 use crate::model::Timestamp;
 use crate::storage::manifest_cache::ManifestCache;
@@ -37,6 +38,8 @@ pub struct Order {
     pub begun: Instant,
     /// How many requests are in flight at most.
     pub concurrency: usize,
+    /// What mends the registry, where that is what is to be done.
+    pub mend: Option<Arc<Mend>>,
     /// What is remembered of manifests, if anything is to be.
     pub cache: Option<Arc<ManifestCache>>,
 }

@@ -85,7 +85,7 @@ impl<'a> Reading<'a> {
 
     /// The same from a listing with all that lies among them, where somebody else sees each page as well.
     pub(super) async fn whole_repositories(&mut self, tell: impl FnMut(&Page)) -> Result<Inventory> {
-        let pages = self.storage.list_whole(Area::Repositories);
+        let pages = self.storage.list_all(Area::Repositories);
         self.repositories_of(pages, tell).await
     }
 

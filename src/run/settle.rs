@@ -80,7 +80,9 @@ pub(super) async fn mend(
     removed: &[&Removed],
     observer: &dyn Observer,
 ) -> (u64, Vec<Error>) {
-    let needed = to_mend(removed.iter().copied(), &scan.inventory, &scan.graph, &scan.marks);
+    let mut needed = to_mend(removed.iter().copied(), &scan.inventory, &scan.graph, &scan.marks);
+    // A link to a manifest that is not there gives nobody anything: a repair has taken it away for that.
+    needed.retain(|it| it.stage() != Some(Stage::Revision) || *scan.graph.node_of(&it.content) != Node::Missing);
     let (mut mended, mut errors) = (0, Vec::new());
     if needed.is_empty() {
         return (mended, errors);

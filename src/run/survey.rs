@@ -2,7 +2,7 @@
 
 use super::left::Left;
 use super::reading::{Found, Reading};
-use super::{Order, Survey, marking, retain, scan};
+use super::{Order, Survey, marking, repair, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
@@ -92,7 +92,7 @@ async fn look_once(
     let known = (&inventory, &graph, &mut outlines);
     let retention = retain::dismiss(storage, known, &mut dismissed, order, (now, looked), observer).await?;
     drop(outlines);
-    just_pushed.extend(retention.iter().flat_map(|said| said.just_pushed.clone()));
+    just_pushed.extend(repair::dismiss(&inventory, &mut dismissed, order, looked));
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);
         roots = roots::roots(&inventory, &graph, options, &dismissed, now);
@@ -118,18 +118,15 @@ async fn look_once(
     }
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
     let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
-    let not_now = order.limit.as_ref().map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan));
-    let not_now = not_now.unwrap_or_default();
+    let plan = plan.writing(repair::links(&inventory, order));
+    let not_now = order.limit.as_ref();
+    let not_now = not_now.map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan)).unwrap_or_default();
     let mut problems = std::mem::take(&mut inventory.problems);
-    problems.extend(roots::problems(&inventory, &graph, options));
-    tell_of_pushed(&just_pushed, &inventory, &mut problems);
-    if blobs.outside.count > 0 {
-        let message = format!(
-            "{} unneeded blobs are symbolic links, or lie behind one that leaves the root: they stay",
-            blobs.outside.count
-        );
-        problems.add(ProblemCode::OutsideRoot, None, None, message);
+    if order.mend.is_none() {
+        problems.extend(roots::problems(&inventory, &graph, options));
     }
+    tell_of_pushed(&just_pushed, &inventory, &mut problems);
+    tell_of_links(&blobs, &mut problems);
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
     let scan = Scan {
         inventory,
@@ -193,6 +190,16 @@ pub(super) async fn forget_what_is_gone(
         cache.forget(&gone);
     }
     Ok(!gone.is_empty())
+}
+
+fn tell_of_links(blobs: &BlobSurvey, problems: &mut Problems) {
+    if blobs.outside.count > 0 {
+        let message = format!(
+            "{} unneeded blobs are symbolic links, or lie behind one that leaves the root: they stay",
+            blobs.outside.count
+        );
+        problems.add(ProblemCode::OutsideRoot, None, None, message);
+    }
 }
 
 fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems: &mut Problems) {

@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, HashSet};
 /// Removes what is left empty of dismissed tags and repositories: of this run's, and of those of runs that were killed.
 pub(super) async fn remove_left_empty(work: &Work<'_>) {
     let plan = work.plan.deletions().iter();
-    let dismissed = plan.filter(|deletion| matches!(deletion.reason, DeleteReason::Named | DeleteReason::Retention));
+    let dismissed = plan.filter(|deletion| {
+        matches!(deletion.reason, DeleteReason::Named | DeleteReason::Retention | DeleteReason::Dangling)
+    });
     let unfinished = work.left.journals.iter().filter(|left| left.journal.done.is_none());
     let killed = unfinished.flat_map(|left| &left.journal.removed).map(|removed| removed.key.as_str());
     let mut tags: BTreeSet<(RepositoryName, Tag)> = BTreeSet::new();

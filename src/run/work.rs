@@ -80,6 +80,10 @@ pub struct Done {
     pub broken: Vec<String>,
     /// What went wrong after the first delete, beside single deletions.
     pub errors: Vec<Error>,
+    /// Links of the plan that were written.
+    pub links_written: u64,
+    /// Links of the plan that were not: what they name is gone by now, what was to go first did not, or it failed.
+    pub links_not_written: u64,
     /// How many entries were evicted from the registry's Redis.
     pub evicted: u64,
 }

@@ -16,14 +16,18 @@ use crate::collect::report::Requests;
 use crate::collect::sealed::Place;
 use crate::collect::store_keeps::{How, Said, StoreKeeps};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Timestamp;
+use crate::model::digest::Hasher;
+use crate::model::{Algorithm, Digest, Timestamp};
 use async_trait::async_trait;
 use bytes::BytesMut;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStoreExt};
 use std::sync::Arc;
+
+/// So much of an object is asked for at a time where all of it is read.
+const STRETCH: u64 = 16 << 20;
 
 /// A registry in an object store.
 #[derive(Debug, Clone)]
@@ -107,6 +111,10 @@ impl Cloud {
         Ok(!page.is_empty() || page.next.is_some())
     }
 
+    async fn is_empty(&self, path: &Path) -> bool {
+        self.backend.store().head(path).await.is_ok_and(|meta| meta.size == 0)
+    }
+
     fn pager(&self) -> Pager {
         Pager::new(self.backend.clone(), self.raw_prefix.clone())
     }
@@ -159,6 +167,37 @@ impl Storage for Cloud {
 
     fn shared(&self) -> Arc<dyn Storage> {
         Arc::new(self.clone())
+    }
+
+    async fn digest(&self, key: &str, algorithm: Algorithm) -> Result<Option<(Digest, u64)>> {
+        let path = self.path(key)?;
+        let (mut hasher, mut read) = (Hasher::new(algorithm), 0);
+        loop {
+            // Content may take longer than any one request may.
+            let before = read;
+            let range = GetRange::Bounded(read..read + STRETCH);
+            let options = GetOptions { range: Some(range), ..GetOptions::default() };
+            let answer = match self.backend.store().get_opts(&path, options).await {
+                Ok(answer) => answer,
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                // Of content of no bytes there is no such stretch.
+                Err(_) if read == 0 && self.is_empty(&path).await => return Ok(Some((hasher.finish(), 0))),
+                Err(error) => return Err(explain::request(&error, "read", key)),
+            };
+            let size = answer.meta.size;
+            let mut body = answer.into_stream();
+            while let Some(part) = body.try_next().await.map_err(|error| explain::request(&error, "read", key))? {
+                hasher.update(&part);
+                read += part.len() as u64;
+            }
+            if read >= size {
+                return Ok(Some((hasher.finish(), read)));
+            }
+            if read == before {
+                let error = Error::new(ErrorKind::Unreachable, "read an object").on(key);
+                return Err(error.because("the store answered with nothing in the middle of it"));
+            }
+        }
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {

@@ -6,12 +6,13 @@ use super::page::Page;
 use super::reader::{Area, Content, Held, Local, Storage};
 use super::room::Room;
 use super::transport::Counters;
-use super::walk::{Message, Walk};
+use super::walk::{How, Message, Walk};
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Timestamp;
+use crate::model::digest::Hasher;
+use crate::model::{Algorithm, Digest, Timestamp};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -54,14 +55,14 @@ impl Directory {
         Name::parse(key).map_err(|error| Error::new(ErrorKind::Bug, "name a file").on(key).caused_by(error))
     }
 
-    fn walk(&self, key: String, area: Area, whole: bool) -> BoxStream<'static, Result<Page>> {
+    fn walk(&self, key: String, area: Area, how: How) -> BoxStream<'static, Result<Page>> {
         let (pages, receiver) = mpsc::channel(16);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, THREADS));
         let root = self.root.clone();
         let place = key.clone();
         self.counters.count_list();
         tokio::task::spawn_blocking(move || {
-            Walk::start(&root, &key, area.prefix(), (area == Area::Repositories, whole), threads, &pages);
+            Walk::start(&root, &key, area.prefix(), how, threads, &pages);
         });
         pages_of(receiver, place)
     }
@@ -115,6 +116,23 @@ fn read_file(path: &Path, limit: u64) -> io::Result<Content> {
     Ok(Content::TooLarge(file.metadata()?.len().max(bytes.len() as u64)))
 }
 
+/// So much of a file is held at a time.
+const STRETCH: usize = 1 << 20;
+
+fn digest_file(path: &Path, algorithm: Algorithm) -> io::Result<(Digest, u64)> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut size, mut stretch) = (Hasher::new(algorithm), 0, vec![0; STRETCH]);
+    loop {
+        match file.read(&mut stretch)? {
+            0 => return Ok((hasher.finish(), size)),
+            read => {
+                hasher.update(&stretch[..read]);
+                size += read as u64;
+            }
+        }
+    }
+}
+
 fn is_absent(error: &io::Error) -> bool {
     // Where a part of the path is a file there is nothing below it, and a directory is no object.
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
@@ -131,15 +149,29 @@ fn unreadable(error: io::Error, doing: &str, key: &str) -> Error {
 #[async_trait]
 impl Storage for Directory {
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>> {
-        self.walk(area.prefix().to_owned(), area, false)
+        self.walk(area.prefix().to_owned(), area, How { strict: area == Area::Repositories, all: false })
     }
 
-    fn list_whole(&self, area: Area) -> BoxStream<'_, Result<Page>> {
-        self.walk(area.prefix().to_owned(), area, true)
+    fn list_all(&self, area: Area) -> BoxStream<'_, Result<Page>> {
+        self.walk(area.prefix().to_owned(), area, How { strict: area == Area::Repositories, all: true })
     }
 
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>> {
-        self.walk(prefix, Area::Repositories, false)
+        self.walk(prefix, Area::Repositories, How { strict: true, all: false })
+    }
+
+    async fn digest(&self, key: &str, algorithm: Algorithm) -> Result<Option<(Digest, u64)>> {
+        let path = self.root.join(Self::path(key)?.as_ref());
+        let (counters, key) = (Arc::clone(&self.counters), key.to_owned());
+        let read = tokio::task::spawn_blocking(move || {
+            counters.count_get();
+            match digest_file(&path, algorithm) {
+                Ok(found) => Ok(Some(found)),
+                Err(error) if is_absent(&error) => Ok(None),
+                Err(error) => Err(unreadable(error, "read", &key)),
+            }
+        });
+        read.await.map_err(|error| Error::new(ErrorKind::Bug, "read a file").caused_by(error))?
     }
 
     fn list_elsewhere(&self) -> BoxStream<'_, Result<Page>> {

@@ -8,7 +8,7 @@ use crate::collect::report::Requests;
 use crate::collect::store_keeps::{Said, StoreKeeps};
 use crate::error::Result;
 use crate::layout;
-use crate::model::Timestamp;
+use crate::model::{Algorithm, Digest, Timestamp};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -63,11 +63,14 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The stream ends with an error if anything is amiss: what it gave until then must not be taken for all there is.
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>>;
 
-    /// The same with files that lie where no registry puts any and that decide nothing: a listing for those who count. In a
-    /// directory it takes longer.
-    fn list_whole(&self, area: Area) -> BoxStream<'_, Result<Page>> {
+    /// Lists an area completely, also what no registry writes and what therefore neither keeps anything nor goes.
+    fn list_all(&self, area: Area) -> BoxStream<'_, Result<Page>> {
         self.list(area)
     }
+
+    /// The digest of an object's content by this algorithm, and its size; `None` if there is no such object. However large
+    /// it is, little of it is held at a time.
+    async fn digest(&self, key: &str, algorithm: Algorithm) -> Result<Option<(Digest, u64)>>;
 
     /// Lists everything below one prefix, which ends with a slash.
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>>;

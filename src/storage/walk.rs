@@ -37,16 +37,22 @@ pub(super) enum Message {
     Complete,
 }
 
+/// How it is walked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// Whether something that cannot be followed may hide a name: then the walk fails.
+    pub(super) strict: bool,
+    /// Whether directories are read in which a registry has nothing but one file.
+    pub(super) all: bool,
+}
+
 /// What is walked, and where its pages go.
 #[derive(Debug)]
 pub(super) struct Walk {
     root: PathBuf,
     /// All that is listed: what a symbolic link in it leads to is read under its own name.
     area: PathBuf,
-    /// Whether something that cannot be followed may hide a name: then the walk fails.
-    strict: bool,
-    /// Whether files are wanted as well that lie where no registry puts any.
-    whole: bool,
+    how: How,
     pages: Sender<Message>,
     work: Mutex<Work>,
     more: Condvar,
@@ -71,16 +77,9 @@ impl Walk {
     /// Walks the directory `key` (ends with a slash) below `root`, with `threads` threads, until all is sent. `area` is
     /// the key of all that is listed; `key` is it, or is below it.
     ///
-    /// `strict`: a symbolic link that dangles or cannot be read ends the walk with an error. A directory that is not
-    /// there is empty. `whole`: directories that hold one link or content as a rule are read, and not only looked into.
-    pub(super) fn start(
-        root: &Path,
-        key: &str,
-        area: &str,
-        (strict, whole): (bool, bool),
-        threads: usize,
-        pages: &Sender<Message>,
-    ) {
+    /// Where it is strict, a symbolic link that dangles or cannot be read ends the walk with an error. A directory that is
+    /// not there is empty.
+    pub(super) fn start(root: &Path, key: &str, area: &str, how: How, threads: usize, pages: &Sender<Message>) {
         let place = root.join(key.trim_end_matches('/'));
         let real = match fs::canonicalize(&place) {
             Ok(real) => real,
@@ -98,7 +97,7 @@ impl Walk {
         let threads = threads.max(1);
         let work = Work { directories: vec![first], running: threads, ..Work::default() };
         let (root, work, more, pages) = (root.to_owned(), Mutex::new(work), Condvar::new(), pages.clone());
-        let walk = Arc::new(Self { root, area, strict, whole, pages, work, more });
+        let walk = Arc::new(Self { root, area, how, pages, work, more });
         for _ in 0..threads {
             let worker = Arc::clone(&walk);
             if std::thread::Builder::new().spawn(move || worker.run()).is_err() {
@@ -176,7 +175,7 @@ impl Walk {
         let (number, mut counts) = (subdirectories.len(), None);
         for name in subdirectories {
             // What links and contents lie in, by the hundred thousand: looked into without being read.
-            if !self.whole
+            if !self.how.all
                 && let Some(only) = only_file(&directory.key, &name)
                 && *counts.get_or_insert_with(|| opened.counts_subdirectories(number))
                 && let Some(stat) = opened.only_file_in(&name, only)
@@ -226,7 +225,7 @@ impl Walk {
         let (target, metadata) =
             match fs::canonicalize(&link).and_then(|target| fs::metadata(&target).map(|metadata| (target, metadata))) {
                 Ok(found) => found,
-                Err(_) if !self.strict => return Ok(()),
+                Err(_) if !self.how.strict => return Ok(()),
                 Err(error) => {
                     let why = "a symbolic link that cannot be followed may hide what is still needed";
                     return Err(unreadable(&link, error).next(format!("{why}: repair or remove it")));
@@ -248,7 +247,7 @@ impl Walk {
         if target.starts_with(&self.area) {
             // What is in the area is read under its own name. For a whole repository that is enough; a part of one that
             // is borrowed from another would be judged by what the other needs alone.
-            if self.strict && key.contains("/_") {
+            if self.how.strict && key.contains("/_") {
                 let error =
                     Error::new(ErrorKind::Untrustworthy, "follow a symbolic link").on(link.display().to_string());
                 let error = error.because("it makes a part of one repository a part of another");

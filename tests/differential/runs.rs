@@ -54,6 +54,7 @@ impl Way {
             images: Vec::new(),
             collects: true,
             rules: None,
+            repair: None,
         };
         let started = Timestamp::from_nanos(i64::try_from(now.as_nanos()).unwrap());
         Order {
@@ -64,6 +65,7 @@ impl Way {
             harbor: false,
             options,
             limit: None,
+            mend: None,
             bounds: Bounds::default(),
             started,
             begun: Instant::now(),

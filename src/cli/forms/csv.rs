@@ -11,6 +11,8 @@ const TITLES: &[&str] = &[
     "planned_layer_links",
     "planned_uploads",
     "planned_upload_bytes",
+    "planned_multipart_uploads",
+    "planned_multipart_upload_bytes",
     "planned_blobs",
     "planned_blob_bytes",
     "deleted_tags",
@@ -19,6 +21,8 @@ const TITLES: &[&str] = &[
     "deleted_layer_links",
     "deleted_uploads",
     "deleted_upload_bytes",
+    "deleted_multipart_uploads",
+    "deleted_multipart_upload_bytes",
     "deleted_blobs",
     "deleted_blob_bytes",
     "before_bytes",
@@ -44,7 +48,7 @@ pub(super) fn text(report: &Report) -> String {
         // What of these went is known by its bytes alone.
         line(&mut text, TITLES, || {
             let mut cells = cells(name, &planned, &Counts::default(), &space);
-            cells[9..17].fill(String::new());
+            cells[11..21].fill(String::new());
             cells
         });
     }
@@ -53,12 +57,13 @@ pub(super) fn text(report: &Report) -> String {
 
 fn cells(name: &str, planned: &Counts, deleted: &Counts, space: &Space) -> Vec<String> {
     let of = |counts: &Counts| {
-        let Counts { tags, tag_history, manifests, layer_links, uploads, blobs } = *counts;
-        [tags, tag_history, manifests, layer_links, uploads.count, uploads.bytes, blobs.count, blobs.bytes]
+        let Counts { tags, tag_history, manifests, layer_links, uploads, multipart_uploads, blobs } = *counts;
+        let tallies = [uploads, multipart_uploads, blobs].into_iter().flat_map(|tally| [tally.count, tally.bytes]);
+        [tags, tag_history, manifests, layer_links].into_iter().chain(tallies)
     };
     let Space { before, freed, held_by_store, after, freeable_later } = *space;
     let space = [before, freed, held_by_store, after, freeable_later];
-    let numbers = of(planned).into_iter().chain(of(deleted)).chain(space).map(|number| number.to_string());
+    let numbers = of(planned).chain(of(deleted)).chain(space).map(|number| number.to_string());
     std::iter::once(name.to_owned()).chain(numbers).collect()
 }
 
@@ -80,11 +85,11 @@ mod tests {
         let text = text(&report);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert!(lines.iter().all(|line| line.len() == TITLES.len()), "{text}");
-        assert_eq!(lines[1].join(","), "a/b,1,0,0,0,0,0,0,0,0,0,0,0,0,0,2,3,9,0,0,0,4");
+        assert_eq!(lines[1].join(","), "a/b,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,2,3,9,0,0,0,4");
         assert_eq!(
             lines.iter().skip(2).map(|line| line[0]).collect::<Vec<_>>(),
             ["(several)", "(none)", "(unchanged)"]
         );
-        assert_eq!(lines[2].join(","), "(several),0,0,0,0,0,0,0,0,,,,,,,,,0,0,0,0,0");
+        assert_eq!(lines[2].join(","), "(several),0,0,0,0,0,0,0,0,0,0,,,,,,,,,,,0,0,0,0,0");
     }
 }

@@ -100,12 +100,12 @@ pub struct Freed {
 impl Freed {
     /// Counts an object that goes.
     pub(super) fn add(&mut self, (stage, key): (Stage, &str), size: u64, storage: ClassId, age: u16) {
-        let upload = crate::layout::own_directory(key).filter(|_| stage == Stage::Upload);
+        let upload = crate::layout::upload_directory(key);
         let is_new = upload.is_some() && self.last_upload.as_deref() != upload;
         if let Some(upload) = upload {
             self.last_upload = Some(upload.to_owned());
         }
-        self.planned.add(&Counts::one(stage, key, size, is_new));
+        self.planned.add(&Counts::one(stage, (key, None), size, is_new));
         self.all.add(size);
         self.ages.entry((storage, age)).or_default().add(size);
     }
@@ -129,7 +129,7 @@ impl<'a> Going<'a> {
     pub(super) fn of(scenarios: &'a [Scenario]) -> Self {
         let mut going = Self::default();
         for (number, scenario) in scenarios.iter().enumerate() {
-            for deletion in &scenario.pointers {
+            for deletion in scenario.pointers.iter().filter(|deletion| deletion.upload_id.is_none()) {
                 let Some((at, _)) = deletion.repository else { continue };
                 let of_key = going.0.entry(at).or_default().entry(deletion.key.as_str()).or_default();
                 of_key.push((number, deletion.stage));

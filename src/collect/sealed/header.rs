@@ -12,7 +12,7 @@ pub const SCHEMA: &str = "regsweep.plan/1";
 /// How long a plan is good for, where `apply` is told nothing else.
 pub const GOOD_FOR: Duration = Duration::from_hours(24);
 /// The commands whose plans can be carried out: what a fresh scan must decide depends on the command.
-const COMMANDS: [&str; 4] = ["garbage-collect", "plan", "prune", "rm"];
+const COMMANDS: [&str; 5] = ["fsck", "garbage-collect", "plan", "prune", "rm"];
 
 /// How the registry was named on the command line, so that `apply` finds it again. Credentials have no place here: they
 /// come from the configuration or the cloud's usual chain, each time anew.
@@ -128,6 +128,9 @@ impl Header {
         let options = written.options.into_options(mode);
         if written.command == "prune" && options.rules.is_none() {
             return Err(wrong("`rules` are missing".into()));
+        }
+        if (written.command == "fsck") != options.repair.is_some() {
+            return Err(wrong("`repair` is for plans of `fsck`, and for all of these".into()));
         }
         Ok(Self {
             created: time("created", &written.created)?,

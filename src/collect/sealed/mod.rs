@@ -9,6 +9,7 @@ pub mod line;
 pub mod options;
 pub mod place;
 pub mod read;
+mod repair;
 mod rules;
 pub mod summary;
 mod text;

@@ -3,6 +3,7 @@
 //! Nothing is passed over when they are read. An option that this version does not know was made to keep or to delete
 //! something; without it, more might go than the plan was made for.
 
+use super::repair::WrittenRepair;
 use super::rules::WrittenRules;
 use super::text::{Span, SpanOrOff, Text, texts};
 use crate::collect::image_pattern::ImagePattern;
@@ -37,6 +38,8 @@ pub(super) struct Written {
     collects: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rules: Option<WrittenRules>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repair: Option<WrittenRepair>,
 }
 
 fn yes() -> bool {
@@ -75,6 +78,7 @@ impl From<&Options> for Written {
             images,
             collects,
             rules,
+            repair,
         } = options;
         Self {
             delete_untagged: *delete_untagged,
@@ -91,6 +95,7 @@ impl From<&Options> for Written {
             images: texts(images),
             collects: *collects,
             rules: rules.as_ref().map(WrittenRules::from),
+            repair: repair.as_ref().map(WrittenRepair::from),
         }
     }
 }
@@ -117,6 +122,7 @@ impl Written {
             images: values(self.images),
             collects: self.collects,
             rules: self.rules.map(WrittenRules::into_rules),
+            repair: self.repair.map(WrittenRepair::into_repair),
         }
     }
 }
@@ -216,6 +222,7 @@ pub(in crate::collect) mod tests {
                 images,
                 collects,
                 rules,
+                repair: None,
             }
         })
     }

@@ -196,6 +196,7 @@ fn plan(inventory: &Inventory, listing: &BTreeMap<String, Listed>, first: u8) {
         images: Vec::new(),
         collects: true,
         rules: None,
+        repair: None,
     };
     let mut graph = Graph::new(inventory);
     for (digest, expectation) in manifests_to_read(inventory, &[]) {

@@ -346,6 +346,7 @@ mod tests {
                 images: Vec::new(),
                 collects: true,
                 rules: None,
+                repair: None,
             };
             let (lines, _) = lines(&self.journals);
             let names = repositories(&lines, wanted);

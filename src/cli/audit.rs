@@ -1,14 +1,18 @@
 //! `audit`: where the bytes are. Reads only, and needs no lease.
 
+mod compared;
 mod csv;
+mod html;
 mod markdown;
+mod money;
 mod openmetrics;
+mod price_file;
 mod report;
 mod tables;
 mod text;
 
 use super::args::{Audit, Common, Format};
-use super::outlets::Forms as _;
+use super::outlets::{self, Forms as _};
 use super::prune_rules;
 use super::short::{self, Opening, unless_stopped};
 use super::{engine, exit, machine, progress, settings};
@@ -27,7 +31,9 @@ use std::time::Duration;
 #[must_use]
 pub fn run(args: &Audit, common: &Common) -> u8 {
     short::run(("audit", SCHEMA), common, async || {
-        args.outlets.check()?;
+        outlets::check(args.outlets.paths().chain(&args.html))?;
+        let prices = price_file::prices(args.prices.as_deref())?;
+        let before = args.compare.as_deref().map(compared::read).transpose()?;
         let registry = settings::registry(args.operand.as_deref(), common)?;
         let rules = args.policy.as_ref().map(|policy| {
             let policy = Some(policy.clone());
@@ -48,10 +54,13 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
         drop(observer);
         let mut report = Report::new(args, &order, answer);
         report.requests = opened.reader().requests();
+        report.operand = report.operand.or_else(|| common.registry.clone());
+        money::add(&mut report, args, &prices, &opened.biller());
+        report.compared = before.map(|before| before.compare(&report.location, &report.findings));
         report.finished = order.local_now().to_rfc3339();
         report.seconds = order.begun.elapsed().as_secs_f64();
         report.peak_memory_bytes = machine::peak_memory();
-        let written = args.outlets.write(&report);
+        let written = args.outlets.write(&report) & outlets::written(&args.html, || html::text(&report));
         let shown = match (common.format, common.quiet) {
             (Format::Json, _) => engine::print(&report.json()),
             (Format::Text, true) => true,

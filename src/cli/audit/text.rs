@@ -1,5 +1,7 @@
 //! An audit for people: within eighty columns.
 
+use super::compared;
+use super::money;
 use super::report::Report;
 use super::tables::{after, classes, percent, sum};
 use crate::cli::columns::{Columns, shortened};
@@ -38,6 +40,8 @@ pub(super) fn text(report: &Report) -> String {
     text += &indented(&of_after(report));
     text += &store(report);
     text += &refused(report);
+    text += &costs(report);
+    text += &movers(report);
     if let Some(groups) = &findings.groups {
         let _ = writeln!(text, "\nby group, the largest share first");
         text += &rows(report, groups, &[&findings.nobody], "GROUP");
@@ -88,6 +92,45 @@ fn of_after(report: &Report) -> Columns {
         table.row(vec![format!("after {words}"), size(after.freed.bytes), share, size(after.bytes)]);
     }
     table
+}
+
+fn costs(report: &Report) -> String {
+    let Some(money) = &report.money else { return String::new() };
+    let mut text = format!("\nwhat it costs per month ({})\n", printable(&money::title(money)));
+    if money.now.per_month.is_some() {
+        text += &indented(&money::table(report, money));
+    }
+    for note in money::notes(money) {
+        text += &wrapped(&printable(&note), INDENT);
+    }
+    text
+}
+
+fn movers(report: &Report) -> String {
+    let Some(compared) = &report.compared else { return String::new() };
+    let mut text = format!("\n{}\n", compared::sum(compared));
+    for note in &compared.notes {
+        text += &wrapped(&printable(note), "! ");
+    }
+    let mut table = Columns::default().left("").right("CHANGE");
+    let classes = compared::classes(compared);
+    for (words, change) in &classes {
+        table.row(vec![(*words).to_owned(), compared::signed(*change)]);
+    }
+    if !classes.is_empty() {
+        text += &indented(&table);
+    }
+    let rows = [("GROUP", compared.groups.as_ref()), ("REPOSITORY", Some(&compared.repositories))];
+    for (title, moved) in rows.into_iter().filter_map(|(title, moved)| Some((title, moved?))) {
+        if moved.is_empty() {
+            continue;
+        }
+        text += &indented(&compared::table(title, moved, ROWS, 36));
+        if let Some(more) = moved.len().checked_sub(ROWS + 1) {
+            let _ = writeln!(text, "{INDENT}and {} more (--json FILE has them all)", more + 1);
+        }
+    }
+    text
 }
 
 /// What is refused cannot be had: each reason once, with all that it speaks against.

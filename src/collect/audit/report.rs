@@ -4,6 +4,7 @@ use super::scenario::Stored;
 use crate::collect::blobs::Tally;
 use crate::collect::counts::Counts;
 use crate::collect::list::row::time;
+use crate::collect::money::amount::Amount;
 use crate::collect::report::RefusalRow;
 use crate::model::Timestamp;
 use serde::Serialize;
@@ -110,6 +111,8 @@ pub struct Row {
     pub fair_share_bytes: u64,
     /// What removing it and collecting then would free.
     pub freed_by_deleting_bytes: u64,
+    /// What its fair share costs per month, where that is known.
+    pub per_month: Option<Amount>,
     /// Bytes that it uses and that only manifests without a tag need, each object in full.
     pub untagged_bytes: u64,
     /// Its fair share of what goes, by what is done.

@@ -1,0 +1,124 @@
+//! What it costs, for people.
+
+use super::report::Report;
+use super::tables::after;
+use crate::cli::args::Audit;
+use crate::cli::columns::Columns;
+use crate::cli::words::size;
+use crate::collect::audit::report::Findings;
+use crate::collect::money::amount::Amount;
+use crate::collect::money::bill::{self, Bill, Change, Market, Money};
+use crate::collect::money::prices::Prices;
+use crate::storage::biller::Biller;
+
+/// Adds what it costs. Of a directory, and of what only speaks a provider's protocol, our own prices say nothing.
+pub(super) fn add(report: &mut Report, args: &Audit, prices: &Prices, biller: &Biller) {
+    let is_ours = args.prices.is_none();
+    let region = args.price_region.as_deref().or(biller.region.as_deref());
+    let is_elsewhere = is_ours && biller.is_elsewhere && args.price_region.is_none();
+    let is_unpriced = biller.provider == "directory" && !prices.providers.contains_key("directory");
+    if is_elsewhere || is_unpriced {
+        return;
+    }
+    let from = args.prices.as_ref().map_or_else(|| "regsweep's own list".to_owned(), |file| file.display().to_string());
+    let market = Market { prices, from: &from, provider: biller.provider, region };
+    let mut money = bill::money(&report.findings, market, report.requests);
+    if is_ours && region.is_none() {
+        money.not_known.push("--price-region names the region".to_owned());
+    }
+    let Findings { repositories, groups, nobody, .. } = &mut report.findings;
+    for row in repositories.iter_mut().chain(groups.iter_mut().flatten()).chain([nobody]) {
+        row.per_month = bill::of_row(&money.now, row);
+    }
+    report.money = Some(money);
+}
+
+/// An amount with its currency.
+pub(super) fn amount(money: &Money, amount: Amount) -> String {
+    format!("{amount} {}", money.currency)
+}
+
+/// What a bill comes to; where a part of it has no price, it says so.
+pub(super) fn month(bill: &Bill) -> String {
+    match (bill.per_month, bill.unpriced_bytes) {
+        (None, _) => "not known".to_owned(),
+        (Some(amount), 0) => amount.to_string(),
+        (Some(amount), _) => format!("over {amount}"),
+    }
+}
+
+/// Which prices these are.
+pub(super) fn title(money: &Money) -> String {
+    let Money { currency, provider, prices_date, .. } = money;
+    let region = match (money.region.as_deref(), money.now.per_month) {
+        (Some(region), _) => format!(" {region}"),
+        // A price for any region needs none.
+        (None, Some(_)) => String::new(),
+        (None, None) => ", region not known".to_owned(),
+    };
+    format!("{currency}, {provider}{region}, prices of {prices_date}")
+}
+
+/// What doing it costs once.
+pub(super) fn once(change: &Change) -> String {
+    let Change { early_deletion, requests_cost, .. } = change;
+    let all = requests_cost.zip(*early_deletion).map(|(requests, early)| requests.plus(early));
+    all.map_or_else(|| "not known".into(), |all| all.to_string())
+}
+
+/// When that has paid for itself.
+pub(super) fn pays_back(change: &Change) -> String {
+    match (change.saved_per_month, change.pays_back_days) {
+        (None, _) => "not known".to_owned(),
+        (_, None) => "never".to_owned(),
+        (_, Some(0 | 1)) => "in a day".to_owned(),
+        (_, Some(days)) => format!("in {days} days"),
+    }
+}
+
+/// What changes with what could be done: words, the change.
+pub(super) fn changes<'a>(report: &'a Report, money: &'a Money) -> Vec<(&'static str, &'a Change)> {
+    let kinds = report.findings.after.keys().zip(report.findings.after.values());
+    let kind_of = |wanted| kinds.clone().find(|(_, after)| std::ptr::eq(*after, wanted)).map(|(kind, _)| *kind);
+    let all = after(report).into_iter();
+    all.filter_map(|(words, after)| Some((words, money.after.get(kind_of(after)?)?))).collect()
+}
+
+/// What must be known beside the figures.
+pub(super) fn notes(money: &Money) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(money.not_known.iter().map(|what| format!("not known: {what}")));
+    if money.now.per_month.is_some() && money.now.unpriced_bytes > 0 {
+        notes.push(format!("{} are stored in a way that has no price here", size(money.now.unpriced_bytes)));
+    }
+    if let Some(requests) = money.audit_requests {
+        let gigabyte = if money.gigabyte_bytes == Some(1 << 30) { "2^30" } else { "10^9" };
+        notes.push(format!(
+            "List prices before discounts and taxes, from {}; a GB is {gigabyte} bytes, as it is billed. ONCE: the requests of a \
+             live collection, about, and charges for what goes before its minimum age. This audit's requests: {}.",
+            money.prices_from,
+            amount(money, requests)
+        ));
+    }
+    if let Some(early) = money.after.values().filter_map(|change| change.early_deletion).max()
+        && early > Amount::default()
+    {
+        notes.push(format!(
+            "up to {} of that is charged because objects go too early for their storage class; their age counts from \
+             when they were written",
+            amount(money, early)
+        ));
+    }
+    notes
+}
+
+/// The table.
+pub(super) fn table(report: &Report, money: &Money) -> Columns {
+    let mut table = Columns::default().left("").right("PER MONTH").right("SAVED").right("ONCE").right("PAYS BACK");
+    table.row(vec!["now".into(), month(&money.now), String::new(), String::new(), String::new()]);
+    for (words, change) in changes(report, money) {
+        let saved = change.saved_per_month.map_or_else(|| "not known".into(), |saved| saved.to_string());
+        table.row(vec![format!("after {words}"), month(&change.bill), saved, once(change), pays_back(change)]);
+    }
+    table
+}

@@ -1,0 +1,105 @@
+//! What it costs: figures that a calculation here gives as well, and "not known" where there is no price.
+
+use serde_json::{Value, json};
+
+use super::lab::bucket::Bucket;
+use super::lab::clients::{s3_config, s3_environment};
+use super::lab::random::random_registry;
+use super::lab::registry::RegistryBuilder;
+use super::tool::{self, Ran, regsweep};
+use super::{audit, number, on_disk, run};
+
+/// A file of prices: so much for a gigabyte of 10⁹ bytes, by storage class.
+fn prices(home: &tempfile::TempDir, provider: &str, classes: &Value) -> String {
+    let region = json!({
+        "list_per_1000": 5, "write_per_1000": 5, "delete_per_1000": 1, "keys_per_delete": 1000, "classes": classes,
+    });
+    let file = json!({
+        "date": "2026-01-02", "currency": "EUR",
+        "providers": {provider: {"gigabyte_bytes": 1_000_000_000, "regions": {"*": region}}},
+    });
+    let path = home.path().join("prices.json");
+    std::fs::write(&path, file.to_string()).unwrap();
+    path.display().to_string()
+}
+
+fn amount(report: &Value, pointer: &str) -> f64 {
+    report.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {pointer}: {:#}", report["money"]))
+}
+
+#[track_caller]
+fn assert_close(told: f64, expected: f64) {
+    assert!((told - expected).abs() < 1e-6 * (1.0 + expected.abs()) + 2e-6, "{told} and not {expected}");
+}
+
+#[test]
+#[allow(clippy::cast_precision_loss, reason = "a few megabytes")]
+fn directory_costs_what_a_price_file_says_and_without_one_nothing_is_said() {
+    let registry = random_registry(5);
+    let home = tempfile::tempdir().unwrap();
+    let without = audit(&registry, &[]);
+    assert!(without["money"].is_null(), "{:#}", without["money"]);
+    assert!(!run(&on_disk(&registry), &[]).stdout.contains("costs"));
+    let file = prices(&home, "directory", &json!({"*": {"per_gb_month": 700_000, "read_per_1000": 1}}));
+    let report = audit(&registry, &["--prices", &file, "--min-age", "0s"]);
+    let all = number(&report, "/bytes") as f64 / 1e9 * 700_000.0;
+    assert_close(amount(&report, "/money/now/per_month"), all);
+    for kind in ["collection", "collection_untagged"] {
+        let freed = number(&report, &format!("/after/{kind}/freed/bytes")) as f64 / 1e9 * 700_000.0;
+        assert_close(amount(&report, &format!("/money/after/{kind}/saved_per_month")), freed);
+        assert_close(amount(&report, &format!("/money/after/{kind}/bill/per_month")), all - freed);
+    }
+    assert_eq!((&report["money"]["currency"], &report["money"]["prices_date"]), (&json!("EUR"), &json!("2026-01-02")));
+    let rows = report["repositories"].as_array().unwrap().iter().chain([&report["nobody"]]);
+    let sum: f64 = rows.map(|row| row["per_month"].as_f64().unwrap()).sum();
+    assert!((sum - all).abs() < 1e-4, "{sum} of {all}");
+    let text = run(&on_disk(&registry), &["--prices", &file]).expect(0).stdout;
+    assert!(text.contains("what it costs per month (EUR, directory"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+fn audit_bucket(bucket: &Bucket, line: &[&str]) -> Ran {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config.yml");
+    std::fs::write(&config, s3_config(bucket, "")).unwrap();
+    let mut command = tool::command(["audit", "--format", "json"].iter().chain(line));
+    command.arg("-R").arg(&config).envs(s3_environment());
+    tool::finish(&mut command)
+}
+
+/// Prices of a cloud say nothing of a server that only speaks its protocol, and a class without a price is not free.
+#[test]
+fn what_has_no_price_is_not_known_and_never_nothing() {
+    let mut registry = RegistryBuilder::new();
+    let image = registry.image("app", "config", &["one", "two"]);
+    registry.tag("app", "v1", &image.digest);
+    registry.layer("app", "garbage");
+    let (bucket, home) = (Bucket::s3("registry"), tempfile::tempdir().unwrap());
+    registry.load_into(&bucket, "");
+    assert!(audit_bucket(&bucket, &[]).expect(0).json()["money"].is_null(), "it is not Amazon");
+    let report = audit_bucket(&bucket, &["--price-region", "nowhere-1"]).expect(0).json();
+    assert!(report["money"]["now"]["per_month"].is_null(), "{:#}", report["money"]);
+    assert_eq!(report["money"]["not_known"][0], "there are no prices for s3 in the region nowhere-1");
+    let report = audit_bucket(&bucket, &["--price-region", "eu-central-1"]).expect(0).json();
+    assert!(report["money"]["now"]["per_month"].is_number(), "{:#}", report["money"]);
+    bucket.store_as("/_layers/", "COLD");
+    let file = prices(&home, "s3", &json!({"STANDARD": {"per_gb_month": 1000, "read_per_1000": 1}}));
+    let report = audit_bucket(&bucket, &["--prices", &file]).expect(0).json();
+    let cold = number(&report, "/storage_classes/COLD/bytes");
+    assert!(cold > 0);
+    assert_eq!(number(&report, "/money/now/unpriced_bytes"), cold);
+    assert!(report["money"]["now"]["storage_classes"]["COLD"].is_null());
+    assert_eq!(report["money"]["not_known"], json!(["there is no price for the storage class COLD"]));
+    assert!(amount(&report, "/money/audit_requests") > 0.0);
+}
+
+#[test]
+fn price_file_that_is_wrong_is_refused_with_its_line_before_anything_is_read() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("prices.yml");
+    std::fs::write(&file, "date: 2026-01-02\ncurrency: EUR\nproviders:\n  s3: {gigabyte_bytes: 1, regions: {}}\n")
+        .unwrap();
+    let ran = regsweep(["audit", "/no/such/registry", "--prices", file.to_str().unwrap()]).expect(2);
+    assert!(ran.stderr.contains("line 4, column 24"), "{ran:#?}");
+    assert!(ran.stderr.starts_with("error: read the prices"), "{ran:#?}");
+}

@@ -98,7 +98,8 @@ fn page(report: &Report) -> Page<'_> {
     let (kind, freed_by) = if has_policy { ("policy", "the policy") } else { ("collection", "regsweep gc") };
     let rows = rows::rows(report);
     let groups = findings.groups.iter().flatten().chain(findings.groups.iter().map(|_| &findings.nobody));
-    let groups: Vec<Line> = groups.map(|row| rows::line(&rows.columns, row)).collect();
+    let of_groups = || rows.columns.iter().filter(|column| column.title != "Group");
+    let groups: Vec<Line> = groups.map(|row| rows::line(of_groups(), row)).collect();
     let (months, scale) = months(report);
     let moved = report.compared.as_ref().map(|compared| compared.repositories.as_slice()).unwrap_or_default();
     let notes = report.not_known.iter().map(|note| format!("Not counted: {}", printable(note)));
@@ -139,11 +140,7 @@ fn page(report: &Report) -> Page<'_> {
         movers: moved.iter().take(MOVERS).map(mover).collect(),
         movers_more: moved.len().saturating_sub(MOVERS),
         steps: steps::steps(report),
-        group_columns: rows
-            .columns
-            .iter()
-            .map(|column| if column.title == "Repository" { "Group" } else { column.title })
-            .collect(),
+        group_columns: of_groups().map(|one| if one.title == "Repository" { "Group" } else { one.title }).collect(),
         groups,
         rows: rows.first,
         rows_left: rows.rest,
@@ -199,7 +196,7 @@ fn after_lines(report: &Report) -> Vec<Line> {
     let mut now = vec![empty(), empty(), size(whole)];
     now.extend(report.money.iter().flat_map(|money| [money::month(&money.now), empty(), empty(), empty()]));
     let mut lines = vec![Line { name: "now".to_owned(), cells: now }];
-    let changes = report.money.as_ref().map(|money| money::changes(report, money)).unwrap_or_default();
+    let changes = report.money.as_ref().map(|money| money::changes(money)).unwrap_or_default();
     for (name, after) in after(report) {
         let mut cells = vec![size(after.freed.bytes), percent(after.freed.bytes, whole), size(after.bytes)];
         if report.money.is_some() {

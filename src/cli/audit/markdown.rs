@@ -46,7 +46,7 @@ fn costs(report: &Report) -> String {
     if money.now.per_month.is_some() {
         table.row(&["now".into(), money::month(&money.now), String::new(), String::new(), String::new()]);
     }
-    for (words, change) in money::changes(report, money) {
+    for (words, change) in money::changes(money) {
         let saved = change.saved_per_month.map_or_else(|| "not known".into(), |saved| saved.to_string());
         let (month, once) = (money::month(&change.bill), money::once(change));
         table.row(&[format!("after {words}"), month, saved, once, money::pays_back(change)]);

@@ -1,7 +1,7 @@
 //! What it costs, for people.
 
 use super::report::Report;
-use super::tables::after;
+use super::tables::KINDS;
 use crate::cli::args::Audit;
 use crate::cli::columns::Columns;
 use crate::cli::words::size;
@@ -22,10 +22,7 @@ pub(super) fn add(report: &mut Report, args: &Audit, prices: &Prices, biller: &B
     }
     let from = args.prices.as_ref().map_or_else(|| "regsweep's own list".to_owned(), |file| file.display().to_string());
     let market = Market { prices, from: &from, provider: biller.provider, region };
-    let mut money = bill::money(&report.findings, market, report.requests);
-    if is_ours && region.is_none() {
-        money.not_known.push("--price-region names the region".to_owned());
-    }
+    let money = bill::money(&report.findings, market, report.requests);
     let Findings { repositories, groups, nobody, .. } = &mut report.findings;
     for row in repositories.iter_mut().chain(groups.iter_mut().flatten()).chain([nobody]) {
         row.per_month = bill::of_row(&money.now, row);
@@ -76,12 +73,9 @@ pub(super) fn pays_back(change: &Change) -> String {
     }
 }
 
-/// What changes with what could be done: words, the change.
-pub(super) fn changes<'a>(report: &'a Report, money: &'a Money) -> Vec<(&'static str, &'a Change)> {
-    let kinds = report.findings.after.keys().zip(report.findings.after.values());
-    let kind_of = |wanted| kinds.clone().find(|(_, after)| std::ptr::eq(*after, wanted)).map(|(kind, _)| *kind);
-    let all = after(report).into_iter();
-    all.filter_map(|(words, after)| Some((words, money.after.get(kind_of(after)?)?))).collect()
+/// What changes with what could be done: the command, the change.
+pub(super) fn changes(money: &Money) -> Vec<(&'static str, &Change)> {
+    KINDS.into_iter().filter_map(|(kind, words)| Some((words, money.after.get(kind)?))).collect()
 }
 
 /// What must be known beside the figures.
@@ -113,10 +107,10 @@ pub(super) fn notes(money: &Money) -> Vec<String> {
 }
 
 /// The table.
-pub(super) fn table(report: &Report, money: &Money) -> Columns {
+pub(super) fn table(money: &Money) -> Columns {
     let mut table = Columns::default().left("").right("PER MONTH").right("SAVED").right("ONCE").right("PAYS BACK");
     table.row(vec!["now".into(), month(&money.now), String::new(), String::new(), String::new()]);
-    for (words, change) in changes(report, money) {
+    for (words, change) in changes(money) {
         let saved = change.saved_per_month.map_or_else(|| "not known".into(), |saved| saved.to_string());
         table.row(vec![format!("after {words}"), month(&change.bill), saved, once(change), pays_back(change)]);
     }

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn our_own_prices_are_right() {
-        let prices = parse(OURS).unwrap_or_else(|faults| panic!("{faults}"));
+        let prices = parse(OURS).unwrap();
         assert_eq!(prices.currency, "USD");
         let s3 = prices.providers["s3"].region(Some("us-west-2")).unwrap();
         assert_eq!(s3.class("STANDARD").unwrap().month(1 << 40, 1 << 30).to_string(), "23.55");

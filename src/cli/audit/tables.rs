@@ -37,14 +37,13 @@ pub(super) fn classes(report: &Report) -> Vec<(&'static str, Tally)> {
     all.filter(|(_, tally)| tally.count > 0).collect()
 }
 
+/// What could be done: its name in reports, and the command.
+pub(super) const KINDS: [(&str, &str); 3] =
+    [("collection", "regsweep gc"), ("collection_untagged", "regsweep gc -m"), ("policy", "regsweep prune --policy")];
+
 /// What could be done, and what would come of it.
 pub(super) fn after(report: &Report) -> Vec<(&'static str, &After)> {
-    let kinds = [
-        ("collection", "regsweep gc"),
-        ("collection_untagged", "regsweep gc -m"),
-        ("policy", "regsweep prune --policy"),
-    ];
-    kinds.into_iter().filter_map(|(kind, words)| Some((words, report.findings.after.get(kind)?))).collect()
+    KINDS.into_iter().filter_map(|(kind, words)| Some((words, report.findings.after.get(kind)?))).collect()
 }
 
 /// A share of the whole, in percent.

@@ -98,7 +98,7 @@ fn costs(report: &Report) -> String {
     let Some(money) = &report.money else { return String::new() };
     let mut text = format!("\nwhat it costs per month ({})\n", printable(&money::title(money)));
     if money.now.per_month.is_some() {
-        text += &indented(&money::table(report, money));
+        text += &indented(&money::table(money));
     }
     for note in money::notes(money) {
         text += &wrapped(&printable(&note), INDENT);

@@ -122,7 +122,7 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
     let Some((gigabyte, region)) = found else {
         money.not_known.push(match region_name {
             Some(region) => format!("there are no prices for {name} in the region {region}"),
-            None => format!("the region is not known, and without it no price for {name}"),
+            None => format!("no price for {name}, as its region is not known: --price-region names it"),
         });
         money.now = Bill { unpriced_bytes: findings.bytes, ..Bill::default() };
         return money;

@@ -70,8 +70,8 @@ pub(super) fn columns(report: &Report) -> Vec<Column> {
 }
 
 /// A row in words.
-pub(super) fn line(columns: &[Column], row: &Row) -> Line {
-    let mut cells = columns.iter().map(|column| shown(column.kind, &(column.of)(row)));
+pub(super) fn line<'a>(columns: impl Iterator<Item = &'a Column>, row: &Row) -> Line {
+    let mut cells = columns.map(|column| shown(column.kind, &(column.of)(row)));
     Line { name: cells.next().unwrap_or_default(), cells: cells.collect() }
 }
 
@@ -102,7 +102,7 @@ pub(super) fn rows(report: &Report) -> Rows {
     }
     data.push_str("]}");
     let many = report.findings.repositories.len() + 1;
-    let first: Vec<Line> = all().take(FIRST).map(|row| line(&columns, row)).collect();
+    let first: Vec<Line> = all().take(FIRST).map(|row| line(columns.iter(), row)).collect();
     Rows { first, rest: many.saturating_sub(FIRST), left_out: many - taken, data, columns }
 }
 

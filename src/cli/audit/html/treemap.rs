@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn nothing_has_no_area() {
-        assert_eq!(squarified(&[], 10.0, 10.0), []);
+        assert!(squarified(&[], 10.0, 10.0).is_empty());
         assert!(squarified(&[0.0, 0.0], 10.0, 10.0).iter().all(|part| part.width == 0.0));
     }
 }

@@ -19,7 +19,7 @@ use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};
 use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
-use crate::collect::{blobs::Owners, graph::Graph, graph::Id, mark};
+use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, mark};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;

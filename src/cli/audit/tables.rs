@@ -23,6 +23,8 @@ pub(super) fn words(class: Class) -> &'static str {
         Class::DanglingLinks => "links to what is gone",
         Class::UploadsActive => "uploads, active",
         Class::UploadsStale => "uploads, stale",
+        Class::PartsActive => "multipart uploads, active",
+        Class::PartsStale => "multipart uploads, stale",
         Class::Aside => "moved aside by regsweep",
         Class::RegsweepState => "state of regsweep",
         Class::Unrecognized => "not recognized",

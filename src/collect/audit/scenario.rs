@@ -146,7 +146,7 @@ impl<'a> Going<'a> {
         self.0.contains_key(&repository)
     }
 
-    pub(super) fn of_key(&self, repository: Option<usize>, what: What<'_>) -> &[(usize, Stage)] {
+    pub(super) fn of_key<'s>(&'s self, repository: Option<usize>, what: What<'s>) -> &'s [(usize, Stage)] {
         self.0.get(&repository).and_then(|keys| keys.get(&what)).map_or(&[], Vec::as_slice)
     }
 }

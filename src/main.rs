@@ -3,7 +3,7 @@
 use clap::Parser;
 use regsweep::cli::args::{Cli, Command};
 use regsweep::cli::{
-    apply, audit, explain, fsck, garbage_collect, ls, pending, plan, policy, prune, remove, restore, show,
+    about_itself, apply, audit, explain, fsck, garbage_collect, ls, pending, plan, policy, prune, remove, restore, show,
 };
 use std::process::ExitCode;
 
@@ -26,5 +26,7 @@ fn main() -> ExitCode {
         Command::Pending(args) => pending::run(args, &cli.common),
         Command::Prune(args) => prune::run(args, &cli.common),
         Command::Policy(args) => policy::command::run(args, &cli.common),
+        Command::Completions(args) => about_itself::completions(args, &cli.common),
+        Command::Man(args) => about_itself::man(args, &cli.common),
     })
 }

@@ -4,6 +4,8 @@
 mod lab;
 mod tool;
 
+#[path = "command_line/about_itself.rs"]
+mod about_itself;
 #[path = "command_line/applying.rs"]
 mod applying;
 #[path = "command_line/asking.rs"]

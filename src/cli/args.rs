@@ -1,6 +1,7 @@
 //! What was typed, exactly. No environment, no files, no meaning yet: that is [`settings`](super::settings).
 
 use crate::storage::location::Secret;
+mod about_itself;
 mod audit;
 mod explain;
 mod fsck;
@@ -13,6 +14,7 @@ mod removing;
 mod saved;
 mod undo;
 
+pub use about_itself::{Completions, Man};
 pub use audit::Audit;
 pub use explain::Explain;
 pub use fsck::Fsck;
@@ -54,6 +56,10 @@ pub enum Command {
     /// `regsweep garbage-collect --offline config.yml`.
     #[command(visible_alias = "gc")]
     GarbageCollect(GarbageCollect),
+    /// Drops tags by retention rules, then what only they kept, then collects
+    ///
+    /// The rules come from a file, or one rule from flags. `latest` is a tag like any other: name what must stay.
+    Prune(Prune),
     /// Removes what is named: tags, manifests, repositories
     ///
     /// A manifest goes with its last tag, and with it the children of an index and what is about it (signatures, SBOMs),
@@ -75,14 +81,14 @@ pub enum Command {
     ///
     /// It reads only: it needs the right to list and to read, takes no lease, and can run beside a live registry.
     Audit(Audit),
-    /// Looks for damage: what is broken, what that means, and what mends it
-    ///
-    /// It changes nothing without --repair, and ends with 4 where there is damage.
-    Fsck(Fsck),
     /// Tells who keeps something, or why it would go and when
     ///
     /// The shortest chains from a tag down to it, every repository that links it, and what would be freed with it.
     Explain(Explain),
+    /// Looks for damage: what is broken, what that means, and what mends it
+    ///
+    /// It changes nothing without --repair, and ends with 4 where there is damage.
+    Fsck(Fsck),
     /// Undo: writes back what a run has taken away, as long as its content waits
     ///
     /// A pointer is written where there is none now and where what it names is still there; a tag that names something
@@ -90,13 +96,13 @@ pub enum Command {
     Restore(Restore),
     /// Shows what waits to be deleted and can still be undone: since when, until when, how much
     Pending(Waiting),
-    /// Drops tags by retention rules, then what only they kept, then collects
-    ///
-    /// The rules come from a file, or one rule from flags. `latest` is a tag like any other: name what must stay.
-    Prune(Prune),
     /// Retention rules without a registry: check, test, explain, import
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Prints completions for a shell
+    Completions(Completions),
+    /// Prints the manual page, or with a directory writes those of all commands
+    Man(Man),
 }
 
 /// Options of every command.

@@ -1,5 +1,6 @@
 //! The command line: what was typed, what it means, and what is shown.
 
+pub mod about_itself;
 pub mod advice;
 pub mod apply;
 pub mod args;

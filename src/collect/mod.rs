@@ -6,6 +6,7 @@ pub mod account;
 pub mod applied;
 pub mod audit;
 pub mod blobs;
+pub mod cost;
 pub mod counts;
 pub mod decide;
 pub mod digest_table;

@@ -6,6 +6,7 @@ use super::store_keeps::StoreKeepsRow;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+pub use super::cost::{Requests, Seconds};
 pub use super::counts::Counts;
 pub use super::retained::{RetentionRow, RuleRow};
 pub use super::scan::Scan;
@@ -178,36 +179,6 @@ pub struct RefusalRow {
     pub message: String,
     /// The argument that allows it; empty where none does.
     pub allow: String,
-}
-
-/// What the run cost, in requests by kind. On a filesystem, operations of the same kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Requests {
-    /// Listings.
-    pub list: u64,
-    /// Reads.
-    pub get: u64,
-    /// Looks at one object.
-    pub head: u64,
-    /// Writes.
-    pub put: u64,
-    /// Copies.
-    pub copy: u64,
-    /// Deletes: requests, not keys.
-    pub delete: u64,
-}
-
-/// What the run cost in seconds.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Seconds {
-    /// Listing and reading.
-    pub scan: f64,
-    /// Deciding.
-    pub mark: f64,
-    /// Deleting.
-    pub sweep: f64,
-    /// All in all.
-    pub total: f64,
 }
 
 /// The report (`regsweep.report/1`). Fields are only ever added.

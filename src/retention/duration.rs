@@ -1,5 +1,6 @@
 //! Durations as policies have them: `90s`, `15m`, `36h`, `7d`, `2w`, and several of these.
 
+use crate::error::quoted;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ const UNITS: [(char, u64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3600), 
 /// # Errors
 /// If it is none; the error says what is expected.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let expected = || format!("{text:?} is no duration: expected 90s, 15m, 36h, 7d, 2w, or several of these");
+    let expected = || format!("{} is no duration: expected 90s, 15m, 36h, 7d, 2w, or several of these", quoted(text));
     let (mut rest, mut seconds) = (text.trim(), 0_u64);
     if rest.is_empty() {
         return Err(expected());
@@ -19,14 +20,14 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
         let number: u64 = rest[..digits].parse().map_err(|_| expected())?;
         let Some(letter) = rest[digits..].chars().next() else {
-            return Err(format!("{text:?} has no unit: expected 90s, 15m, 36h, 7d or 2w"));
+            return Err(format!("{} has no unit: expected 90s, 15m, 36h, 7d or 2w", quoted(text)));
         };
         let behind = rest[digits + letter.len_utf8()..].trim_start();
         let known = UNITS.iter().find(|(unit, _)| *unit == letter).map(|(_, length)| *length);
         let length = known.filter(|_| behind.is_empty() || behind.starts_with(|next: char| next.is_ascii_digit()));
         let length = length.ok_or_else(expected)?;
         let sum = number.checked_mul(length).and_then(|more| seconds.checked_add(more));
-        seconds = sum.ok_or_else(|| format!("{text:?} is too long"))?;
+        seconds = sum.ok_or_else(|| format!("{} is too long", quoted(text)))?;
         rest = behind;
     }
     Ok(Duration::from_secs(seconds))

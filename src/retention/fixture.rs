@@ -7,6 +7,7 @@ use super::facts::{Labels, RepositoryFacts, TagFacts, UntaggedFacts};
 use super::fault::Faults;
 use super::fields::{Setting, time};
 use super::verdict::Decision;
+use crate::error::quoted;
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use std::collections::BTreeMap;
 
@@ -82,7 +83,7 @@ fn digest(word: &str) -> Digest {
 fn decision(text: &str) -> Result<Decision, String> {
     let all = [Decision::Keep, Decision::Drop];
     let found = all.into_iter().find(|decision| decision.name() == text);
-    found.ok_or_else(|| format!("{text:?} is no verdict: expected keep or drop"))
+    found.ok_or_else(|| format!("{} is no verdict: expected keep or drop", quoted(text)))
 }
 
 impl Reader {
@@ -136,7 +137,7 @@ impl Reader {
     fn tag(&mut self, text: &str, place: Place, path: &str) -> Option<Tag> {
         let tag = Tag::new(text);
         if tag.is_none() {
-            self.faults.add(place, path, format!("{text:?} is no tag"));
+            self.faults.add(place, path, format!("{} is no tag", quoted(text)));
         }
         tag
     }
@@ -192,7 +193,7 @@ impl Reader {
         let mut rows = lines.map(|(at, line)| (at + 1, line.split(',').map(str::trim).collect::<Vec<_>>()));
         let Some((line, head)) = rows.next() else { return Vec::new() };
         for name in head.iter().filter(|name| !COLUMNS.contains(name)) {
-            let why = format!("unknown column {name:?}: known are {}", COLUMNS.join(", "));
+            let why = format!("unknown column {}: known are {}", quoted(name), COLUMNS.join(", "));
             self.faults.add(Place { line, column: 1 }, "", why);
         }
         let mut cases: BTreeMap<String, Case> = BTreeMap::new();
@@ -213,9 +214,9 @@ impl Reader {
             cell.copied().filter(|cell| !cell.is_empty())
         };
         let named = cell("repository").unwrap_or_default();
-        let name = RepositoryName::new(named).ok_or_else(|| format!("{named:?} is no name of a repository"))?;
+        let name = RepositoryName::new(named).ok_or_else(|| format!("{} is no name of a repository", quoted(named)))?;
         let text = cell("tag").unwrap_or_default();
-        let tag = Tag::new(text).ok_or_else(|| format!("{text:?} is no tag"))?;
+        let tag = Tag::new(text).ok_or_else(|| format!("{} is no tag", quoted(text)))?;
         let at = |cell: Option<&str>| cell.map(|text| time(text, self.now)).transpose();
         let own = format!("{name}:{tag}");
         let facts = TagFacts {

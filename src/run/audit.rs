@@ -11,9 +11,11 @@ use crate::collect::audit::class::Class;
 use crate::collect::audit::group::Groups;
 use crate::collect::audit::report::Findings;
 use crate::collect::audit::scenario::{Kind, Scenario};
+use crate::collect::blobs::Tally;
 use crate::collect::dismissed::Dismissed;
 use crate::collect::graph::Graph;
 use crate::collect::inventory::Inventory;
+use crate::collect::multipart::{Multipart, Multiparts};
 use crate::collect::options::Options;
 use crate::collect::pattern::Pattern;
 use crate::collect::pointers::plan_pointers;
@@ -104,8 +106,17 @@ impl Audit<'_> {
         let see = |page: &crate::storage::page::Page| {
             page.entries_with_class().for_each(|(entry, class)| seen.see(&entry, class));
         };
-        let asked = async { Ok(storage.store_keeps().await) };
-        let (inventory, store_keeps) = tokio::try_join!(reading.whole_repositories(see), asked)?;
+        let asked = async { Ok(tokio::join!(storage.store_keeps(), storage.multiparts(order.concurrency))) };
+        let (mut inventory, (store_keeps, multiparts)) = tokio::try_join!(reading.whole_repositories(see), asked)?;
+        let parts = match &multiparts {
+            Multiparts::None if storage.local().is_some() => Some(Tally::default()),
+            Multiparts::None | Multiparts::NotKnown(_) => None,
+            Multiparts::Known(all) => Some(Tally {
+                count: all.len() as u64,
+                bytes: all.iter().map(Multipart::bytes).fold(0, u64::saturating_add),
+            }),
+        };
+        inventory.learn_multiparts(multiparts);
         let (now, _) = judged_now(storage, order);
         let mut inventory = scan::links(storage, inventory, order, now, observer).await?;
         let Found { mut graph, mut outlines, remembered } = reading.finish(&inventory).await?;
@@ -153,6 +164,7 @@ impl Audit<'_> {
             question.repositories.is_empty() || question.repositories.iter().any(|pattern| pattern.matches(name))
         };
         let mut findings = census.finish(question.groups.as_ref(), is_shown);
+        findings.not_listed.multipart_uploads = parts;
         tell_refusals(&mut findings, against, &scenarios);
         Ok(Some(Answer { findings, retention, problems, not_known, store_keeps, now }))
     }

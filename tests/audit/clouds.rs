@@ -6,7 +6,8 @@ use super::lab::bucket::{Bucket, Counts, Dialect, Fault, Kind};
 use super::lab::clients::{AZURE_ACCOUNT, AZURE_KEY, s3_config, s3_environment};
 use super::lab::pull::revisions;
 use super::lab::random::random_registry;
-use super::lab::registry::RegistryBuilder;
+use super::lab::registry::{RegistryBuilder, blob_key, sha256, upload_key};
+use super::lab::tree::days_ago;
 use super::tool::{self, Ran};
 use super::{audit, classes, number};
 
@@ -148,6 +149,7 @@ fn what_may_not_be_listed_is_not_known() {
     bucket.put("docker/registry/regsweep/odd", "hidden");
     bucket.fault(Fault::access_denied().on(Kind::List).key(|key| !key.starts_with("docker/registry/v2/")));
     bucket.fault(Fault::access_denied().on(Kind::Put));
+    bucket.fault(Fault::access_denied().on(Kind::Other).key(|key| key == "?uploads"));
     let (ran, _) = run(&bucket, "", &["audit"]);
     let report = ran.expect(0).json();
     assert!(report["not_known"][0].as_str().unwrap().starts_with("what lies beside the registry: "), "{report:#}");
@@ -155,6 +157,45 @@ fn what_may_not_be_listed_is_not_known() {
     for unknown in ["multipart_uploads", "noncurrent_versions", "delete_markers"] {
         assert!(report["not_listed"][unknown].is_null(), "not zero");
     }
+}
+
+/// Parts are of the upload that they belong to; those of a blob are nobody's. They are billed, so they count.
+#[test]
+fn what_no_listing_shows_is_counted_where_it_belongs() {
+    let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    let (old, young) = (days_ago(30), days_ago(1));
+    let bucket = Bucket::s3("registry");
+    let mut registry = images(3);
+    registry.upload("app", id, old, "so far");
+    registry.load_into(&bucket, "");
+    let without = run(&bucket, "", &["audit"]).0.expect(0).json();
+    assert_eq!(without["not_listed"]["multipart_uploads"], serde_json::json!({"count": 0, "bytes": 0}));
+    for (key, id, begun, size) in [
+        (upload_key("app", id, "data"), "stale", old, 1000),
+        (upload_key("gone", id, "data"), "alone", old, 200),
+        (blob_key(&sha256(b"base")), "moved", old, 30),
+        (upload_key("base", id, "data"), "active", young, 4),
+        ("docker/registry/v2/odd".into(), "odd", old, 5000),
+    ] {
+        bucket.begin_upload(&key, id, begun);
+        bucket.add_part(&key, id, size, begun);
+    }
+    let report = run(&bucket, "", &["audit"]).0.expect(0).json();
+    // Of what no registry writes nobody asks for the parts.
+    assert_eq!(report["not_listed"]["multipart_uploads"], serde_json::json!({"count": 5, "bytes": 1234}));
+    assert_eq!(classes(&report)["multipart_uploads_stale"], (3, 1230));
+    assert_eq!(classes(&report)["multipart_uploads_active"], (2, 4));
+    assert_eq!(number(&report, "/bytes"), number(&without, "/bytes") + 1234);
+    let freed = |report: &Value| number(report, "/after/collection/freed/bytes");
+    assert_eq!(freed(&report), freed(&without) + 1230);
+    let (ran, _) = run(&bucket, "", &["gc", "--offline"]);
+    assert_eq!(ran.expect(0).count("/bytes/freed"), freed(&report), "as it was said");
+    let rows = report["repositories"].as_array().unwrap();
+    let share = |name: &str| {
+        rows.iter().find(|row| row["name"] == name).unwrap()["classes"]["multipart_uploads_stale"].as_u64()
+    };
+    assert_eq!((share("app"), share("gone"), share("base")), (Some(1000), Some(200), None));
+    assert_eq!(report["nobody"]["classes"]["multipart_uploads_stale"], 30);
 }
 
 /// What is refused is not promised.

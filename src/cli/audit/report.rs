@@ -14,6 +14,7 @@ use crate::run::audit::Answer;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(super) const SCHEMA: &str = "regsweep.audit/1";
 
@@ -32,6 +33,9 @@ pub(super) struct Report {
     /// The registry as it was named, for commands to paste.
     #[serde(skip)]
     pub(super) operand: Option<String>,
+    /// What is younger is not counted as what can go.
+    #[serde(skip)]
+    pub(super) min_age: Duration,
     /// When ages were measured.
     pub(super) now: String,
     pub(super) options: Value,
@@ -80,6 +84,7 @@ impl Report {
             error: None,
             location: order.location.clone(),
             operand: args.operand.clone(),
+            min_age: args.min_age,
             now: now.to_rfc3339(),
             options,
             findings,

@@ -241,7 +241,7 @@ impl<'a> Census<'a> {
             if let Decision::Delete(_) = decide::blob(needed, entry, scenario.options.min_age, now, true) {
                 fate = fate.going_in(number);
                 let age = days(entry.modified, now);
-                self.freed[number].add((Stage::Blob, entry.key), entry.size, storage, age);
+                self.freed[number].add((Stage::Blob, (entry.key, None)), entry.size, storage, age);
             }
         }
         if let Some(base) = id.and_then(|id| self.bases.get_mut(&id)) {
@@ -267,20 +267,22 @@ impl<'a> Census<'a> {
         for at in 0..self.known.inventory.repositories.len() {
             let number = u32::try_from(at).unwrap_or(u32::MAX);
             let users = self.sets.with(SetId::NOBODY, number);
-            view.of_repository(at, |pointer| self.count_pointer(&pointer, (at, users), &going));
+            view.of_repository(at, |pointer| self.count_pointer(&pointer, (Some(at), users), &going));
         }
+        view.of_nobody(|pointer| self.count_pointer(&pointer, (None, SetId::NOBODY), &going));
         self.listed = listed;
     }
 
-    fn count_pointer(&mut self, pointer: &Pointer<'_>, (at, users): (usize, SetId), going: &Going<'_>) {
+    fn count_pointer(&mut self, pointer: &Pointer<'_>, (at, users): (Option<usize>, SetId), going: &Going<'_>) {
         let storage = self.seen.storage.noted(|| pointer.key.text());
         let mut fate = Fate::default().sticking(pointer.outside);
         if going.any_of(at) {
             let key = pointer.key.text();
-            for (number, stage) in going.of_key(at, &key) {
+            let what = (key.as_str(), pointer.key.upload_id());
+            for (number, stage) in going.of_key(at, what) {
                 fate = fate.going_in(*number);
                 let age = days(pointer.modified, self.known.now);
-                self.freed[*number].add((*stage, &key), pointer.size, storage, age);
+                self.freed[*number].add((*stage, what), pointer.size, storage, age);
             }
         }
         let month = Month::of(pointer.modified);

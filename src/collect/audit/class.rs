@@ -36,6 +36,11 @@ pub enum Class {
     UploadsActive,
     /// Uploads without.
     UploadsStale,
+    /// Parts of multipart uploads that are not complete (S3), which no listing shows: with a sign of life as uploads, or where
+    /// nobody tells.
+    PartsActive,
+    /// The same without.
+    PartsStale,
     /// Content that regsweep has moved out of the way.
     Aside,
     /// What else regsweep keeps below `docker/registry/regsweep/`: lease, journals, the list of what waits.
@@ -48,7 +53,7 @@ pub enum Class {
 
 impl Class {
     /// All, in the order of reports.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::TaggedUnshared,
         Self::TaggedShared,
         Self::UntaggedUnshared,
@@ -63,6 +68,8 @@ impl Class {
         Self::DanglingLinks,
         Self::UploadsActive,
         Self::UploadsStale,
+        Self::PartsActive,
+        Self::PartsStale,
         Self::Aside,
         Self::RegsweepState,
         Self::Unrecognized,
@@ -87,6 +94,8 @@ impl Class {
             Self::DanglingLinks => "dangling_links",
             Self::UploadsActive => "uploads_active",
             Self::UploadsStale => "uploads_stale",
+            Self::PartsActive => "multipart_uploads_active",
+            Self::PartsStale => "multipart_uploads_stale",
             Self::Aside => "aside",
             Self::RegsweepState => "regsweep_state",
             Self::Unrecognized => "unrecognized",

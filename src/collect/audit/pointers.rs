@@ -5,6 +5,7 @@ use super::class::{self, Class, LinkKind};
 use crate::collect::decide::{self, Decision};
 use crate::collect::entry::Evidence;
 use crate::collect::inventory::{Link, Repository, Target};
+use crate::collect::multipart::Multipart;
 use crate::collect::roots::names;
 use crate::layout;
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
@@ -18,6 +19,7 @@ pub(super) enum Key<'a> {
     Tag(&'a RepositoryName, &'a Tag),
     History(&'a RepositoryName, &'a Tag, &'a Digest),
     Upload(&'a str),
+    Parts(&'a Multipart),
 }
 
 impl Key<'_> {
@@ -29,11 +31,20 @@ impl Key<'_> {
             Self::Tag(name, tag) => layout::tag_current(name, tag),
             Self::History(name, tag, digest) => layout::tag_history(name, tag, digest),
             Self::Upload(key) => (*key).to_owned(),
+            Self::Parts(multipart) => multipart.key.clone(),
+        }
+    }
+
+    /// Which multipart upload of its key it is, if it is one.
+    pub(super) fn upload_id(&self) -> Option<&str> {
+        match self {
+            Self::Parts(multipart) => Some(&multipart.id),
+            _ => None,
         }
     }
 }
 
-/// A link, or a file of an upload.
+/// A link, or a file or parts of an upload.
 #[derive(Debug, Clone)]
 pub(super) struct Pointer<'a> {
     pub(super) key: Key<'a>,
@@ -92,17 +103,27 @@ impl<'a> View<'a, '_> {
     }
 
     fn uploads(self, repository: &'a Repository, mut tell: impl FnMut(Pointer<'a>)) {
-        let limit = self.known.scenarios.first().and_then(|scenario| scenario.options.uploads_older_than);
         for upload in repository.uploads.values() {
-            let class = match decide::upload(upload.newest(), limit, self.known.now, true, false) {
-                Decision::Keep(_) => Class::UploadsActive,
-                Decision::Delete(_) => Class::UploadsStale,
-            };
+            let is_stale = self.is_stale(upload.newest());
+            let class = if is_stale { Class::UploadsStale } else { Class::UploadsActive };
             for (key, seen) in &upload.files {
                 let (size, modified, outside) = (seen.size, seen.modified, seen.outside);
                 tell(Pointer { key: Key::Upload(key), class, size, modified, outside });
             }
+            upload.multiparts.iter().for_each(|multipart| tell(parts(multipart, is_stale)));
         }
+    }
+
+    /// Tells of all multipart uploads that are part of no upload.
+    pub(super) fn of_nobody(self, mut tell: impl FnMut(Pointer<'a>)) {
+        for multipart in &self.known.inventory.multiparts {
+            tell(parts(multipart, self.is_stale(multipart.newest())));
+        }
+    }
+
+    fn is_stale(self, newest: Option<Timestamp>) -> bool {
+        let limit = self.known.scenarios.first().and_then(|scenario| scenario.options.uploads_older_than);
+        matches!(decide::upload(newest, limit, self.known.now, true, false), Decision::Delete(_))
     }
 
     /// What a link serves is what its content names.
@@ -119,4 +140,10 @@ impl<'a> View<'a, '_> {
         let marks = self.known.scenarios.first().map(|scenario| &scenario.marks);
         marks.is_some_and(|marks| marks.in_repository(at, self.known.graph.id(digest)).is_some())
     }
+}
+
+fn parts(multipart: &Multipart, is_stale: bool) -> Pointer<'_> {
+    let Evidence { size, modified, outside, .. } = multipart.evidence();
+    let class = if is_stale { Class::PartsStale } else { Class::PartsActive };
+    Pointer { key: Key::Parts(multipart), class, size, modified, outside }
 }

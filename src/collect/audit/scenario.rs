@@ -1,4 +1,4 @@
-//! What if: what a collection would free, once all waits are over.
+//! What if: what a collection would free of what is old enough, once it has waited.
 
 use super::storage_class::ClassId;
 use crate::collect::blobs::Tally;
@@ -99,13 +99,13 @@ pub struct Freed {
 
 impl Freed {
     /// Counts an object that goes.
-    pub(super) fn add(&mut self, (stage, key): (Stage, &str), size: u64, storage: ClassId, age: u16) {
-        let upload = crate::layout::upload_directory(key);
+    pub(super) fn add(&mut self, (stage, what): (Stage, What<'_>), size: u64, storage: ClassId, age: u16) {
+        let upload = crate::layout::upload_directory(what.0);
         let is_new = upload.is_some() && self.last_upload.as_deref() != upload;
         if let Some(upload) = upload {
             self.last_upload = Some(upload.to_owned());
         }
-        self.planned.add(&Counts::one(stage, (key, None), size, is_new));
+        self.planned.add(&Counts::one(stage, what, size, is_new));
         self.all.add(size);
         self.ages.entry((storage, age)).or_default().add(size);
     }
@@ -118,20 +118,23 @@ pub fn days(modified: Timestamp, now: Timestamp) -> u16 {
     u16::try_from(days).unwrap_or(OLD).min(OLD)
 }
 
-/// Which pointers and uploads go in which scenarios, by repository and key.
+/// A key, and which of its multipart uploads, if it is about one.
+pub(super) type What<'a> = (&'a str, Option<&'a str>);
+
+/// Which pointers and uploads go in which scenarios, by repository (none for what is no repository's) and key.
 #[derive(Debug, Default)]
-pub(super) struct Going<'a>(HashMap<usize, Keys<'a>>);
+pub(super) struct Going<'a>(HashMap<Option<usize>, Keys<'a>>);
 
 /// The keys of one repository, each with the scenarios in which it goes.
-type Keys<'a> = HashMap<&'a str, Vec<(usize, Stage)>>;
+type Keys<'a> = HashMap<What<'a>, Vec<(usize, Stage)>>;
 
 impl<'a> Going<'a> {
     pub(super) fn of(scenarios: &'a [Scenario]) -> Self {
         let mut going = Self::default();
         for (number, scenario) in scenarios.iter().enumerate() {
-            for deletion in scenario.pointers.iter().filter(|deletion| deletion.upload_id.is_none()) {
-                let Some((at, _)) = deletion.repository else { continue };
-                let of_key = going.0.entry(at).or_default().entry(deletion.key.as_str()).or_default();
+            for deletion in &scenario.pointers {
+                let at = deletion.repository.as_ref().map(|(at, _)| *at);
+                let of_key = going.0.entry(at).or_default().entry(deletion.what()).or_default();
                 of_key.push((number, deletion.stage));
             }
         }
@@ -139,12 +142,12 @@ impl<'a> Going<'a> {
     }
 
     /// Whether anything of a repository goes: else no key need be made.
-    pub(super) fn any_of(&self, repository: usize) -> bool {
+    pub(super) fn any_of(&self, repository: Option<usize>) -> bool {
         self.0.contains_key(&repository)
     }
 
-    pub(super) fn of_key(&self, repository: usize, key: &str) -> &[(usize, Stage)] {
-        self.0.get(&repository).and_then(|keys| keys.get(key)).map_or(&[], Vec::as_slice)
+    pub(super) fn of_key<'s>(&'s self, repository: Option<usize>, what: What<'s>) -> &'s [(usize, Stage)] {
+        self.0.get(&repository).and_then(|keys| keys.get(&what)).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -7,6 +7,7 @@ use super::foreign::{Foreign, read};
 use super::glob::beginning_with;
 use super::imported::{Imported, pattern, repositories, rule};
 use crate::collect::pattern::Pattern;
+use crate::error::quoted;
 use crate::retention::fault::Faults;
 use crate::retention::policy::{Delete, Keep, Policy, Rule};
 use std::collections::BTreeSet;
@@ -63,7 +64,7 @@ impl Cleanup {
         let action = policy.get("action").map(|action| action.get("type").unwrap_or(action));
         let action = action.map(|action| action.text(faults).to_ascii_lowercase()).unwrap_or_default();
         if !["delete", "keep"].contains(&action.as_str()) {
-            policy.wrong(faults, format!("expected the action Delete or Keep, found {action:?}"));
+            policy.wrong(faults, format!("expected the action Delete or Keep, found {}", quoted(&action)));
         }
         let condition = policy.get("condition");
         let recent = policy.any(&["mostRecentVersions", "most_recent_versions"]);
@@ -75,7 +76,7 @@ impl Cleanup {
             Some((word, _)) if word == "untagged" => State::Untagged,
             Some((word, _)) if word == "any" || word == "tag_state_unspecified" => State::Any,
             Some((word, state)) => {
-                state.wrong(faults, format!("expected tagged, untagged or any, found {word:?}"));
+                state.wrong(faults, format!("expected tagged, untagged or any, found {}", quoted(&word)));
                 State::Any
             }
         };

@@ -6,6 +6,7 @@
 
 use super::imported::{Imported, pattern, repositories, rule};
 use crate::collect::pattern::Pattern;
+use crate::error::{quoted, shortened};
 use crate::retention::document::Place;
 use crate::retention::fault::Faults;
 use crate::retention::policy::{Delete, Keep, Policy};
@@ -109,7 +110,7 @@ fn of_variables(variables: &[(String, String)], named: &[Pattern]) -> Result<Imp
         notes.push(format!("not needed, as no registry is asked: {}", unneeded.join(", ")));
     }
     for (name, _) in variables.iter().filter(|(name, _)| !VARIABLES.contains(&name.as_str())) {
-        notes.push(format!("{name} is no variable of the script, and nothing was made of it"));
+        notes.push(format!("{} is no variable of the script, and nothing was made of it", shortened(name)));
     }
     Ok(Imported {
         policies: vec![Policy { rules }],
@@ -123,7 +124,7 @@ fn seconds(text: &str) -> Result<u64, String> {
     let plain = text.trim().trim_start_matches("$((").trim_end_matches("))");
     let factors = plain.split('*').map(|factor| factor.trim().parse::<u64>().ok());
     let product = factors.reduce(|one, other| one?.checked_mul(other?)).flatten();
-    product.ok_or_else(|| format!("MAX_AGE_SECONDS: {text:?} is no number of seconds"))
+    product.ok_or_else(|| format!("MAX_AGE_SECONDS: {} is no number of seconds", quoted(text)))
 }
 
 #[cfg(test)]

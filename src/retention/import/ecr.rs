@@ -7,6 +7,7 @@ use super::foreign::{Foreign, days, read};
 use super::glob::{beginning_with, with_stars};
 use super::imported::{Imported, pattern, repositories, rule};
 use crate::collect::pattern::Pattern;
+use crate::error::quoted;
 use crate::retention::fault::Faults;
 use crate::retention::policy::{Delete, Keep, Policy, Rule};
 use std::time::Duration;
@@ -84,7 +85,7 @@ impl Ecr {
     /// Why it has no equal.
     fn unequal(&self) -> Option<String> {
         if self.action != "expire" {
-            return Some(format!("its action {:?} is not a deletion", self.action));
+            return Some(format!("its action {} is not a deletion", quoted(&self.action)));
         }
         if let Some(odd) = self.odd.first() {
             return Some(format!("{odd} is not known"));
@@ -97,7 +98,9 @@ impl Ecr {
             ("tagged", _) if self.tags.is_empty() => Some("it names no tags".into()),
             ("untagged", "imageCountMoreThan") => Some("untagged manifests go by age, not by number".into()),
             ("tagged" | "untagged" | "any", "sinceImagePushed" | "imageCountMoreThan") => None,
-            (status, count) => Some(format!("tagStatus {status:?} with countType {count:?} is not known")),
+            (status, count) => {
+                Some(format!("tagStatus {} with countType {} is not known", quoted(status), quoted(count)))
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reads what other tools write. A value of the wrong kind is a fault; a key that is not known is for the reader to name.
 
+use crate::error::quoted;
 use crate::retention::document::{self, Node, Value};
 use crate::retention::duration;
 use crate::retention::fault::Faults;
@@ -106,7 +107,7 @@ impl Foreign<'_> {
         match text.parse::<usize>() {
             Ok(count) if count > 0 => count,
             _ => {
-                self.wrong(faults, format!("expected a whole number from 1 on, found {text:?}"));
+                self.wrong(faults, format!("expected a whole number from 1 on, found {}", quoted(&text)));
                 1
             }
         }

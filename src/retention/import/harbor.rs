@@ -5,6 +5,7 @@ use super::foreign::{Foreign, days, read};
 use super::glob::{as_regex, one_stream};
 use super::imported::{Imported, pattern, rule};
 use crate::collect::pattern::Pattern;
+use crate::error::quoted;
 use crate::retention::fault::Faults;
 use crate::retention::policy::{Delete, Keep, LastPer, Policy};
 
@@ -189,7 +190,7 @@ fn retained(harbor: &Harbor, keep: &mut Keep, notes: &mut Vec<String>) -> Result
             keep.tags.push(wide()?);
         }
         (template, _) => {
-            note(format!("template {template:?} is not known, or has no number; its tags stay"));
+            note(format!("template {} is not known, or has no number; its tags stay", quoted(template)));
             keep.tags.push(wide()?);
         }
     }

@@ -4,6 +4,7 @@ use super::text;
 use regsweep::collect::store_keeps::Deleted;
 use regsweep::layout;
 use regsweep::storage::explain;
+use regsweep::storage::multipart;
 use regsweep::storage::store_keeps::{self, Versioning};
 use regsweep::storage::xml::Element;
 
@@ -14,9 +15,23 @@ pub fn check(data: &[u8]) {
         tree(root);
     }
     s3(data, root.as_ref());
+    uploads(data, root.as_ref());
     gcs(data);
     let _ = store_keeps::azure(data).map_err(|why| text::is_for_people(&why));
     error(&String::from_utf8_lossy(data));
+}
+
+/// No upload and no part is overlooked, and a page that is not the last says where the next begins.
+fn uploads(data: &[u8], root: Option<&Element>) {
+    let count = |name: &str| root.map_or(0, |root| root.children.iter().filter(|child| child.name == name).count());
+    if let Some(page) = multipart::begun(data) {
+        assert_eq!(page.begun.len(), count("Upload"), "an upload is overlooked");
+        assert!(page.next.is_none_or(|(key, _)| !key.is_empty()));
+    }
+    if let Some(page) = multipart::parts(data) {
+        assert_eq!(page.newest.is_some(), count("Part") > 0, "parts are as old as they are");
+        assert!(page.bytes == 0 || count("Part") > 0);
+    }
 }
 
 fn tree(root: &Element) {

@@ -1,0 +1,33 @@
+//! What a run cost.
+
+use serde::Serialize;
+
+/// What the run cost, in requests by kind. On a filesystem, operations of the same kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Listings.
+    pub list: u64,
+    /// Reads.
+    pub get: u64,
+    /// Looks at one object.
+    pub head: u64,
+    /// Writes.
+    pub put: u64,
+    /// Copies.
+    pub copy: u64,
+    /// Deletes: requests, not keys.
+    pub delete: u64,
+}
+
+/// What the run cost in seconds.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Seconds {
+    /// Listing and reading.
+    pub scan: f64,
+    /// Deciding.
+    pub mark: f64,
+    /// Deleting.
+    pub sweep: f64,
+    /// All in all.
+    pub total: f64,
+}

@@ -15,8 +15,8 @@ use crate::collect::audit::storage_class::NOT_KNOWN;
 use crate::collect::blobs::Tally;
 use askama::Template;
 
-const STYLE: &str = include_str!("../../../templates/audit.css");
-const SCRIPT: &str = include_str!("../../../templates/audit.js");
+const STYLE: &str = include_str!("html/audit.css");
+const SCRIPT: &str = include_str!("html/audit.js");
 /// So many months are drawn, and so many movers are named.
 const MONTHS: usize = 36;
 const MOVERS: usize = 20;
@@ -48,7 +48,7 @@ struct Month {
 }
 
 #[derive(Debug, Template)]
-#[template(path = "audit.html")]
+#[template(path = "audit.html", config = "src/cli/audit/html/askama.toml")]
 struct Page<'a> {
     csp: String,
     style: &'static str,

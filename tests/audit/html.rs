@@ -76,9 +76,9 @@ fn html_has_the_figures_of_the_json() {
         assert_eq!(row.as_array().unwrap().len(), data["columns"].as_array().unwrap().len());
     }
     assert_eq!(rows.len(), report["repositories"].as_array().unwrap().len() + 1);
-    let tiles = html.matches("<rect x=").count();
+    let parts = html.matches("<rect x=").count();
     let shown = rows.iter().filter(|row| row[share].as_u64() > Some(0)).count();
-    assert_eq!(tiles, 2 * shown, "one map for wide screens, one for narrow ones");
+    assert_eq!(parts, 2 * shown, "one map for wide screens, one for narrow ones");
 }
 
 /// Nothing is asked of a network: no address, and a policy that allows none and only this script.
@@ -96,7 +96,7 @@ fn html_stands_for_itself() {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let bits = bytes.iter().fold(String::new(), |bits, byte| format!("{bits}{byte:08b}"));
     let letters: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
     let sixes = bits.as_bytes().chunks(6).map(|six| format!("{:0<6}", std::str::from_utf8(six).unwrap()));
     let text: String = sixes.map(|six| letters[usize::from_str_radix(&six, 2).unwrap()]).collect();
@@ -166,6 +166,7 @@ fn open(browser: &Path, file: &Path) -> (String, String) {
 
 /// A browser runs the script, has nothing to complain about, and shows what it should. Where there is none, this says so.
 #[test]
+#[allow(clippy::print_stderr, reason = "whoever runs the tests is told what was not looked at")]
 fn browser_shows_it_without_an_error() {
     let Some(browser) = chromium() else {
         eprintln!("no Chromium here: the report was not opened");

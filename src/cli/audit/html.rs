@@ -14,6 +14,7 @@ use crate::collect::audit::class::Class;
 use crate::collect::audit::storage_class::NOT_KNOWN;
 use crate::collect::blobs::Tally;
 use askama::Template;
+use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("html/audit.css");
 const SCRIPT: &str = include_str!("html/audit.js");
@@ -158,7 +159,7 @@ fn sentence(report: &Report) -> String {
     let mut text = format!("This registry holds {}", sum(report));
     if let Some(costs) = costs {
         let more = if money.is_some_and(|money| money.now.unpriced_bytes > 0) { "over " } else { "" };
-        text += &format!(" and costs {more}{costs} a month");
+        let _ = write!(text, " and costs {more}{costs} a month");
     }
     let kinds = [("policy", "the policy"), ("collection", "regsweep gc")];
     let best = kinds.into_iter().find_map(|(kind, words)| Some((kind, words, findings.after.get(kind)?)));
@@ -166,11 +167,8 @@ fn sentence(report: &Report) -> String {
     if after.freed.bytes == 0 {
         return format!("{text}; {words} would free nothing.");
     }
-    text += &format!(
-        "; {words} would free {} of that ({})",
-        size(after.freed.bytes),
-        percent(after.freed.bytes, findings.bytes)
-    );
+    let share = percent(after.freed.bytes, findings.bytes);
+    let _ = write!(text, "; {words} would free {} of that ({share})", size(after.freed.bytes));
     let saved = money.and_then(|money| Some(money::amount(money, money.after.get(kind)?.saved_per_month?)));
     text + &saved.map(|saved| format!(" and save {saved} a month")).unwrap_or_default() + "."
 }

@@ -42,6 +42,7 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
         let rules = rules.transpose()?;
         let groups = args.group.as_deref().map(groups).transpose()?;
         let Opening { opened, order, stop } = short::open("audit", &registry, common).await?;
+        money::check(args, &prices, &opened.biller())?;
         let cache = common.cache_dir.as_deref().map(|named| ManifestCache::open(named, opened.place())).transpose()?;
         let options = options(args, &order.options);
         let policy = rules.as_ref().map(|rules| prune_rules::with(rules, options.clone()));

@@ -77,9 +77,9 @@ fn what_has_no_price_is_not_known_and_never_nothing() {
     let (bucket, home) = (Bucket::s3("registry"), tempfile::tempdir().unwrap());
     registry.load_into(&bucket, "");
     assert!(audit_bucket(&bucket, &[]).expect(0).json()["money"].is_null(), "it is not Amazon");
-    let report = audit_bucket(&bucket, &["--price-region", "nowhere-1"]).expect(0).json();
-    assert!(report["money"]["now"]["per_month"].is_null(), "{:#}", report["money"]);
-    assert_eq!(report["money"]["not_known"][0], "there are no prices for s3 in the region nowhere-1");
+    let ran = audit_bucket(&bucket, &["--price-region", "nowhere-1"]).expect(2);
+    let why = "regsweep's own list has none for s3 in the region nowhere-1, only in eu-central-1";
+    assert!(ran.stdout.contains(why), "{ran:#?}");
     let report = audit_bucket(&bucket, &["--price-region", "eu-central-1"]).expect(0).json();
     assert!(report["money"]["now"]["per_month"].is_number(), "{:#}", report["money"]);
     bucket.store_as("/_layers/", "COLD");
@@ -89,8 +89,26 @@ fn what_has_no_price_is_not_known_and_never_nothing() {
     assert!(cold > 0);
     assert_eq!(number(&report, "/money/now/unpriced_bytes"), cold);
     assert!(report["money"]["now"]["storage_classes"]["COLD"].is_null());
-    assert_eq!(report["money"]["not_known"], json!(["there is no price for the storage class COLD"]));
+    assert_eq!(report["money"]["not_known"], json!(["the price of the storage class COLD"]));
+    let rows = || report["repositories"].as_array().unwrap().iter().chain([&report["nobody"]]);
+    assert_eq!(rows().map(|row| row["unpriced_bytes"].as_u64().unwrap()).sum::<u64>(), cold);
+    assert!(rows().any(|row| row["unpriced_bytes"].as_u64() > Some(0) && row["per_month"].is_number()));
     assert!(amount(&report, "/money/audit_requests") > 0.0);
+}
+
+/// What is asked for and cannot be had is told before the registry is read.
+#[test]
+fn prices_that_are_asked_for_and_not_there_are_an_error() {
+    let (directory, home) = (on_disk(&random_registry(2)), tempfile::tempdir().unwrap());
+    let file = prices(&home, "gcs", &json!({"*": {"per_gb_month": 1, "read_per_1000": 1}}));
+    for (line, why) in [
+        (["--prices", &file], "has none for directory, only for gcs"),
+        (["--price-region", "eu-west-1"], "regsweep's own list has none for directory, only for azure, gcs, s3"),
+    ] {
+        let ran = run(&directory, &line).expect(2);
+        assert!(ran.stderr.contains(why) && ran.stderr.contains("next: name a region"), "{ran:#?}");
+        assert!(ran.stdout.is_empty(), "{ran:#?}");
+    }
 }
 
 #[test]

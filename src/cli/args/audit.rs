@@ -30,7 +30,7 @@ pub struct Audit {
     /// Take prices from this file, not from the list that comes with regsweep
     #[arg(long, value_name = "FILE")]
     pub prices: Option<PathBuf>,
-    /// The region in the list of prices; on S3 the bucket's own if this is left out
+    /// The region whose prices count (eu-west-1, eastus-lrs); S3 tells it, GCS and Azure do not
     #[arg(long, value_name = "REGION")]
     pub price_region: Option<String>,
     /// Tell what has grown and shrunk since an earlier audit, by the JSON it wrote

@@ -22,6 +22,7 @@ const TITLES: &[&str] = &[
     "freed_collection_untagged_bytes",
     "freed_policy_bytes",
     "per_month",
+    "unpriced_bytes",
 ];
 
 pub(super) fn text(report: &Report) -> String {
@@ -52,6 +53,7 @@ fn cells(row: &Row) -> Vec<String> {
         freed("collection_untagged"),
         freed("policy"),
         row.per_month.map(|amount| serde_json::json!(amount).to_string()).unwrap_or_default(),
+        row.unpriced_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
     ];
     // What every row has stands in it as a number, also where it is nothing.
     cells.extend(Class::ALL.iter().map(|class| row.classes.get(class.name()).copied().unwrap_or(0).to_string()));

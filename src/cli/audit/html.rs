@@ -199,11 +199,10 @@ fn after_lines(report: &Report) -> Vec<Line> {
         let mut cells = vec![size(after.freed.bytes), percent(after.freed.bytes, whole), size(after.bytes)];
         if report.money.is_some() {
             let change = changes.iter().find(|(words, _)| *words == name).map(|(_, change)| *change);
-            let saved = change.and_then(|change| change.saved_per_month).map(|saved| saved.to_string());
             cells.extend(match change {
                 Some(change) => {
-                    let saved = saved.unwrap_or_else(|| "not known".to_owned());
-                    [money::month(&change.bill), saved, money::once(change), money::pays_back(change)]
+                    let (month, saved) = (money::month(&change.bill), money::saved(change));
+                    [month, saved, money::once(change), money::pays_back(change)]
                 }
                 None => ["not known"; 4].map(str::to_owned),
             });

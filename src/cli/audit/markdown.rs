@@ -48,8 +48,7 @@ fn costs(report: &Report) -> String {
         table.row(&["now".into(), money::month(&money.now), String::new(), String::new(), String::new()]);
     }
     for (words, change) in money::changes(money) {
-        let saved = change.saved_per_month.map_or_else(|| "not known".into(), |saved| saved.to_string());
-        let (month, once) = (money::month(&change.bill), money::once(change));
+        let (month, saved, once) = (money::month(&change.bill), money::saved(change), money::once(change));
         table.row(&[format!("after {words}"), month, saved, once, money::pays_back(change)]);
     }
     text += &table.finish();

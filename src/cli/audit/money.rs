@@ -9,23 +9,47 @@ use crate::collect::audit::report::Findings;
 use crate::collect::money::amount::Amount;
 use crate::collect::money::bill::{self, Bill, Change, Market, Money};
 use crate::collect::money::prices::Prices;
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::biller::Biller;
 
-/// Adds what it costs. Of a directory, and of what only speaks a provider's protocol, our own prices say nothing.
-pub(super) fn add(report: &mut Report, args: &Audit, prices: &Prices, biller: &Biller) {
-    let is_ours = args.prices.is_none();
+/// Whose prices count: of a directory, and of what only speaks a provider's protocol, our own say nothing; then there is no
+/// word of money, unless it was asked for.
+fn market<'a>(args: &'a Audit, prices: &'a Prices, from: &'a str, biller: &'a Biller) -> Option<Market<'a>> {
+    let is_asked = args.prices.is_some() || args.price_region.is_some();
+    let is_priced = !biller.is_elsewhere && prices.providers.contains_key(biller.provider);
     let region = args.price_region.as_deref().or(biller.region.as_deref());
-    let is_elsewhere = is_ours && biller.is_elsewhere && args.price_region.is_none();
-    let is_unpriced = biller.provider == "directory" && !prices.providers.contains_key("directory");
-    if is_elsewhere || is_unpriced {
-        return;
+    (is_asked || is_priced).then_some(Market { prices, from, provider: biller.provider, region })
+}
+
+fn from(args: &Audit) -> String {
+    args.prices.as_ref().map_or_else(|| "regsweep's own list".to_owned(), |file| file.display().to_string())
+}
+
+/// Finds out whether there are the prices that were asked for, before an hour is spent on an audit without them.
+///
+/// # Errors
+/// If there are none.
+pub(super) fn check(args: &Audit, prices: &Prices, biller: &Biller) -> Result<()> {
+    let from = from(args);
+    let lacks = market(args, prices, &from, biller).and_then(Market::lacks);
+    match lacks {
+        Some(why) if args.prices.is_some() || args.price_region.is_some() => {
+            let error = Error::new(ErrorKind::Usage, "find the prices").because(format!("not known is {why}"));
+            Err(error.next("name a region of these with --price-region, or with --prices a file that has them"))
+        }
+        _ => Ok(()),
     }
-    let from = args.prices.as_ref().map_or_else(|| "regsweep's own list".to_owned(), |file| file.display().to_string());
-    let market = Market { prices, from: &from, provider: biller.provider, region };
+}
+
+/// Adds what it costs.
+pub(super) fn add(report: &mut Report, args: &Audit, prices: &Prices, biller: &Biller) {
+    let from = from(args);
+    let Some(market) = market(args, prices, &from, biller) else { return };
     let money = bill::money(&report.findings, market, report.requests);
     let Findings { repositories, groups, nobody, .. } = &mut report.findings;
     for row in repositories.iter_mut().chain(groups.iter_mut().flatten()).chain([nobody]) {
-        row.per_month = bill::of_row(&money.now, row);
+        let (per_month, unpriced) = bill::of_row(&money.now, row);
+        (row.per_month, row.unpriced_bytes) = (per_month, Some(unpriced));
     }
     report.money = Some(money);
 }
@@ -35,13 +59,23 @@ pub(super) fn amount(money: &Money, amount: Amount) -> String {
     format!("{amount} {}", money.currency)
 }
 
-/// What a bill comes to; where a part of it has no price, it says so.
-pub(super) fn month(bill: &Bill) -> String {
-    match (bill.per_month, bill.unpriced_bytes) {
-        (None, _) => "not known".to_owned(),
+/// An amount; where a part of it has no price, it says so.
+pub(super) fn known(amount: Option<Amount>, unpriced_bytes: u64) -> String {
+    match (amount, unpriced_bytes) {
         (Some(amount), 0) => amount.to_string(),
-        (Some(amount), _) => format!("over {amount}"),
+        (Some(amount), _) if amount > Amount::default() => format!("over {amount}"),
+        _ => "not known".to_owned(),
     }
+}
+
+/// What a bill comes to.
+pub(super) fn month(bill: &Bill) -> String {
+    known(bill.per_month, bill.unpriced_bytes)
+}
+
+/// What is saved each month.
+pub(super) fn saved(change: &Change) -> String {
+    known(change.saved_per_month, change.unpriced_freed_bytes)
 }
 
 /// Which prices these are.
@@ -58,15 +92,16 @@ pub(super) fn title(money: &Money) -> String {
 
 /// What doing it costs once.
 pub(super) fn once(change: &Change) -> String {
-    let Change { early_deletion, requests_cost, .. } = change;
+    let Change { early_deletion, requests_cost, unpriced_freed_bytes, .. } = change;
     let all = requests_cost.zip(*early_deletion).map(|(requests, early)| requests.plus(early));
-    all.map_or_else(|| "not known".into(), |all| all.to_string())
+    known(all, *unpriced_freed_bytes)
 }
 
 /// When that has paid for itself.
 pub(super) fn pays_back(change: &Change) -> String {
     match (change.saved_per_month, change.pays_back_days) {
         (None, _) => "not known".to_owned(),
+        (_, None) if change.unpriced_freed_bytes > 0 => "not known".to_owned(),
         (_, None) => "never".to_owned(),
         (_, Some(0 | 1)) => "in a day".to_owned(),
         (_, Some(days)) => format!("in {days} days"),
@@ -111,8 +146,7 @@ pub(super) fn table(money: &Money) -> Columns {
     let mut table = Columns::default().left("").right("PER MONTH").right("SAVED").right("ONCE").right("PAYS BACK");
     table.row(vec!["now".into(), month(&money.now), String::new(), String::new(), String::new()]);
     for (words, change) in changes(money) {
-        let saved = change.saved_per_month.map_or_else(|| "not known".into(), |saved| saved.to_string());
-        table.row(vec![format!("after {words}"), month(&change.bill), saved, once(change), pays_back(change)]);
+        table.row(vec![format!("after {words}"), month(&change.bill), saved(change), once(change), pays_back(change)]);
     }
     table
 }

@@ -55,6 +55,12 @@ fn costs(metrics: &mut Metrics<'_>, report: &Report) {
     let currency = ("currency", money.currency.as_str());
     let now = money.now.per_month.map(|month| (vec![currency], decimal(month)));
     metrics.gauge("cost_per_month", "", "What storage costs for a month, by list prices.", now);
+    metrics.one(
+        "unpriced",
+        "bytes",
+        "Bytes that no cost has, as their storage class has no price.",
+        money.now.unpriced_bytes,
+    );
     let changes = || money.after.iter().map(|(kind, change)| (vec![("by", *kind), currency], change));
     let saved = changes().filter_map(|(labels, change)| Some((labels, decimal(change.saved_per_month?))));
     metrics.gauge("saved_per_month", "", "What would be saved each month, by what is done.", saved.collect::<Vec<_>>());

@@ -22,6 +22,31 @@ pub struct Market<'a> {
     pub region: Option<&'a str>,
 }
 
+impl Market<'_> {
+    /// Why there is no price at all, if there is none.
+    #[must_use]
+    pub fn lacks(self) -> Option<String> {
+        let Market { prices, from, provider: name, region } = self;
+        let names = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let Some(provider) = prices.providers.get(name) else {
+            return Some(format!(
+                "the price: {from} has none for {name}, only for {}",
+                names(prices.providers.keys().collect())
+            ));
+        };
+        if provider.region(region).is_some() {
+            return None;
+        }
+        let known = names(provider.regions.keys().collect());
+        Some(match region {
+            Some(region) => format!("the price: {from} has none for {name} in the region {region}, only in {known}"),
+            None => {
+                format!("the price, as {name} does not tell the region: --price-region names it; {from} has {known}")
+            }
+        })
+    }
+}
+
 /// What it costs. `null` is not known, and never nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Money {
@@ -76,15 +101,17 @@ pub struct ClassBill {
 pub struct Change {
     /// What is paid then.
     pub bill: Bill,
-    /// What is saved each month.
+    /// What is saved each month, as far as what goes has a price.
     pub saved_per_month: Option<Amount>,
-    /// What is charged once, because something goes before it is old enough.
+    /// Bytes that go and have no price: what they save, and what their going early costs, is not known.
+    pub unpriced_freed_bytes: u64,
+    /// What is charged once, because something goes before it is old enough; as far as it has a price.
     pub early_deletion: Option<Amount>,
     /// The requests of a live collection, about: it looks twice and deletes once.
     pub requests: Estimate,
     /// What these cost, once.
     pub requests_cost: Option<Amount>,
-    /// After so many days what was saved is more than what it cost; `null` where nothing is saved.
+    /// After so many days what was saved is more than what it cost; `null` where nothing is saved, or not all is known.
     pub pays_back_days: Option<u64>,
 }
 
@@ -120,10 +147,7 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
     let provider = prices.providers.get(name);
     let found = provider.and_then(|provider| Some((provider.gigabyte, provider.region(region_name)?)));
     let Some((gigabyte, region)) = found else {
-        money.not_known.push(match region_name {
-            Some(region) => format!("there are no prices for {name} in the region {region}"),
-            None => format!("no price for {name}, as its region is not known: --price-region names it"),
-        });
+        money.not_known.extend(market.lacks());
         money.now = Bill { unpriced_bytes: findings.bytes, ..Bill::default() };
         return money;
     };
@@ -149,40 +173,49 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
         });
         let bill = biller.bill(left);
         let saved = money.now.per_month.zip(bill.per_month).map(|(now, then)| now.minus(then));
+        let unpriced_freed_bytes = money.now.unpriced_bytes.saturating_sub(bill.unpriced_bytes);
         let early = saved.map(|_| biller.early(&after.storage_classes));
         let delete = after.freed.count.div_ceil(region.keys_per_delete.max(1));
         let requests = Estimate { list: list.saturating_mul(2), read: reads.saturating_mul(2), write: WRITES, delete };
         let requests_cost = cost(requests);
         let once = early.unwrap_or_default().plus(requests_cost);
+        let known = saved.filter(|_| unpriced_freed_bytes == 0);
         money.after.insert(
             kind,
             Change {
                 bill,
                 saved_per_month: saved,
+                unpriced_freed_bytes,
                 early_deletion: early,
                 requests,
                 requests_cost: Some(requests_cost),
-                pays_back_days: saved.and_then(|saved| days(once, saved)),
+                pays_back_days: known.and_then(|saved| days(once, saved)),
             },
         );
     }
     for (class, bill) in &money.now.storage_classes {
         if bill.is_none() {
-            money.not_known.push(format!("there is no price for the storage class {class}"));
+            money.not_known.push(format!("the price of the storage class {class}"));
         }
     }
     money
 }
 
-/// What a row pays: its part of each storage class.
+/// What a row pays, its part of each storage class, as far as that has a price; and its bytes that have none.
 #[must_use]
-pub fn of_row(bill: &Bill, row: &Row) -> Option<Amount> {
-    bill.per_month?;
-    let part = |(class, bytes): (&String, &u64)| {
-        let bill = bill.storage_classes.get(class).copied().flatten().unwrap_or_default();
-        bill.per_month.part(*bytes, bill.bytes)
-    };
-    Some(row.storage_classes.iter().map(part).sum())
+pub fn of_row(bill: &Bill, row: &Row) -> (Option<Amount>, u64) {
+    let (mut paid, mut unpriced) = (None::<Amount>, 0_u64);
+    for (class, bytes) in row.storage_classes.iter().filter(|(_, bytes)| **bytes > 0) {
+        match bill.storage_classes.get(class).copied().flatten() {
+            Some(of_class) => {
+                let part = of_class.per_month.part(*bytes, of_class.bytes);
+                paid = Some(paid.unwrap_or_default().plus(part));
+            }
+            None => unpriced = unpriced.saturating_add(*bytes),
+        }
+    }
+    // What has no byte costs nothing, if anything here has a price.
+    (paid.or_else(|| bill.per_month.filter(|_| unpriced == 0).map(|_| Amount::default())), unpriced)
 }
 
 fn left(stored: Stored, going: &Going) -> Stored {

@@ -72,7 +72,8 @@ fn findings() -> impl Strategy<Value = Findings> {
 }
 
 fn of(findings: &Findings, region: Option<Region>) -> Money {
-    let regions = region.map(|region| ("here".to_owned(), region)).into_iter().collect();
+    let other = ("there".to_owned(), Region::default());
+    let regions = region.map(|region| ("here".to_owned(), region)).into_iter().chain([other]).collect();
     let providers = [("s3".to_owned(), Provider { gigabyte: 1 << 30, regions })].into();
     let prices = Prices { currency: "USD".into(), providers, ..Prices::default() };
     let requests = Requests { list: 7, get: 11, ..Requests::default() };
@@ -94,7 +95,8 @@ proptest! {
         if let (Some(now), Some(then), Some(saved)) = (money.now.per_month, change.bill.per_month, change.saved_per_month) {
             prop_assert!(then <= now);
             prop_assert_eq!(then.plus(saved), now);
-            prop_assert_eq!(change.pays_back_days.is_none(), saved == Amount::default());
+            let unpriced = change.unpriced_freed_bytes > 0;
+            prop_assert_eq!(change.pays_back_days.is_none(), saved == Amount::default() || unpriced);
         }
         prop_assert_eq!(change.early_deletion.is_some(), change.saved_per_month.is_some());
         let old = |class: &String, going: &Going| {
@@ -114,7 +116,13 @@ proptest! {
         };
         let first = |bytes: u64| u64::try_from(u128::from(bytes) * u128::from(cut) / 100).unwrap();
         let rows = [row(&first), row(&|bytes| bytes - first(bytes))];
-        let paid: Vec<Option<Amount>> = rows.iter().map(|row| of_row(&bill, row)).collect();
+        let (paid, unpriced): (Vec<Option<Amount>>, Vec<u64>) = rows.iter().map(|row| of_row(&bill, row)).unzip();
+        prop_assert_eq!(unpriced.iter().sum::<u64>(), bill.unpriced_bytes);
+        for (at, paid) in paid.iter().enumerate() {
+            let bytes: u64 = rows[at].storage_classes.values().sum();
+            prop_assert!(paid.is_some() || unpriced[at] == bytes, "null only where nothing of it has a price");
+            prop_assert!(bytes == 0 || paid.is_none() || unpriced[at] < bytes, "and never nothing then");
+        }
         match bill.per_month {
             None => prop_assert_eq!(paid, [None, None]),
             Some(whole) => {
@@ -128,11 +136,42 @@ proptest! {
 }
 
 #[test]
-fn without_a_region_nothing_is_known_and_nothing_is_nothing() {
+fn without_a_price_nothing_is_known_and_what_has_one_is_named() {
     let findings = Findings { bytes: 5, ..Findings::default() };
     let money = of(&findings, None);
     assert_eq!((money.now.per_month, money.now.unpriced_bytes, money.after.len()), (None, 5, 0));
-    assert_eq!(money.not_known, ["there are no prices for s3 in the region here"]);
+    assert_eq!(money.not_known, ["the price: a test has none for s3 in the region here, only in there"]);
+    let regions = [("there".to_owned(), Region::default())].into();
+    let providers = [("gcs".to_owned(), Provider { gigabyte: 1, regions })].into();
+    let prices = Prices { providers, ..Prices::default() };
+    let lacks = |provider, region| Market { prices: &prices, from: "a test", provider, region }.lacks();
+    let why = lacks("gcs", None).unwrap();
+    assert_eq!(why, "the price, as gcs does not tell the region: --price-region names it; a test has there");
+    assert_eq!(lacks("azure", Some("there")).unwrap(), "the price: a test has none for azure, only for gcs");
+    assert_eq!(lacks("gcs", Some("there")), None);
+}
+
+/// What goes and has no price saves something, and costs something, that nobody knows.
+#[test]
+fn what_goes_without_a_price_is_never_paid_back() {
+    let stored = Stored { count: 1, bytes: 1 << 30, small: Tally::default() };
+    let going = Going { count: 1, bytes: 1 << 30, ..Going::default() };
+    let storage_classes: BTreeMap<String, Stored> = [("A".into(), stored), ("dark".into(), stored)].into();
+    let freed = Tally { count: 2, bytes: 2 << 30 };
+    let after = After {
+        freed,
+        storage_classes: [("A".into(), going.clone()), ("dark".into(), going)].into(),
+        ..After::default()
+    };
+    let after = BTreeMap::from([("collection", after)]);
+    let findings = Findings { bytes: 2 << 30, storage_classes, after, ..Findings::default() };
+    let steps = vec![Step { up_to: None, price: price(1_000_000_000) }];
+    let classes = [("A".to_owned(), ClassPrice { steps, ..ClassPrice::default() })].into();
+    let money = of(&findings, Some(Region { keys_per_delete: 1, classes, ..Region::default() }));
+    let change = &money.after["collection"];
+    assert_eq!(change.saved_per_month.map(Amount::millionths), Some(1_000_000));
+    assert_eq!((change.unpriced_freed_bytes, change.pays_back_days), (1 << 30, None));
+    assert_eq!(money.not_known, ["the price of the storage class dark"]);
 }
 
 /// By hand: 2 TB of which half goes, a fifth of that ten days too early.

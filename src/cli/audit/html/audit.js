@@ -13,14 +13,19 @@
     while (value >= 1000 && unit < units.length - 1) { value /= 1000; unit += 1; }
     return (unit ? value.toFixed(1) : value) + " " + units[unit];
   };
-  const money = (value) => (value === 0 ? "0.00" : value < 1e5 ? (value / 1e6).toFixed(4) : (value / 1e6).toFixed(2));
+  const amount = (value) => {
+    if (value === 0) return "0.00";
+    return value < 50 ? "<0.0001" : value < 1e5 ? (value / 1e6).toFixed(4) : (value / 1e6).toFixed(2);
+  };
+  const money = (value) => (value === null ? "not known" : Array.isArray(value) ? "over " + amount(value[0]) : amount(value));
   const shown = { s: String, n: String, d: String, b: bytes, m: money };
   const names = rows.map((row) => row[0].toLowerCase());
   const sort = { column: columns.findIndex((column) => column.sorted), down: true };
   let limit = STEP;
 
+  const order_of = (value) => (value === null ? -1 : Array.isArray(value) ? value[0] : value);
   const compare = (a, b) => {
-    const [left, right] = [rows[a][sort.column], rows[b][sort.column]];
+    const [left, right] = [rows[a][sort.column], rows[b][sort.column]].map(order_of);
     const order = typeof left === "string" ? (left < right ? -1 : left > right ? 1 : 0) : left - right;
     return (sort.down ? -order : order) || a - b;
   };

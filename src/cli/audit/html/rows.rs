@@ -1,9 +1,11 @@
 //! The table of all repositories: its columns, its first rows, and all of them as data for the script.
 
 use super::Line;
+use crate::cli::audit::money::known;
 use crate::cli::audit::report::Report;
 use crate::cli::words::{printable, size};
 use crate::collect::audit::report::Row;
+use crate::collect::money::amount::Amount;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -58,7 +60,14 @@ pub(super) fn columns(report: &Report) -> Vec<Column> {
         columns.push(column("Policy frees", "b", |row| freed(row, "policy")));
     }
     if report.money.as_ref().is_some_and(|money| money.now.per_month.is_some()) {
-        columns.push(column("Per month", "m", |row| json!(row.per_month.unwrap_or_default().millionths())));
+        columns.push(column("Per month", "m", |row| {
+            let millionths = row.per_month.map(Amount::millionths);
+            match row.unpriced_bytes.unwrap_or(0) {
+                0 => json!(millionths),
+                // As far as it is known: not a number, but a list of one.
+                _ => json!(millionths.filter(|known| *known > 0).map(|known| [known])),
+            }
+        }));
     }
     if findings.groups.is_some() {
         columns.push(column("Group", "s", |row| json!(row.group.as_deref().map(printable).unwrap_or_default())));
@@ -76,9 +85,11 @@ pub(super) fn line<'a>(columns: impl Iterator<Item = &'a Column>, row: &Row) -> 
 }
 
 fn shown(kind: &str, value: &Value) -> String {
+    let month = |value: &Value| value.as_u64().map(Amount::from_millionths);
     match (kind, value.as_u64(), value.as_str()) {
         ("b", Some(bytes), _) => size(bytes),
-        ("m", Some(millionths), _) => crate::collect::money::amount::Amount::from_millionths(millionths).to_string(),
+        ("m", ..) if value.is_array() => known(month(&value[0]), 1),
+        ("m", ..) => known(month(value), 0),
         (_, Some(number), _) => number.to_string(),
         (_, None, text) => text.unwrap_or_default().to_owned(),
     }

@@ -46,11 +46,11 @@ pub(super) fn signed(change: Change) -> String {
 /// The whole in one line.
 pub(super) fn sum(compared: &Compared) -> String {
     let Change { before, after, .. } = compared.bytes;
-    let objects = compared.objects.change;
-    let more = if objects < 0 { "fewer" } else { "more" };
     let since: String = compared.since.chars().take(10).collect();
+    let objects = compared.objects.change;
+    let sign = if objects < 0 { "-" } else { "+" };
     format!(
-        "since {since}: {} ({} then, {} now), {} {more}",
+        "since {since}: {} ({} then, {} now), {sign}{}",
         signed(compared.bytes),
         size(before),
         size(after),

@@ -1,5 +1,6 @@
 //! An audit for the one who pays: one file that opens without a network, on a screen, a phone and on paper.
 
+mod charts;
 mod map;
 mod policy;
 mod rows;
@@ -7,45 +8,25 @@ mod steps;
 mod treemap;
 
 use super::report::Report;
-use super::tables::{after, percent, sum, words};
+use super::tables::{KINDS, after, freeable, percent, sum};
 use super::{compared, money};
 use crate::cli::words::{printable, size};
-use crate::collect::audit::class::Class;
 use crate::collect::audit::storage_class::NOT_KNOWN;
-use crate::collect::blobs::Tally;
+use crate::collect::money::amount::Amount;
 use askama::Template;
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("html/audit.css");
 const SCRIPT: &str = include_str!("html/audit.js");
-/// So many months are drawn, and so many movers are named.
-const MONTHS: usize = 36;
-const MOVERS: usize = 20;
+/// So many movers are named.
+const MOVERS: usize = 12;
 
-/// A row of a table: what it is about, and its cells.
+/// A row of a table: what it is about, in short and perhaps at length, and its cells.
 #[derive(Debug)]
 struct Line {
     name: String,
+    about: &'static str,
     cells: Vec<String>,
-}
-
-/// A class and its part of the whole.
-#[derive(Debug)]
-struct Bar {
-    name: &'static str,
-    bytes: String,
-    share: String,
-    percent: String,
-    is_garbage: bool,
-}
-
-/// A month and its bar.
-#[derive(Debug)]
-struct Month {
-    title: String,
-    x: usize,
-    y: String,
-    height: String,
 }
 
 #[derive(Debug, Template)]
@@ -58,16 +39,18 @@ struct Page<'a> {
     day: String,
     version: &'static str,
     sentence: String,
+    freeable: String,
     notes: Vec<String>,
     after_titles: Vec<&'static str>,
     after: Vec<Line>,
+    money_title: String,
     money_notes: Vec<String>,
     maps: Vec<map::Map>,
     map_label: String,
     legend: &'a [(u8, &'static str)],
     freed_by: &'static str,
-    classes: Vec<Bar>,
-    months: Vec<Month>,
+    classes: Vec<charts::Bar>,
+    months: Vec<charts::Month>,
     months_width: usize,
     months_first: String,
     months_last: String,
@@ -101,7 +84,7 @@ fn page(report: &Report) -> Page<'_> {
     let groups = findings.groups.iter().flatten().chain(findings.groups.iter().map(|_| &findings.nobody));
     let of_groups = || rows.columns.iter().filter(|column| column.title != "Group");
     let groups: Vec<Line> = groups.map(|row| rows::line(of_groups(), row)).collect();
-    let (months, scale) = months(report);
+    let (months, scale) = charts::months(&report.findings.months);
     let moved = report.compared.as_ref().map(|compared| compared.repositories.as_slice()).unwrap_or_default();
     let notes = report.not_known.iter().map(|note| format!("Not counted: {}", printable(note)));
     let notes = notes.chain(report.warnings.iter().map(|warning| printable(warning)));
@@ -113,9 +96,11 @@ fn page(report: &Report) -> Page<'_> {
         day: report.finished.chars().take(10).collect(),
         version: env!("CARGO_PKG_VERSION"),
         sentence: sentence(report),
+        freeable: freeable(report.min_age),
         notes: notes.chain(refusals(report)).collect(),
         after_titles: after_titles(report),
         after: after_lines(report),
+        money_title: report.money.as_ref().map(|money| printable(&money::title(money))).unwrap_or_default(),
         money_notes: report
             .money
             .as_ref()
@@ -128,7 +113,7 @@ fn page(report: &Report) -> Page<'_> {
         maps: map::maps(report, kind),
         legend: &map::LEGEND,
         freed_by,
-        classes: classes(report),
+        classes: charts::classes(report),
         months,
         months_width: scale.many * 10,
         months_first: scale.first,
@@ -155,11 +140,9 @@ fn page(report: &Report) -> Page<'_> {
 fn sentence(report: &Report) -> String {
     let findings = &report.findings;
     let money = report.money.as_ref();
-    let costs = money.and_then(|money| Some(money::amount(money, money.now.per_month?)));
     let mut text = format!("This registry holds {}", sum(report));
-    if let Some(costs) = costs {
-        let more = if money.is_some_and(|money| money.now.unpriced_bytes > 0) { "over " } else { "" };
-        let _ = write!(text, " and costs {more}{costs} a month");
+    if let Some(money) = money.filter(|money| money.now.per_month > Some(Amount::default())) {
+        let _ = write!(text, " and costs {} {} a month", money::month(&money.now), money.currency);
     }
     let kinds = [("policy", "the policy"), ("collection", "regsweep gc")];
     let best = kinds.into_iter().find_map(|(kind, words)| Some((kind, words, findings.after.get(kind)?)));
@@ -169,8 +152,11 @@ fn sentence(report: &Report) -> String {
     }
     let share = percent(after.freed.bytes, findings.bytes);
     let _ = write!(text, "; {words} would free {} of that ({share})", size(after.freed.bytes));
-    let saved = money.and_then(|money| Some(money::amount(money, money.after.get(kind)?.saved_per_month?)));
-    text + &saved.map(|saved| format!(" and save {saved} a month")).unwrap_or_default() + "."
+    let change = money.and_then(|money| Some((money, money.after.get(kind)?)));
+    if let Some((money, change)) = change.filter(|(_, change)| change.saved_per_month > Some(Amount::default())) {
+        let _ = write!(text, " and save {} {} a month", money::saved(change), money.currency);
+    }
+    text + "."
 }
 
 fn refusals(report: &Report) -> Vec<String> {
@@ -184,90 +170,42 @@ fn refusals(report: &Report) -> Vec<String> {
 }
 
 fn after_titles(report: &Report) -> Vec<&'static str> {
-    let money = if report.money.is_some() { &["Per month", "Saved", "Once", "Pays back"][..] } else { &[] };
-    ["Frees", "Of all", "Left"].iter().chain(money).copied().collect()
+    let money = if report.money.is_some() { &["Saved a month", "Per month", "Once", "Pays back"][..] } else { &[] };
+    money.iter().chain(&["Frees", "Of all", "Left"]).copied().collect()
 }
 
+/// What is done, for those who never ran it.
+const DONE: [(&str, &str); 3] = [
+    ("collection", "what nothing needs any more is gone"),
+    ("collection_untagged", "images without a tag are gone as well, and what only they needed"),
+    ("policy", "tags that the rules let go are gone, and what nothing needs then"),
+];
+
 fn after_lines(report: &Report) -> Vec<Line> {
-    let whole = report.findings.bytes;
-    let empty = String::new;
-    let mut now = vec![empty(), empty(), size(whole)];
-    now.extend(report.money.iter().flat_map(|money| [money::month(&money.now), empty(), empty(), empty()]));
-    let mut lines = vec![Line { name: "now".to_owned(), cells: now }];
-    let changes = report.money.as_ref().map(|money| money::changes(money)).unwrap_or_default();
-    for (name, after) in after(report) {
-        let mut cells = vec![size(after.freed.bytes), percent(after.freed.bytes, whole), size(after.bytes)];
-        if report.money.is_some() {
-            let change = changes.iter().find(|(words, _)| *words == name).map(|(_, change)| *change);
-            cells.extend(match change {
+    let (whole, empty) = (report.findings.bytes, String::new);
+    let mut cells = Vec::new();
+    if let Some(money) = &report.money {
+        cells.extend([empty(), money::month(&money.now), empty(), empty()]);
+    }
+    cells.extend([empty(), empty(), size(whole)]);
+    let mut lines = vec![Line { name: "now".to_owned(), about: "as it is", cells }];
+    for (kind, words) in KINDS {
+        let Some(after) = report.findings.after.get(kind) else { continue };
+        let mut cells = Vec::new();
+        if let Some(money) = &report.money {
+            cells.extend(match money.after.get(kind) {
                 Some(change) => {
-                    let (month, saved) = (money::month(&change.bill), money::saved(change));
-                    [month, saved, money::once(change), money::pays_back(change)]
+                    let (saved, month) = (money::saved(change), money::month(&change.bill));
+                    [saved, month, money::once(change), money::pays_back(change)]
                 }
                 None => ["not known"; 4].map(str::to_owned),
             });
         }
-        lines.push(Line { name: format!("after {name}"), cells });
+        cells.extend([size(after.freed.bytes), percent(after.freed.bytes, whole), size(after.bytes)]);
+        let about = DONE.into_iter().find(|(of, _)| *of == kind).map_or("", |(_, about)| about);
+        lines.push(Line { name: format!("after {words}"), about, cells });
     }
     lines
-}
-
-fn classes(report: &Report) -> Vec<Bar> {
-    let whole = report.findings.bytes;
-    let garbage =
-        [Class::Unreferenced, Class::Pending, Class::UploadsStale, Class::OrphanLayerLinks, Class::DanglingLinks];
-    let bar = |class: &Class| {
-        let tally = report.findings.classes.get(class.name()).copied().unwrap_or_default();
-        let width = u128::from(tally.bytes) * 1000 / u128::from(whole.max(1));
-        let bar = Bar {
-            name: words(*class),
-            bytes: size(tally.bytes),
-            share: percent(tally.bytes, whole),
-            percent: format!("{}.{}", width / 10, width % 10),
-            is_garbage: garbage.contains(class),
-        };
-        (tally.count > 0).then_some(bar)
-    };
-    Class::ALL.iter().filter_map(bar).collect()
-}
-
-/// What stands below the months.
-#[derive(Debug, Default)]
-struct Scale {
-    many: usize,
-    first: String,
-    last: String,
-    most: String,
-    before: String,
-}
-
-fn months(report: &Report) -> (Vec<Month>, Scale) {
-    let all = &report.findings.months;
-    let skipped = all.len().saturating_sub(MONTHS);
-    let before: u64 = all.values().take(skipped).map(|tally| tally.bytes).fold(0, u64::saturating_add);
-    let shown: Vec<(&String, &Tally)> = all.iter().skip(skipped).collect();
-    let most = shown.iter().map(|(_, tally)| tally.bytes).max().unwrap_or(0);
-    let bar = |(at, (name, tally)): (usize, &(&String, &Tally))| {
-        let height = u128::from(tally.bytes) * 1000 / u128::from(most.max(1));
-        let (down, up) = (1000 - height, height);
-        Month {
-            title: format!("{name}: {}", size(tally.bytes)),
-            x: at * 10 + 1,
-            y: format!("{}.{}", down / 10, down % 10),
-            height: format!("{}.{}", up / 10, up % 10),
-        }
-    };
-    let months: Vec<Month> = shown.iter().enumerate().map(bar).collect();
-    let name = |month: Option<&(&String, &Tally)>| month.map(|(name, _)| (*name).clone()).unwrap_or_default();
-    let scale = Scale {
-        // A few months do not fill the whole width.
-        many: months.len().max(12),
-        first: name(shown.first()),
-        last: name(shown.last()),
-        most: size(most),
-        before: if skipped > 0 { size(before) } else { String::new() },
-    };
-    (months, scale)
 }
 
 fn storage(report: &Report) -> Vec<Line> {
@@ -282,6 +220,7 @@ fn storage(report: &Report) -> Vec<Line> {
     };
     let line = |(name, stored): (&String, &crate::collect::audit::scenario::Stored)| Line {
         name: printable(name),
+        about: "",
         cells: vec![size(stored.bytes), month(name)],
     };
     classes.iter().map(line).collect()
@@ -291,5 +230,5 @@ fn mover(moved: &crate::collect::audit::compare::Moved) -> Line {
     let how = if matches!(moved.how, "new" | "gone") { moved.how } else { "" };
     let bytes = moved.bytes;
     let cells = vec![size(bytes.before), size(bytes.after), compared::signed(bytes), how.to_owned()];
-    Line { name: printable(&moved.name), cells }
+    Line { name: printable(&moved.name), about: "", cells }
 }

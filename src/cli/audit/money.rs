@@ -123,8 +123,9 @@ pub(super) fn notes(money: &Money) -> Vec<String> {
     if let Some(requests) = money.audit_requests {
         let gigabyte = if money.gigabyte_bytes == Some(1 << 30) { "2^30" } else { "10^9" };
         notes.push(format!(
-            "List prices before discounts and taxes, from {}; a GB is {gigabyte} bytes, as it is billed. ONCE: the requests of a \
-             live collection, about, and charges for what goes before its minimum age. This audit's requests: {}.",
+            "List prices before discounts and taxes, from {}; a GB is {gigabyte} bytes, as it is billed. What it costs once: \
+             about the requests of a live collection, and charges for what goes before its minimum age. This audit's \
+             requests cost {}.",
             money.prices_from,
             amount(money, requests)
         ));

@@ -1,6 +1,7 @@
 //! Prices, and amounts of money.
 
 use serde::{Serialize, Serializer};
+use std::fmt::Write as _;
 use std::iter::Sum;
 
 /// A price: 10⁻¹² of the currency's unit, so that a thousandth of the price of a thousand requests is exact.
@@ -97,7 +98,7 @@ impl Serialize for Amount {
     }
 }
 
-/// For people: two decimals, and where that says nothing, four.
+/// For people: two decimals, and where that says nothing, four; thousands apart (`23,552.00`).
 impl std::fmt::Display for Amount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (step, decimals) = if self.0 >= 100_000 { (10_000, 2) } else { (100, 4) };
@@ -109,7 +110,14 @@ impl std::fmt::Display for Amount {
             return f.write_str("0.00");
         }
         let unit = 1_000_000 / step;
-        write!(f, "{}.{:0decimals$}", rounded / unit, rounded % unit)
+        let whole = (rounded / unit).to_string();
+        for (at, digit) in whole.chars().enumerate() {
+            if at > 0 && (whole.len() - at).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            f.write_char(digit)?;
+        }
+        write!(f, ".{:0decimals$}", rounded % unit)
     }
 }
 
@@ -148,7 +156,9 @@ mod tests {
             (99_999, "0.1000"),
             (100_000, "0.10"),
             (1_005_000, "1.01"),
-            (23_552_000_000, "23552.00"),
+            (23_552_000_000, "23,552.00"),
+            (999_999_999, "1,000.00"),
+            (1_234_567_890_000, "1,234,567.89"),
         ] {
             assert_eq!(Amount(millionths).to_string(), text);
         }

@@ -15,7 +15,8 @@
   };
   const amount = (value) => {
     if (value === 0) return "0.00";
-    return value < 50 ? "<0.0001" : value < 1e5 ? (value / 1e6).toFixed(4) : (value / 1e6).toFixed(2);
+    if (value < 1e5) return value < 50 ? "<0.0001" : (value / 1e6).toFixed(4);
+    return (value / 1e6).toFixed(2).replace(/\B(?=(\d{3})+\.)/g, ",");
   };
   const money = (value) => (value === null ? "not known" : Array.isArray(value) ? "over " + amount(value[0]) : amount(value));
   const shown = { s: String, n: String, d: String, b: bytes, m: money };
@@ -44,7 +45,8 @@
       return line;
     }));
     const drawn = Math.min(limit, found.length);
-    status.textContent = drawn === rows.length ? `${rows.length} rows` : `${drawn} of ${found.length} shown, ${rows.length} in all`;
+    const shown_of = drawn < found.length ? `, the first ${drawn} shown` : "";
+    status.textContent = (words.length ? `${found.length} of ${rows.length} rows` : `${rows.length} rows`) + shown_of;
     more.hidden = drawn === found.length;
     heads.forEach((head, column) => {
       head.setAttribute("aria-sort", column !== sort.column ? "none" : sort.down ? "descending" : "ascending");

@@ -7,7 +7,7 @@ use crate::cli::words::{printable, size};
 use crate::collect::audit::report::Row;
 
 /// So many repositories have a part of their own; the rest share one.
-const PARTS: usize = 150;
+const PARTS: usize = 300;
 
 /// A map for one width of screen.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ fn parts(report: &Report, kind: &str) -> Vec<Part> {
     let rest: Vec<&Row> = rows().skip(PARTS).collect();
     if !rest.is_empty() {
         let sum = |of: &dyn Fn(&Row) -> u64| rest.iter().map(|row| of(row)).fold(0, u64::saturating_add);
-        let name = format!("{} more", rest.len());
+        let name = format!("{} smaller ones", rest.len());
         parts.push(Part { name, share: sum(&|row| row.fair_share_bytes), freed: sum(&freed) });
     }
     parts.extend(Some(part(&findings.nobody)).filter(|part| part.share > 0));
@@ -103,16 +103,21 @@ fn tiles(parts: &[Part], all: u64, width: u16, height: u16) -> Vec<Tile> {
     parts.iter().zip(rects).map(tile).collect()
 }
 
-/// As much of the end of a name as fits: what tells repositories apart stands at their end.
+/// As much of the end of a name as fits, from the beginning of a part of it if that is possible: what tells repositories
+/// apart stands at their end.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred letters")]
 fn fitted(name: &str, width: f64) -> String {
     const LETTER: f64 = 6.9;
     let room = (width / LETTER).max(1.0) as usize;
-    let letters = name.chars().count();
-    if letters <= room {
+    let fits = |text: &&str| text.chars().count() <= room;
+    if fits(&name) {
         return name.to_owned();
     }
-    let end: String = name.chars().skip(letters - room.saturating_sub(1).max(1)).collect();
+    let parts = name.char_indices().filter(|(_, letter)| *letter == '/').map(|(at, _)| &name[at + 1..]);
+    if let Some(part) = parts.filter(|part| !part.is_empty()).find(fits) {
+        return part.to_owned();
+    }
+    let end: String = name.chars().skip(name.chars().count() - room.saturating_sub(1).max(1)).collect();
     format!("\u{2026}{end}")
 }
 
@@ -142,7 +147,9 @@ mod tests {
     #[test]
     fn long_names_keep_their_end() {
         assert_eq!(fitted("team/web", 100.0), "team/web");
-        assert_eq!(fitted("a-very-long-team/web", 40.0), "\u{2026}/web");
+        assert_eq!(fitted("a-very-long-team/web", 40.0), "web");
+        assert_eq!(fitted("a/long-team/web", 100.0), "long-team/web");
+        assert_eq!(fitted("team/a-very-long-name-7", 40.0), "\u{2026}me-7");
         assert_eq!(fitted("é\u{1f600}", 1.0), "\u{2026}\u{1f600}");
     }
 }

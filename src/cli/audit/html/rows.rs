@@ -81,7 +81,7 @@ pub(super) fn columns(report: &Report) -> Vec<Column> {
 /// A row in words.
 pub(super) fn line<'a>(columns: impl Iterator<Item = &'a Column>, row: &Row) -> Line {
     let mut cells = columns.map(|column| shown(column.kind, &(column.of)(row)));
-    Line { name: cells.next().unwrap_or_default(), cells: cells.collect() }
+    Line { name: cells.next().unwrap_or_default(), about: "", cells: cells.collect() }
 }
 
 fn shown(kind: &str, value: &Value) -> String {

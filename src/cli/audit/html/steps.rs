@@ -3,6 +3,7 @@
 use crate::cli::audit::money;
 use crate::cli::audit::report::Report;
 use crate::cli::words::size;
+use crate::collect::money::amount::Amount;
 
 /// One thing to do.
 #[derive(Debug)]
@@ -18,8 +19,9 @@ pub(super) fn steps(report: &Report) -> Vec<Step> {
     let findings = &report.findings;
     let freed = |kind: &str| findings.after.get(kind).map_or(0, |after| after.freed.bytes);
     let worth = |kind: &str| {
-        let change = report.money.as_ref().and_then(|money| Some((money, money.after.get(kind)?.saved_per_month?)));
-        let saved = change.map(|(money, saved)| format!(", {} a month", money::amount(money, saved)));
+        let change = report.money.as_ref().and_then(|money| Some((money, money.after.get(kind)?)));
+        let change = change.filter(|(_, change)| change.saved_per_month > Some(Amount::default()));
+        let saved = change.map(|(money, change)| format!(", {} {} a month", money::saved(change), money.currency));
         format!("{}{}", size(freed(kind)), saved.unwrap_or_default())
     };
     let refused = |kind: &str| {
@@ -31,9 +33,10 @@ pub(super) fn steps(report: &Report) -> Vec<Step> {
     if freed("collection") > 0 {
         let words = format!("See what nothing needs any more: {}.{}", worth("collection"), refused("collection"));
         steps.push(step(words, format!("regsweep gc --dry-run {registry}")));
-        let words =
-            "Remove it. The registry goes on serving; content goes in a later run of the same command.".to_owned();
-        steps.push(step(words, format!("regsweep gc {registry}")));
+        if refused("collection").is_empty() {
+            let words = "Remove it. The registry goes on serving; content goes in a later run of the same command.";
+            steps.push(step(words.to_owned(), format!("regsweep gc {registry}")));
+        }
     }
     if freed("collection_untagged") > freed("collection") {
         let words = format!(
@@ -44,19 +47,26 @@ pub(super) fn steps(report: &Report) -> Vec<Step> {
         );
         steps.push(step(words, format!("regsweep gc -m --dry-run {registry}")));
     }
-    match report.options.get("policy").and_then(serde_json::Value::as_str) {
+    let option = |name: &str| report.options.get(name).and_then(serde_json::Value::as_str);
+    // What makes two audits alike.
+    let alike: String = ["prices", "price_region", "group"]
+        .into_iter()
+        .filter_map(|name| Some(format!(" --{} {}", name.replace('_', "-"), quoted(option(name)?))))
+        .collect();
+    match option("policy") {
         Some(policy) => {
             let words = format!("See which tags the rules let go: {} in all.{}", worth("policy"), refused("policy"));
             steps.push(step(words, format!("regsweep prune --dry-run --policy {} {registry}", quoted(policy))));
         }
         None => steps.push(step(
             "Try rules for old tags: the same report then tells what they would free.".to_owned(),
-            format!("regsweep audit --policy policy.yml --html audit.html {registry}"),
+            format!("regsweep audit --policy policy.yml{alike} --html audit.html {registry}"),
         )),
     }
+    let policy = option("policy").map(|policy| format!(" --policy {}", quoted(policy))).unwrap_or_default();
     steps.push(step(
-        "Next month, see what has grown: keep the JSON of this audit.".to_owned(),
-        format!("regsweep audit --compare audit.json --json audit-new.json --html audit.html {registry}"),
+        "Next month, see what has grown since this audit. Its JSON is needed for that (--json audit.json).".to_owned(),
+        format!("regsweep audit --compare audit.json{policy}{alike} --html audit.html {registry}"),
     ));
     steps
 }

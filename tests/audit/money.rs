@@ -96,6 +96,39 @@ fn what_has_no_price_is_not_known_and_never_nothing() {
     assert!(amount(&report, "/money/audit_requests") > 0.0);
 }
 
+/// What the store keeps is billed on: nothing is paid back before it lets go.
+#[test]
+fn what_the_store_keeps_pays_nothing_back_before_it_goes() {
+    let mut registry = RegistryBuilder::new();
+    registry.layer("app", "garbage ".repeat(1000));
+    let (bucket, home) = (Bucket::s3("registry"), tempfile::tempdir().unwrap());
+    registry.load_into(&bucket, "");
+    let file = prices(&home, "s3", &json!({"*": {"per_gb_month": 900_000, "read_per_1000": 0}}));
+    let days = || {
+        let page = home.path().join("audit.html");
+        let line = ["--prices", &file, "--min-age", "0s", "--html", page.to_str().unwrap()];
+        let report = audit_bucket(&bucket, &line).expect(0).json();
+        assert!(amount(&report, "/money/after/collection/saved_per_month") > 0.0);
+        let html = std::fs::read_to_string(page).unwrap();
+        (report["money"]["after"]["collection"]["pays_back_days"].clone(), html)
+    };
+    let (at_once, html) = days();
+    assert!(at_once.as_u64() < Some(5), "{at_once}");
+    assert!(!html.contains("lets it go"));
+    bucket.versioning(Some("Enabled"));
+    let (never, html) = days();
+    assert!(never.is_null(), "no rule ends it: {never}");
+    assert!(html.contains("once the store lets it go, and save"), "{html}");
+    assert!(html.contains("the store keeps what is deleted until it is removed there (versioning)"), "{html}");
+    bucket.says(
+        "lifecycle",
+        "<LifecycleConfiguration><Rule><ID>old</ID><Filter></Filter><Status>Enabled</Status><NoncurrentVersionExpiration>\
+         <NoncurrentDays>30</NoncurrentDays></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>",
+    );
+    let (then, _) = days();
+    assert_eq!(then.as_u64(), Some(30 + at_once.as_u64().unwrap()));
+}
+
 /// What is asked for and cannot be had is told before the registry is read.
 #[test]
 fn prices_that_are_asked_for_and_not_there_are_an_error() {

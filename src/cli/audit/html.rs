@@ -8,7 +8,7 @@ mod steps;
 mod treemap;
 
 use super::report::Report;
-use super::tables::{KINDS, after, freeable, percent, sum};
+use super::tables::{KINDS, after, freeable, kept, percent, sum};
 use super::{compared, money};
 use crate::cli::words::{printable, size};
 use crate::collect::audit::storage_class::NOT_KNOWN;
@@ -45,6 +45,7 @@ struct Page<'a> {
     after: Vec<Line>,
     money_title: String,
     money_notes: Vec<String>,
+    kept: String,
     maps: Vec<map::Map>,
     map_label: String,
     legend: &'a [(u8, &'static str)],
@@ -101,14 +102,8 @@ fn page(report: &Report) -> Page<'_> {
         after_titles: after_titles(report),
         after: after_lines(report),
         money_title: report.money.as_ref().map(|money| printable(&money::title(money))).unwrap_or_default(),
-        money_notes: report
-            .money
-            .as_ref()
-            .map(money::notes)
-            .unwrap_or_default()
-            .iter()
-            .map(|one| printable(one))
-            .collect(),
+        money_notes: money::notes(report).iter().map(|one| printable(one)).collect(),
+        kept: kept(report).unwrap_or_default(),
         map_label: format!("Map of {} by repository; the table below has the same figures", size(findings.bytes)),
         maps: map::maps(report, kind),
         legend: &map::LEGEND,
@@ -151,12 +146,17 @@ fn sentence(report: &Report) -> String {
         return format!("{text}; {words} would free nothing.");
     }
     let share = percent(after.freed.bytes, findings.bytes);
-    let _ = write!(text, "; {words} would free {} of that ({share})", size(after.freed.bytes));
+    let when = match (report.store_keeps.known, report.store_keeps.how) {
+        (true, None) => "",
+        (true, Some(_)) => ", once the store lets it go,",
+        (false, _) => ", if the store does not keep it,",
+    };
+    let _ = write!(text, "; {words} would free {} of that ({share}){when}", size(after.freed.bytes));
     let change = money.and_then(|money| Some((money, money.after.get(kind)?)));
     if let Some((money, change)) = change.filter(|(_, change)| change.saved_per_month > Some(Amount::default())) {
         let _ = write!(text, " and save {} {} a month", money::saved(change), money.currency);
     }
-    text + "."
+    text.trim_end_matches(',').to_owned() + "."
 }
 
 fn refusals(report: &Report) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! An audit as the summary of a step in CI.
 
 use super::report::Report;
-use super::tables::{after, classes, freeable, percent, sum};
+use super::tables::{after, classes, freeable, kept, percent, sum};
 use super::{compared, money};
 use crate::cli::markdown::{Table, escaped};
 use crate::cli::words::size;
@@ -28,6 +28,9 @@ pub(super) fn text(report: &Report) -> String {
         table.row(&[format!("after {words}"), size(after.freed.bytes), share, size(after.bytes)]);
     }
     text += &table.finish();
+    if let Some(kept) = kept(report) {
+        let _ = writeln!(text, "> {}\n", escaped(&kept));
+    }
     for (words, refusal) in
         after(report).iter().flat_map(|(words, after)| after.refusals.iter().map(move |one| (words, one)))
     {
@@ -52,7 +55,7 @@ fn costs(report: &Report) -> String {
         table.row(&[format!("after {words}"), month, saved, once, money::pays_back(change)]);
     }
     text += &table.finish();
-    for note in money::notes(money) {
+    for note in money::notes(report) {
         let _ = writeln!(text, "> {}\n", escaped(&note));
     }
     text

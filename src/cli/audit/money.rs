@@ -1,7 +1,7 @@
 //! What it costs, for people.
 
 use super::report::Report;
-use super::tables::KINDS;
+use super::tables::{KINDS, kept};
 use crate::cli::args::Audit;
 use crate::cli::columns::Columns;
 use crate::cli::words::size;
@@ -45,7 +45,13 @@ pub(super) fn check(args: &Audit, prices: &Prices, biller: &Biller) -> Result<()
 pub(super) fn add(report: &mut Report, args: &Audit, prices: &Prices, biller: &Biller) {
     let from = from(args);
     let Some(market) = market(args, prices, &from, biller) else { return };
-    let money = bill::money(&report.findings, market, report.requests);
+    let mut money = bill::money(&report.findings, market, report.requests);
+    let keeps = &report.store_keeps;
+    // What the store keeps is billed: nothing is paid back before it lets go, and never if nobody knows when.
+    let later = if keeps.known && keeps.how.is_none() { Some(0) } else { keeps.days };
+    for change in money.after.values_mut() {
+        change.pays_back_days = change.pays_back_days.zip(later).map(|(days, later)| days.saturating_add(later));
+    }
     let Findings { repositories, groups, nobody, .. } = &mut report.findings;
     for row in repositories.iter_mut().chain(groups.iter_mut().flatten()).chain([nobody]) {
         let (per_month, unpriced) = bill::of_row(&money.now, row);
@@ -99,12 +105,12 @@ pub(super) fn once(change: &Change) -> String {
 
 /// When that has paid for itself.
 pub(super) fn pays_back(change: &Change) -> String {
-    match (change.saved_per_month, change.pays_back_days) {
-        (None, _) => "not known".to_owned(),
-        (_, None) if change.unpriced_freed_bytes > 0 => "not known".to_owned(),
-        (_, None) => "never".to_owned(),
-        (_, Some(0 | 1)) => "in a day".to_owned(),
-        (_, Some(days)) => format!("in {days} days"),
+    let saves_nothing = change.unpriced_freed_bytes == 0 && change.saved_per_month == Some(Amount::default());
+    match change.pays_back_days {
+        Some(0 | 1) => "in a day".to_owned(),
+        Some(days) => format!("in {days} days"),
+        None if saves_nothing => "never".to_owned(),
+        None => "not known".to_owned(),
     }
 }
 
@@ -114,7 +120,8 @@ pub(super) fn changes(money: &Money) -> Vec<(&'static str, &Change)> {
 }
 
 /// What must be known beside the figures.
-pub(super) fn notes(money: &Money) -> Vec<String> {
+pub(super) fn notes(report: &Report) -> Vec<String> {
+    let Some(money) = &report.money else { return Vec::new() };
     let mut notes = Vec::new();
     notes.extend(money.not_known.iter().map(|what| format!("not known: {what}")));
     if money.now.per_month.is_some() && money.now.unpriced_bytes > 0 {
@@ -129,6 +136,11 @@ pub(super) fn notes(money: &Money) -> Vec<String> {
             money.prices_from,
             amount(money, requests)
         ));
+    }
+    if money.now.per_month.is_some() && kept(report).is_some() {
+        let what = "as long as the store keeps what is deleted, it bills it; versions that it keeps already are in none of \
+                    these figures";
+        notes.push(what.to_owned());
     }
     if let Some(early) = money.after.values().filter_map(|change| change.early_deletion).max()
         && early > Amount::default()

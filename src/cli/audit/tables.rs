@@ -1,7 +1,7 @@
 //! What several outlets show alike.
 
 use super::report::Report;
-use crate::cli::words::{number, size};
+use crate::cli::words::{number, printable, size};
 use crate::collect::audit::class::Class;
 use crate::collect::audit::report::After;
 use crate::collect::blobs::Tally;
@@ -55,6 +55,23 @@ pub(super) fn freeable(min_age: Duration) -> String {
     let of_what =
         if min_age.is_zero() { String::new() } else { format!(" of what is older than {}", written(min_age)) };
     format!("what can be freed{of_what}, once it has waited")
+}
+
+/// What the store does with what is deleted, unless all of it is free at once.
+pub(super) fn kept(report: &Report) -> Option<String> {
+    let keeps = &report.store_keeps;
+    Some(match (keeps.known, keeps.how) {
+        (true, None) => return None,
+        (true, Some(how)) => {
+            let until =
+                keeps.days.map_or_else(|| "until it is removed there".into(), |days| format!("for {days} days"));
+            format!("the store keeps what is deleted {until} ({}): it is not free before", how.words())
+        }
+        (false, _) => {
+            let why = keeps.why.as_deref().unwrap_or("it was not told");
+            format!("not known: whether the store keeps what is deleted; {}", printable(why))
+        }
+    })
 }
 
 /// A share of the whole, in percent.

@@ -3,7 +3,7 @@
 use super::compared;
 use super::money;
 use super::report::Report;
-use super::tables::{after, classes, freeable, percent, sum};
+use super::tables::{after, classes, freeable, kept, percent, sum};
 use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::audit::report::{Layer, Row};
@@ -100,7 +100,7 @@ fn costs(report: &Report) -> String {
     if money.now.per_month.is_some() {
         text += &indented(&money::table(money));
     }
-    for note in money::notes(money) {
+    for note in money::notes(report) {
         text += &wrapped(&printable(&note), INDENT);
     }
     text
@@ -153,20 +153,7 @@ fn refused(report: &Report) -> String {
 
 /// Bytes that the store holds are not free.
 fn store(report: &Report) -> String {
-    let keeps = &report.store_keeps;
-    let line = match (keeps.known, keeps.how) {
-        (true, None) => return String::new(),
-        (true, Some(how)) => {
-            let until =
-                keeps.days.map_or_else(|| "until it is removed there".into(), |days| format!("for {days} days"));
-            format!("the store keeps what is deleted {until} ({}): it is not free before", how.words())
-        }
-        (false, _) => {
-            let why = keeps.why.as_deref().unwrap_or("it was not told");
-            format!("not known: whether the store keeps what is deleted; {}", printable(why))
-        }
-    };
-    wrapped(&line, INDENT)
+    kept(report).map(|line| wrapped(&line, INDENT)).unwrap_or_default()
 }
 
 fn rows(report: &Report, all: &[Row], beside: &[&Row], title: &'static str) -> String {

@@ -81,7 +81,7 @@ fn tiles(parts: &[Part], all: u64, width: u16, height: u16) -> Vec<Tile> {
         let (share, freed) = (size(part.share), size(part.freed));
         let freed_share = percent(part.freed, part.share);
         let has_label = rect.width > 44.0 && rect.height > 20.0;
-        let has_size = has_label && rect.height > 38.0 && rect.width > 58.0;
+        let has_size = has_label && rect.height > 38.0 && rect.width > 66.0;
         Tile {
             x: format!("{:.1}", rect.x),
             y: format!("{:.1}", rect.y),
@@ -107,7 +107,7 @@ fn tiles(parts: &[Part], all: u64, width: u16, height: u16) -> Vec<Tile> {
 /// apart stands at their end.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few hundred letters")]
 fn fitted(name: &str, width: f64) -> String {
-    const LETTER: f64 = 6.9;
+    const LETTER: f64 = 7.2;
     let room = (width / LETTER).max(1.0) as usize;
     let fits = |text: &&str| text.chars().count() <= room;
     if fits(&name) {

@@ -55,7 +55,7 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
         drop(observer);
         let mut report = Report::new(args, &order, answer);
         report.requests = opened.reader().requests();
-        report.operand = report.operand.or_else(|| common.registry.clone());
+        report.named = named(args, common, &report.location);
         money::add(&mut report, args, &prices, &opened.biller());
         report.compared = before.map(|before| before.compare(&report.location, &report.findings));
         report.finished = order.local_now().to_rfc3339();
@@ -79,6 +79,21 @@ fn options(args: &Audit, base: &Options) -> Options {
         defer: Duration::ZERO,
         ..base.clone()
     }
+}
+
+/// The registry as it was named, behind what is said of the way there.
+fn named(args: &Audit, common: &Common, location: &str) -> Vec<String> {
+    let ca_file = common.ca_file.as_ref().map(|file| file.display().to_string());
+    let way = [
+        ("--ca-file", ca_file.as_ref()),
+        ("--region", common.region.as_ref()),
+        ("--profile", common.profile.as_ref()),
+        // A password in it belongs in no file.
+        ("--endpoint-url", common.endpoint_url.as_ref().filter(|url| !url.contains('@'))),
+    ];
+    let way = way.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?.clone()]));
+    let registry = args.operand.as_ref().or(common.registry.as_ref()).map_or(location, String::as_str);
+    way.flatten().chain([registry.to_owned()]).collect()
 }
 
 fn groups(text: &str) -> Result<Groups> {

@@ -78,7 +78,7 @@ fn what_has_no_price_is_not_known_and_never_nothing() {
     registry.load_into(&bucket, "");
     assert!(audit_bucket(&bucket, &[]).expect(0).json()["money"].is_null(), "it is not Amazon");
     let ran = audit_bucket(&bucket, &["--price-region", "nowhere-1"]).expect(2);
-    let why = "regsweep's own list has none for s3 in the region nowhere-1, only in eu-central-1";
+    let why = "regsweep's own list has no prices for s3 in the region nowhere-1, only in eu-central-1";
     assert!(ran.stdout.contains(why), "{ran:#?}");
     let report = audit_bucket(&bucket, &["--price-region", "eu-central-1"]).expect(0).json();
     assert!(report["money"]["now"]["per_month"].is_number(), "{:#}", report["money"]);
@@ -135,8 +135,8 @@ fn prices_that_are_asked_for_and_not_there_are_an_error() {
     let (directory, home) = (on_disk(&random_registry(2)), tempfile::tempdir().unwrap());
     let file = prices(&home, "gcs", &json!({"*": {"per_gb_month": 1, "read_per_1000": 1}}));
     for (line, why) in [
-        (["--prices", &file], "has none for directory, only for gcs"),
-        (["--price-region", "eu-west-1"], "regsweep's own list has none for directory, only for azure, gcs, s3"),
+        (["--prices", &file], "has no prices for directory, only for gcs"),
+        (["--price-region", "eu-west-1"], "regsweep's own list has no prices for directory, only for azure, gcs, s3"),
     ] {
         let ran = run(&directory, &line).expect(2);
         assert!(ran.stderr.contains(why) && ran.stderr.contains("next: name a region"), "{ran:#?}");

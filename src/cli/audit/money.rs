@@ -34,7 +34,7 @@ pub(super) fn check(args: &Audit, prices: &Prices, biller: &Biller) -> Result<()
     let lacks = market(args, prices, &from, biller).and_then(Market::lacks);
     match lacks {
         Some(why) if args.prices.is_some() || args.price_region.is_some() => {
-            let error = Error::new(ErrorKind::Usage, "find the prices").because(format!("not known is {why}"));
+            let error = Error::new(ErrorKind::Usage, "find the prices").because(why);
             Err(error.next("name a region of these with --price-region, or with --prices a file that has them"))
         }
         _ => Ok(()),
@@ -65,11 +65,14 @@ pub(super) fn amount(money: &Money, amount: Amount) -> String {
     format!("{amount} {}", money.currency)
 }
 
+/// What is shown as more than nothing: over less than that is not known.
+pub(super) const LEAST: Amount = Amount::from_millionths(50);
+
 /// An amount; where a part of it has no price, it says so.
 pub(super) fn known(amount: Option<Amount>, unpriced_bytes: u64) -> String {
     match (amount, unpriced_bytes) {
         (Some(amount), 0) => amount.to_string(),
-        (Some(amount), _) if amount > Amount::default() => format!("over {amount}"),
+        (Some(amount), _) if amount >= LEAST => format!("over {amount}"),
         _ => "not known".to_owned(),
     }
 }
@@ -125,7 +128,8 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(money.not_known.iter().map(|what| format!("not known: {what}")));
     if money.now.per_month.is_some() && money.now.unpriced_bytes > 0 {
-        notes.push(format!("{} are stored in a way that has no price here", size(money.now.unpriced_bytes)));
+        let unpriced = size(money.now.unpriced_bytes);
+        notes.push(format!("over: {unpriced} have no price here, and what they cost and save is in none of the sums"));
     }
     if let Some(requests) = money.audit_requests {
         let gigabyte = if money.gigabyte_bytes == Some(1 << 30) { "2^30" } else { "10^9" };
@@ -137,19 +141,19 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
             amount(money, requests)
         ));
     }
-    if money.now.per_month.is_some() && kept(report).is_some() {
-        let what = "as long as the store keeps what is deleted, it bills it; versions that it keeps already are in none of \
-                    these figures";
-        notes.push(what.to_owned());
-    }
     if let Some(early) = money.after.values().filter_map(|change| change.early_deletion).max()
         && early > Amount::default()
     {
         notes.push(format!(
-            "up to {} of that is charged because objects go too early for their storage class; their age counts from \
-             when they were written",
+            "Up to {} of it is charged because objects go too early for their storage class; their age counts from when \
+             they were written.",
             amount(money, early)
         ));
+    }
+    if money.now.per_month.is_some() && kept(report).is_some() {
+        let what = "As long as the store keeps what is deleted, it bills it; versions that it keeps already are in none of \
+                    these figures.";
+        notes.push(what.to_owned());
     }
     notes
 }

@@ -55,12 +55,7 @@ fn costs(metrics: &mut Metrics<'_>, report: &Report) {
     let currency = ("currency", money.currency.as_str());
     let now = money.now.per_month.map(|month| (vec![currency], decimal(month)));
     metrics.gauge("cost_per_month", "", "What storage costs for a month, by list prices.", now);
-    metrics.one(
-        "unpriced",
-        "bytes",
-        "Bytes that no cost has, as their storage class has no price.",
-        money.now.unpriced_bytes,
-    );
+    metrics.one("unpriced", "bytes", "Bytes without a price, which are in no cost.", money.now.unpriced_bytes);
     let changes = || money.after.iter().map(|(kind, change)| (vec![("by", *kind), currency], change));
     let saved = changes().filter_map(|(labels, change)| Some((labels, decimal(change.saved_per_month?))));
     metrics.gauge("saved_per_month", "", "What would be saved each month, by what is done.", saved.collect::<Vec<_>>());
@@ -75,6 +70,13 @@ fn costs(metrics: &mut Metrics<'_>, report: &Report) {
     let rows =
         rows.filter_map(|row| Some((vec![("repository", row.name.as_str()), currency], decimal(row.per_month?))));
     metrics.gauge("repository_cost_per_month", "", "What a fair share costs for a month.", rows.collect::<Vec<_>>());
+    let rows = report.findings.repositories.iter().chain([&report.findings.nobody]);
+    let rows = rows.filter_map(|row| {
+        let unpriced = row.unpriced_bytes.filter(|bytes| *bytes > 0)?;
+        Some((vec![("repository", row.name.as_str())], unpriced))
+    });
+    let help = "Bytes of a fair share without a price, which are not in its cost.";
+    metrics.gauge("repository_unpriced", "bytes", help, rows.collect::<Vec<_>>());
 }
 
 type Of = fn(&Row) -> u64;

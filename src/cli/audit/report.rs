@@ -30,9 +30,9 @@ pub(super) struct Report {
     exit_code: u8,
     error: Option<()>,
     pub(super) location: String,
-    /// The registry as it was named, for commands to paste.
+    /// The registry as it was named, and how it is reached: words for commands to paste.
     #[serde(skip)]
-    pub(super) operand: Option<String>,
+    pub(super) named: Vec<String>,
     /// What is younger is not counted as what can go.
     #[serde(skip)]
     pub(super) min_age: Duration,
@@ -83,7 +83,7 @@ impl Report {
             exit_code: exit::DONE,
             error: None,
             location: order.location.clone(),
-            operand: args.operand.clone(),
+            named: Vec::new(),
             min_age: args.min_age,
             now: now.to_rfc3339(),
             options,

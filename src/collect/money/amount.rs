@@ -53,7 +53,7 @@ pub struct Amount(u64);
 impl Amount {
     /// From millionths.
     #[must_use]
-    pub fn from_millionths(millionths: u64) -> Self {
+    pub const fn from_millionths(millionths: u64) -> Self {
         Self(millionths)
     }
 

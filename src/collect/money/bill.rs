@@ -30,7 +30,7 @@ impl Market<'_> {
         let names = |names: Vec<&String>| names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let Some(provider) = prices.providers.get(name) else {
             return Some(format!(
-                "the price: {from} has none for {name}, only for {}",
+                "{from} has no prices for {name}, only for {}",
                 names(prices.providers.keys().collect())
             ));
         };
@@ -39,9 +39,9 @@ impl Market<'_> {
         }
         let known = names(provider.regions.keys().collect());
         Some(match region {
-            Some(region) => format!("the price: {from} has none for {name} in the region {region}, only in {known}"),
+            Some(region) => format!("{from} has no prices for {name} in the region {region}, only in {known}"),
             None => {
-                format!("the price, as {name} does not tell the region: --price-region names it; {from} has {known}")
+                format!("{name} does not tell the region: --price-region names it; {from} has {known}")
             }
         })
     }
@@ -58,6 +58,8 @@ pub struct Money {
     pub prices_from: String,
     /// And where they have them from.
     pub sources: Vec<String>,
+    /// What they leave out.
+    pub notes: Vec<String>,
     /// The provider.
     pub provider: String,
     /// The region.
@@ -140,6 +142,7 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
         prices_date: prices.date.clone(),
         prices_from: from.to_owned(),
         sources: prices.sources.clone(),
+        notes: prices.notes.clone(),
         provider: name.to_owned(),
         region: region_name.map(str::to_owned),
         ..Money::default()
@@ -147,7 +150,7 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
     let provider = prices.providers.get(name);
     let found = provider.and_then(|provider| Some((provider.gigabyte, provider.region(region_name)?)));
     let Some((gigabyte, region)) = found else {
-        money.not_known.extend(market.lacks());
+        money.not_known.extend(market.lacks().map(|why| format!("the price: {why}")));
         money.now = Bill { unpriced_bytes: findings.bytes, ..Bill::default() };
         return money;
     };

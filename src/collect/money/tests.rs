@@ -140,14 +140,14 @@ fn without_a_price_nothing_is_known_and_what_has_one_is_named() {
     let findings = Findings { bytes: 5, ..Findings::default() };
     let money = of(&findings, None);
     assert_eq!((money.now.per_month, money.now.unpriced_bytes, money.after.len()), (None, 5, 0));
-    assert_eq!(money.not_known, ["the price: a test has none for s3 in the region here, only in there"]);
+    assert_eq!(money.not_known, ["the price: a test has no prices for s3 in the region here, only in there"]);
     let regions = [("there".to_owned(), Region::default())].into();
     let providers = [("gcs".to_owned(), Provider { gigabyte: 1, regions })].into();
     let prices = Prices { providers, ..Prices::default() };
     let lacks = |provider, region| Market { prices: &prices, from: "a test", provider, region }.lacks();
     let why = lacks("gcs", None).unwrap();
-    assert_eq!(why, "the price, as gcs does not tell the region: --price-region names it; a test has there");
-    assert_eq!(lacks("azure", Some("there")).unwrap(), "the price: a test has none for azure, only for gcs");
+    assert_eq!(why, "gcs does not tell the region: --price-region names it; a test has there");
+    assert_eq!(lacks("azure", Some("there")).unwrap(), "a test has no prices for azure, only for gcs");
     assert_eq!(lacks("gcs", Some("there")), None);
 }
 

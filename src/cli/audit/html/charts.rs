@@ -68,16 +68,23 @@ pub(super) struct Scale {
 /// Months since the year 0, so that those in which nothing was written have their place.
 fn place(name: &str) -> usize {
     let (year, month) = name.split_once('-').unwrap_or_default();
-    year.parse().unwrap_or(0) * 12 + month.parse().unwrap_or(0)
+    (year.parse::<usize>().unwrap_or(0) * 12 + month.parse::<usize>().unwrap_or(1)).saturating_sub(1)
+}
+
+fn month_at(place: usize) -> String {
+    format!("{:04}-{:02}", place / 12, place % 12 + 1)
 }
 
 /// What was written in each month, the last of them.
 pub(super) fn months(all: &BTreeMap<String, Tally>) -> (Vec<Month>, Scale) {
-    let last = all.keys().next_back().map_or(0, |name| place(name));
+    let Some(last) = all.keys().next_back().map(|name| place(name)) else {
+        return (Vec::new(), Scale { many: 1, ..Scale::default() });
+    };
     let (shown, before): (Vec<_>, Vec<_>) = all.iter().partition(|(name, _)| place(name) + MONTHS > last);
     let before = before.iter().map(|(_, tally)| tally.bytes).fold(0, u64::saturating_add);
     let most = shown.iter().map(|(_, tally)| tally.bytes).max().unwrap_or(0);
-    let first = shown.first().map_or(0, |(name, _)| place(name));
+    // A few months do not fill the whole width.
+    let first = shown.first().map_or(last, |(name, _)| place(name)).min(last.saturating_sub(11));
     let bar = |(name, tally): &(&String, &Tally)| {
         let height = u128::from(tally.bytes) * 1000 / u128::from(most.max(1));
         let (down, up) = (1000 - height, height);
@@ -88,12 +95,10 @@ pub(super) fn months(all: &BTreeMap<String, Tally>) -> (Vec<Month>, Scale) {
             height: format!("{}.{}", up / 10, up % 10),
         }
     };
-    let name = |month: Option<&(&String, &Tally)>| month.map(|(name, _)| (*name).clone()).unwrap_or_default();
     let scale = Scale {
-        // A few months do not fill the whole width.
-        many: (last + 1 - first).max(12),
-        first: name(shown.first()),
-        last: name(shown.last()),
+        many: last + 1 - first,
+        first: month_at(first),
+        last: month_at(last),
         most: size(most),
         before: if before > 0 { size(before) } else { String::new() },
     };
@@ -112,8 +117,9 @@ mod tests {
             let (months, scale) = months(&all);
             (months.iter().map(|month| month.x / 10).collect::<Vec<_>>(), scale.many, scale.first, scale.before)
         };
-        assert_eq!(of(&[]), (vec![], 12, String::new(), String::new()));
-        assert_eq!(of(&["2025-11", "2026-02"]), (vec![0, 3], 12, "2025-11".to_owned(), String::new()));
+        assert_eq!(of(&[]), (vec![], 1, String::new(), String::new()));
+        assert_eq!(of(&["2025-11", "2026-02"]), (vec![8, 11], 12, "2025-03".to_owned(), String::new()));
+        assert_eq!(of(&["2025-12"]), (vec![11], 12, "2025-01".to_owned(), String::new()));
         let all = of(&["2020-01", "2023-03", "2023-04", "2026-03"]);
         assert_eq!(all, (vec![0, 35], 36, "2023-04".to_owned(), "20 B".to_owned()));
     }

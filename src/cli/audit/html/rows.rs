@@ -1,7 +1,7 @@
 //! The table of all repositories: its columns, its first rows, and all of them as data for the script.
 
 use super::Line;
-use crate::cli::audit::money::known;
+use crate::cli::audit::money::{LEAST, known};
 use crate::cli::audit::report::Report;
 use crate::cli::words::{printable, size};
 use crate::collect::audit::report::Row;
@@ -61,11 +61,10 @@ pub(super) fn columns(report: &Report) -> Vec<Column> {
     }
     if report.money.as_ref().is_some_and(|money| money.now.per_month.is_some()) {
         columns.push(column("Per month", "m", |row| {
-            let millionths = row.per_month.map(Amount::millionths);
             match row.unpriced_bytes.unwrap_or(0) {
-                0 => json!(millionths),
+                0 => json!(row.per_month.map(Amount::millionths)),
                 // As far as it is known: not a number, but a list of one.
-                _ => json!(millionths.filter(|known| *known > 0).map(|known| [known])),
+                _ => json!(row.per_month.filter(|known| *known >= LEAST).map(|known| [known.millionths()])),
             }
         }));
     }

@@ -14,7 +14,7 @@ pub(super) struct Step {
 
 /// What to do, in this order.
 pub(super) fn steps(report: &Report) -> Vec<Step> {
-    let registry = quoted(report.operand.as_deref().unwrap_or(&report.location));
+    let registry = report.named.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
     let step = |words: String, command: String| Step { words, command };
     let findings = &report.findings;
     let freed = |kind: &str| findings.after.get(kind).map_or(0, |after| after.freed.bytes);

@@ -12,7 +12,6 @@ use super::tables::{KINDS, after, freeable, kept, percent, sum};
 use super::{compared, money};
 use crate::cli::words::{printable, size};
 use crate::collect::audit::storage_class::NOT_KNOWN;
-use crate::collect::money::amount::Amount;
 use askama::Template;
 use std::fmt::Write as _;
 
@@ -136,7 +135,7 @@ fn sentence(report: &Report) -> String {
     let findings = &report.findings;
     let money = report.money.as_ref();
     let mut text = format!("This registry holds {}", sum(report));
-    if let Some(money) = money.filter(|money| money.now.per_month > Some(Amount::default())) {
+    if let Some(money) = money.filter(|money| money.now.per_month >= Some(money::LEAST)) {
         let _ = write!(text, " and costs {} {} a month", money::month(&money.now), money.currency);
     }
     let kinds = [("policy", "the policy"), ("collection", "regsweep gc")];
@@ -153,7 +152,7 @@ fn sentence(report: &Report) -> String {
     };
     let _ = write!(text, "; {words} would free {} of that ({share}){when}", size(after.freed.bytes));
     let change = money.and_then(|money| Some((money, money.after.get(kind)?)));
-    if let Some((money, change)) = change.filter(|(_, change)| change.saved_per_month > Some(Amount::default())) {
+    if let Some((money, change)) = change.filter(|(_, change)| change.saved_per_month >= Some(money::LEAST)) {
         let _ = write!(text, " and save {} {} a month", money::saved(change), money.currency);
     }
     text.trim_end_matches(',').to_owned() + "."

@@ -3,7 +3,6 @@
 use crate::cli::audit::money;
 use crate::cli::audit::report::Report;
 use crate::cli::words::size;
-use crate::collect::money::amount::Amount;
 
 /// One thing to do.
 #[derive(Debug)]
@@ -20,7 +19,7 @@ pub(super) fn steps(report: &Report) -> Vec<Step> {
     let freed = |kind: &str| findings.after.get(kind).map_or(0, |after| after.freed.bytes);
     let worth = |kind: &str| {
         let change = report.money.as_ref().and_then(|money| Some((money, money.after.get(kind)?)));
-        let change = change.filter(|(_, change)| change.saved_per_month > Some(Amount::default()));
+        let change = change.filter(|(_, change)| change.saved_per_month >= Some(money::LEAST));
         let saved = change.map(|(money, change)| format!(", {} {} a month", money::saved(change), money.currency));
         format!("{}{}", size(freed(kind)), saved.unwrap_or_default())
     };

@@ -123,6 +123,12 @@ pub fn within(scope: &Scope, options: Options) -> Options {
 }
 
 /// Whether the registry may go on claiming what is gone, and cannot be told.
+/// How long a version must have been old. What a stopped registry has deleted may be missed as well when it runs again.
+#[must_use]
+pub fn old_versions(deciding: &Deciding, cache: &DescriptorCache) -> Duration {
+    deciding.defer.unwrap_or(Mode::Live.default_defer(remembers(cache)))
+}
+
 fn remembers(cache: &DescriptorCache) -> bool {
     match cache {
         DescriptorCache::InMemory | DescriptorCache::Unknown => true,

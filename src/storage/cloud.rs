@@ -10,11 +10,13 @@ use super::room::Room;
 use super::signed::Signed;
 use super::store_keeps;
 use super::transport::Counters;
+use super::versions;
 use crate::collect::listing::Proof;
 use crate::collect::multipart::Multiparts;
 use crate::collect::report::Requests;
 use crate::collect::sealed::Place;
 use crate::collect::store_keeps::{How, Said, StoreKeeps};
+use crate::collect::versions::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::digest::Hasher;
 use crate::model::{Algorithm, Digest, Timestamp};
@@ -226,6 +228,10 @@ impl Storage for Cloud {
 
     async fn multiparts(&self, concurrency: usize) -> Multiparts {
         multipart::below(self, concurrency).await
+    }
+
+    fn versions(&self, prefix: &str) -> Option<BoxStream<'static, Result<Vec<Version>>>> {
+        versions::below(self, prefix)
     }
 
     fn said(&self) -> Said {

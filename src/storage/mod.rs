@@ -25,6 +25,7 @@ mod signed;
 pub mod store_keeps;
 pub mod sweep;
 pub mod transport;
+pub mod versions;
 mod walk;
 pub mod write;
 pub mod xml;

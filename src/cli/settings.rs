@@ -40,13 +40,24 @@ fn registry_with(operand: Option<&str>, common: &Common, cache: Option<Descripto
         }
         (operand, option) => operand.or(option),
     };
-    let overrides = Overrides {
+    resolve(named, &overrides(common, cache), &ProcessEnvironment)
+}
+
+/// Another storage than the registry's, reached in the same way.
+///
+/// # Errors
+/// If it cannot be understood.
+pub(super) fn named_alone(url: &str, common: &Common) -> Result<Resolved> {
+    resolve(Some(url), &overrides(common, None), &ProcessEnvironment)
+}
+
+fn overrides(common: &Common, cache: Option<DescriptorCache>) -> Overrides {
+    Overrides {
         region: common.region.clone(),
         endpoint_url: common.endpoint_url.clone(),
         profile: common.profile.clone(),
         descriptor_cache: cache,
-    };
-    resolve(named, &overrides, &ProcessEnvironment)
+    }
 }
 
 /// How the registry was named, as a plan remembers it: so that it is found again from another directory.

@@ -10,6 +10,7 @@ mod effort;
 mod elsewhere;
 pub mod explain;
 pub mod fetch;
+pub mod given;
 mod identity;
 mod listing;
 pub mod location;

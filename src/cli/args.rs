@@ -183,7 +183,7 @@ pub struct GarbageCollect {
     #[arg(long)]
     pub yes: bool,
     /// Afterwards, and with a question of its own, remove for good what a versioned bucket keeps of what was deleted or
-    /// written over longer ago than --defer [default there: also with --offline as without]
+    /// written over longer ago than --defer [default here: as without --offline]
     #[arg(long, conflicts_with_all = ["output", "repository"])]
     pub purge_versions: bool,
     /// What bounds the run.

@@ -17,6 +17,8 @@ mod compared;
 mod freed;
 #[path = "audit/html.rs"]
 mod html;
+#[path = "audit/listings.rs"]
+mod listings;
 #[path = "audit/money.rs"]
 mod money;
 #[path = "audit/outlets.rs"]

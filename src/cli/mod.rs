@@ -32,6 +32,7 @@ pub mod policy;
 pub mod progress;
 pub mod prune;
 pub mod prune_rules;
+mod purge;
 pub mod remove;
 mod repair_text;
 pub mod restore;

@@ -8,7 +8,7 @@ mod steps;
 mod treemap;
 
 use super::report::Report;
-use super::tables::{KINDS, after, freeable, kept, percent, sum};
+use super::tables::{KINDS, after, beside, counted_by, freeable, kept, percent, sum};
 use super::{compared, money};
 use crate::cli::words::{printable, size};
 use crate::collect::audit::storage_class::NOT_KNOWN;
@@ -44,7 +44,7 @@ struct Page<'a> {
     after: Vec<Line>,
     money_title: String,
     money_notes: Vec<String>,
-    kept: String,
+    kept: Vec<String>,
     maps: Vec<map::Map>,
     map_label: String,
     legend: &'a [(u8, &'static str)],
@@ -97,12 +97,12 @@ fn page(report: &Report) -> Page<'_> {
         version: env!("CARGO_PKG_VERSION"),
         sentence: sentence(report),
         freeable: freeable(report.min_age),
-        notes: notes.chain(refusals(report)).collect(),
+        notes: counted_by(report).into_iter().chain(notes).chain(refusals(report)).collect(),
         after_titles: after_titles(report),
         after: after_lines(report),
         money_title: report.money.as_ref().map(|money| printable(&money::title(money))).unwrap_or_default(),
         money_notes: money::notes(report).iter().map(|one| printable(one)).collect(),
-        kept: kept(report).unwrap_or_default(),
+        kept: kept(report).into_iter().chain(beside(report)).collect(),
         map_label: format!("Map of {} by repository; the table below has the same figures", size(findings.bytes)),
         maps: map::maps(report, kind),
         legend: &map::LEGEND,

@@ -18,6 +18,15 @@ use std::time::Duration;
 
 pub(super) const SCHEMA: &str = "regsweep.audit/1";
 
+/// A listing that was counted by in place of a new one.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ListingRow {
+    /// What it is.
+    pub(super) what: &'static str,
+    /// When it was made, RFC 3339.
+    pub(super) created: String,
+}
+
 /// An audit.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -33,6 +42,7 @@ pub(super) struct Report {
     /// The registry as it was named, and how it is reached: words for commands to paste.
     #[serde(skip)]
     pub(super) named: Vec<String>,
+    pub(super) listing: Option<ListingRow>,
     /// What is younger is not counted as what can go.
     #[serde(skip)]
     pub(super) min_age: Duration,
@@ -84,6 +94,7 @@ impl Report {
             error: None,
             location: order.location.clone(),
             named: Vec::new(),
+            listing: None,
             min_age: args.min_age,
             now: now.to_rfc3339(),
             options,

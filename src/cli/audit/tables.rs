@@ -5,6 +5,7 @@ use crate::cli::words::{number, printable, size};
 use crate::collect::audit::class::Class;
 use crate::collect::audit::report::After;
 use crate::collect::blobs::Tally;
+use crate::model::Timestamp;
 use crate::retention::duration::written;
 use std::time::Duration;
 
@@ -71,6 +72,28 @@ pub(super) fn kept(report: &Report) -> Option<String> {
             let why = keeps.why.as_deref().unwrap_or("it was not told");
             format!("not known: whether the store keeps what is deleted; {}", printable(why))
         }
+    })
+}
+
+/// What was counted by, if not by a listing of now.
+pub(super) fn counted_by(report: &Report) -> Option<String> {
+    let listing = report.listing.as_ref()?;
+    let when = Timestamp::parse_rfc3339(&listing.created).map(Timestamp::to_minute).unwrap_or_default();
+    Some(format!("counted by the {} of {when}: what was pushed or deleted since is not in it", listing.what))
+}
+
+/// What stands beside all that, as no listing shows it.
+pub(super) fn beside(report: &Report) -> Option<String> {
+    let hidden = &report.findings.not_listed;
+    let (versions, markers) = (hidden.noncurrent_versions?, hidden.delete_markers?);
+    (versions.count + markers.count > 0).then(|| {
+        format!(
+            "beside all this, and not in any sum: {} ({}) and {}, which the store keeps of what was deleted or written over; \
+             `regsweep gc --purge-versions` removes them",
+            number(versions.count, "old version"),
+            size(versions.bytes),
+            number(markers.count, "delete marker"),
+        )
     })
 }
 

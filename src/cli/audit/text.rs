@@ -3,7 +3,7 @@
 use super::compared;
 use super::money;
 use super::report::Report;
-use super::tables::{after, classes, freeable, kept, percent, sum};
+use super::tables::{after, beside, classes, counted_by, freeable, kept, percent, sum};
 use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::audit::report::{Layer, Row};
@@ -21,6 +21,7 @@ pub(super) fn text(report: &Report) -> String {
     let findings = &report.findings;
     let mut text = format!("{} (reads only; nothing was changed)\n", printable(&report.location));
     let _ = writeln!(text, "{}", sum(report));
+    text += &listing(report);
     for note in &report.not_known {
         text += &wrapped(&format!("not counted: {}", printable(note)), "! ");
     }
@@ -36,6 +37,7 @@ pub(super) fn text(report: &Report) -> String {
         text += "\nhow it is stored\n";
         text += &indented(&of_storage(report));
     }
+    text += &hidden(report);
     let _ = writeln!(text, "\n{}", freeable(report.min_age));
     text += &indented(&of_after(report));
     text += &store(report);
@@ -60,6 +62,16 @@ pub(super) fn text(report: &Report) -> String {
     text += &growth(report);
     text += &problems(report);
     text
+}
+
+/// What was counted by, if not by a listing of now.
+fn listing(report: &Report) -> String {
+    counted_by(report).map(|line| wrapped(&line, "! ")).unwrap_or_default()
+}
+
+/// What stands beside all that, as no listing shows it.
+fn hidden(report: &Report) -> String {
+    beside(report).map(|line| format!("\n{}", wrapped(&line, ""))).unwrap_or_default()
 }
 
 fn indented(table: &Columns) -> String {

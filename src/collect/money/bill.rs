@@ -169,6 +169,8 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
     let Requests { list, get, head, .. } = requests;
     let reads = get.saturating_add(head);
     money.audit_requests = Some(cost(Estimate { list, read: reads, ..Estimate::default() }));
+    // An audit by a list that was made earlier has listed nothing; a collection lists all, a thousand at a time.
+    let list = list.max(findings.objects.div_ceil(1000));
     for (kind, after) in &findings.after {
         let left = findings.storage_classes.iter().map(|(class, stored)| {
             let going = after.storage_classes.get(class);

@@ -46,6 +46,10 @@ pub(super) fn steps(report: &Report) -> Vec<Step> {
         );
         steps.push(step(words, format!("regsweep gc -m --dry-run {registry}")));
     }
+    if let Some(versions) = findings.not_listed.noncurrent_versions.filter(|versions| versions.bytes > 0) {
+        let words = format!("See which old versions the bucket keeps, and bills: {}.", size(versions.bytes));
+        steps.push(step(words, format!("regsweep gc --purge-versions --dry-run {registry}")));
+    }
     let option = |name: &str| report.options.get(name).and_then(serde_json::Value::as_str);
     // What makes two audits alike.
     let alike: String = ["prices", "price_region", "group"]

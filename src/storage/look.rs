@@ -165,12 +165,12 @@ pub(super) fn only_file(parent: &str, name: &OsStr) -> Option<Only> {
     if let Some(below) = parent.strip_prefix(layout::BLOBS) {
         return of(below.split('/').next()?, Only { file: CONTENT, beside_directories: false });
     }
-    of(algorithm, Only { file: LINK, beside_directories: !is_of_layers(parent) })
+    of(algorithm, Only { file: LINK, beside_directories: !lie_alone(parent) })
 }
 
-/// Whether layer links lie there. Nothing has ever lain beside one.
-fn is_of_layers(parent: &str) -> bool {
-    parent.rsplit('/').nth(2) == Some("_layers")
+/// Whether layer links or a tag's history lie there. Nothing has ever lain beside one of these.
+fn lie_alone(parent: &str) -> bool {
+    matches!(parent.rsplit('/').nth(2), Some("_layers" | "index"))
 }
 
 /// Whether these are the directories of layer links by SHA-256: of such a link its name tells everything but its age.

@@ -1,11 +1,12 @@
 //! The report for people.
 
 use super::plan_text;
+use super::repository_text::repositories;
 use super::words::{number, printable, size, wrapped};
 use super::{held, outcome_text, repair_text, retention_text, space_text, tag_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
-use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
+use crate::collect::report::{Counts, Report};
 use crate::model::Timestamp;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
@@ -167,43 +168,6 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
         rows.add_row(vec![what, parts.count.to_string(), size(parts.bytes), why]);
     }
     finish(rows, &[1, 2])
-}
-
-/// What there is of each kind, in words.
-pub(super) fn listed(counts: &Counts) -> Vec<String> {
-    let kinds = [
-        (counts.tags, "tag"),
-        (counts.tag_history, "history entry"),
-        (counts.manifests, "manifest"),
-        (counts.layer_links, "layer link"),
-        (counts.uploads.count, "upload"),
-        (counts.multipart_uploads.count, "multipart upload"),
-        (counts.blobs.count, "blob"),
-    ];
-    kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, one)| number(count, one)).collect()
-}
-
-/// So many repositories are shown; JSON has them all.
-const ROWS: usize = 15;
-
-pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
-    let mut rows = table();
-    let all: Vec<&RepositoryRow> = all.iter().filter(|row| !row.planned.is_zero()).collect();
-    for row in all.iter().take(ROWS) {
-        let planned = &row.planned;
-        let bytes = size(planned.bytes());
-        rows.add_row(vec![row.name.clone(), bytes, listed(planned).join(", ")]);
-    }
-    for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {
-        if tally.count > 0 {
-            rows.add_row(vec![name.to_owned(), size(tally.bytes), number(tally.count, "blob")]);
-        }
-    }
-    let mut text = finish(rows, &[1]);
-    if all.len() > ROWS {
-        let _ = writeln!(text, "  and {} more (--format json names them all)", all.len() - ROWS);
-    }
-    text
 }
 
 fn kept(text: &mut String, report: &Report) {

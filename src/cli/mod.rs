@@ -34,6 +34,7 @@ pub mod prune;
 pub mod prune_rules;
 pub mod remove;
 mod repair_text;
+mod repository_text;
 pub mod restore;
 pub mod restore_report;
 pub mod restore_text;

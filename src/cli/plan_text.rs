@@ -1,6 +1,7 @@
 //! Saved plans for people.
 
-use super::human::{minute, repositories, stages};
+use super::human::{minute, stages};
+use super::repository_text::repositories;
 use super::words::{number, printable, size, wrapped};
 use crate::collect::options::{Mode, Options};
 use crate::collect::report::Report;

@@ -9,13 +9,10 @@ use crate::collect::options::{self, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use crate::retention::parse::parse;
-use crate::retention::policy::{Delete, Keep, Policy, Rule};
+use crate::retention::policy::{COMMAND_LINE, Delete, Keep, Policy, Rule};
 use crate::retention::write::yaml;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// What a rule is called that was given by flags.
-pub const COMMAND_LINE: &str = "command line";
 
 /// The rules that were given, as options have them.
 ///

@@ -31,6 +31,8 @@ pub enum ProblemCode {
     KeepFromUnknown,
     /// Incomplete multipart uploads that the store does not tell of.
     MultipartUploadsNotKnown,
+    /// A tag that was named to go, and that `--keep-from` names as well.
+    KeptByKeepFrom,
     /// A tag that was to go, and that somebody pushes at this very moment.
     PushedJustNow,
 }

@@ -168,6 +168,8 @@ pub struct Findings {
     pub bytes: u64,
     /// Bytes that would go.
     pub planned_bytes: u64,
+    /// Tags and manifests that would go.
+    pub planned_images: u64,
     /// How far the clocks are apart, if the storage tells its time.
     pub clock_difference: Option<Duration>,
 }
@@ -226,7 +228,8 @@ pub fn refusals(findings: &Findings, options: &Options) -> Vec<Refusal> {
         );
         refuse(RefusalCode::Holes, message);
     }
-    if options.trusts_tags() {
+    // Where neither a tag nor a manifest goes, nothing is decided by what tags say.
+    if options.trusts_tags() && findings.planned_images > 0 {
         let way = if options.rules.is_some() { "run `regsweep gc` without -m" } else { "run without -m" };
         refuse_untagged(findings, way, &mut refuse);
     }
@@ -311,6 +314,7 @@ mod tests {
             of_these_untagged: 1,
             bytes: 4 << 30,
             planned_bytes: 3 << 30,
+            planned_images: 1,
             clock_difference: Some(CLOCK_TOLERANCE),
             ..Findings::default()
         }
@@ -413,6 +417,15 @@ mod tests {
         assert_eq!(codes(&large, &options(false, &["percent=s3://other"])), ["percent"]);
         let no_limit = Options { max_delete_percent: None, ..options(false, &[]) };
         assert_eq!(codes(&large, &no_limit), Vec::<&str>::new());
+    }
+
+    /// A job that runs every night must not fail once there is nothing left to do.
+    #[test]
+    fn what_tags_say_matters_only_where_an_image_goes() {
+        let odd = Findings { harbor: true, scheduler_state: true, of_these_untagged: 3, ..healthy() };
+        assert_eq!(codes(&odd, &options(true, &[])), ["pull-through-cache", "tags-elsewhere"]);
+        let nothing = Findings { planned_images: 0, ..odd };
+        assert_eq!(codes(&nothing, &options(true, &[])), Vec::<&str>::new());
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::model::{Digest, RepositoryName, Tag};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// What a rule is called that was given by flags.
+pub const COMMAND_LINE: &str = "command line";
+
 /// Rules for repositories. The first whose repositories match decides; where none matches, nothing is deleted.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {

@@ -8,9 +8,9 @@ use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
 use crate::collect::inventory::Inventory;
 use crate::collect::multipart::Multiparts;
-use crate::collect::named::named;
+use crate::collect::named::{kept_tags, named};
 use crate::collect::needs;
-use crate::collect::options::Mode;
+use crate::collect::options::{Mode, Options};
 use crate::collect::plan::Plan;
 use crate::collect::pointers::plan_pointers;
 use crate::collect::problem::{ProblemCode, Problems};
@@ -126,6 +126,7 @@ async fn look_once(
         problems.extend(roots::problems(&inventory, &graph, options));
     }
     tell_of_pushed(&just_pushed, &inventory, &mut problems);
+    tell_of_kept(options, &inventory, &mut problems);
     tell_of_links(&blobs, &mut problems);
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
     let scan = Scan {
@@ -202,6 +203,14 @@ fn tell_of_links(blobs: &BlobSurvey, problems: &mut Problems) {
     }
 }
 
+fn tell_of_kept(options: &Options, inventory: &Inventory, problems: &mut Problems) {
+    for (at, tag) in kept_tags(&options.images, inventory, &options.keep_from) {
+        let name = &inventory.repositories[at].name;
+        let message = format!("tag {tag} was named, and --keep-from names it as well: it stays");
+        problems.add(ProblemCode::KeptByKeepFrom, Some(name.as_str()), Some(layout::tag_current(name, &tag)), message);
+    }
+}
+
 fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems: &mut Problems) {
     for (at, tag) in just_pushed {
         let name = &inventory.repositories[*at].name;
@@ -226,6 +235,7 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
         .into_iter()
         .fold(scan.inventory.bytes, u64::saturating_add);
     findings.planned_bytes = plan.bytes();
+    findings.planned_images = plan.images();
 }
 
 /// When the last of the links that keep something only by their age is old enough.

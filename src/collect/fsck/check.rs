@@ -115,6 +115,7 @@ fn problems(known: &Known<'_>, findings: &mut Findings) {
         | ProblemCode::UnreadableLink
         | ProblemCode::UnreadableManifest
         | ProblemCode::KeepFromUnknown
+        | ProblemCode::KeptByKeepFrom
         | ProblemCode::MultipartUploadsNotKnown
         | ProblemCode::PushedJustNow => None,
     };

@@ -255,7 +255,7 @@ async fn act(
     if equipment.tenure.is_some() {
         report.mended = run::mend_earlier(opened, equipment.left, survey, observer).await?;
     }
-    if survey.plan.is_empty() && equipment.tenure.is_none() {
+    if survey.plan.is_empty() && equipment.tenure.is_none() && survey.scan.hollow.is_empty() {
         return Ok(exit::DONE);
     }
     if job.asks && !survey.plan.is_empty() {

@@ -238,6 +238,7 @@ fn problem(code: ProblemCode) -> &'static str {
         | ProblemCode::OutsideRoot
         | ProblemCode::UnaddressableKey
         | ProblemCode::MultipartUploadsNotKnown
+        | ProblemCode::EmptyRepository
         | ProblemCode::KeptByKeepFrom
         | ProblemCode::KeepFromUnknown => "damaged",
     }

@@ -31,6 +31,8 @@ pub enum ProblemCode {
     KeepFromUnknown,
     /// Incomplete multipart uploads that the store does not tell of.
     MultipartUploadsNotKnown,
+    /// A repository of which nothing is there but empty directories.
+    EmptyRepository,
     /// A tag that was named to go, and that `--keep-from` names as well.
     KeptByKeepFrom,
     /// A tag that was to go, and that somebody pushes at this very moment.

@@ -8,7 +8,7 @@ use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
 use crate::collect::inventory::Inventory;
 use crate::collect::multipart::Multiparts;
-use crate::collect::named::{kept_tags, named};
+use crate::collect::named::{Unmatched, kept_tags, named};
 use crate::collect::needs;
 use crate::collect::options::{Mode, Options};
 use crate::collect::plan::Plan;
@@ -23,7 +23,7 @@ use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, 
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Digest, Tag, Timestamp};
+use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use crate::storage::reader::Storage;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::time::{Duration, Instant};
@@ -127,6 +127,7 @@ async fn look_once(
     }
     tell_of_pushed(&just_pushed, &inventory, &mut problems);
     tell_of_kept(options, &inventory, &mut problems);
+    let hollow = hollow(storage, options, &mut unmatched, &mut problems).await;
     tell_of_links(&blobs, &mut problems);
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
     let scan = Scan {
@@ -141,6 +142,7 @@ async fn look_once(
         staying,
         dismissed,
         taken,
+        hollow,
         left: not_now,
     };
     complete(&mut findings, &scan, &plan);
@@ -201,6 +203,33 @@ fn tell_of_links(blobs: &BlobSurvey, problems: &mut Problems) {
         );
         problems.add(ProblemCode::OutsideRoot, None, None, message);
     }
+}
+
+/// On a file system a repository stays in the catalogue when all that was in it is gone, and no listing shows it. Whoever
+/// names it is understood all the same.
+async fn hollow(
+    storage: &dyn Storage,
+    options: &Options,
+    unmatched: &mut Vec<Unmatched>,
+    problems: &mut Problems,
+) -> Vec<RepositoryName> {
+    let mut hollow = Vec::new();
+    for image in options.images.iter().filter(|image| image.is_whole()) {
+        let Some(name) = image.repository().literal().and_then(RepositoryName::new) else { continue };
+        let typed = image.to_string();
+        let Some(at) = unmatched.iter().position(|unmatched| unmatched.image == typed) else { continue };
+        let mut is_there = false;
+        for own in ["_layers", "_manifests", "_uploads"] {
+            is_there |= storage.has_directory(&format!("{}{own}", layout::repository(&name))).await;
+        }
+        if is_there {
+            unmatched.remove(at);
+            let message = "nothing is in it but empty directories, for which a registry lists it: they go";
+            problems.add(ProblemCode::EmptyRepository, Some(name.as_str()), None, message);
+            hollow.push(name);
+        }
+    }
+    hollow
 }
 
 fn tell_of_kept(options: &Options, inventory: &Inventory, problems: &mut Problems) {

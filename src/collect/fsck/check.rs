@@ -116,6 +116,7 @@ fn problems(known: &Known<'_>, findings: &mut Findings) {
         | ProblemCode::UnreadableManifest
         | ProblemCode::KeepFromUnknown
         | ProblemCode::KeptByKeepFrom
+        | ProblemCode::EmptyRepository
         | ProblemCode::MultipartUploadsNotKnown
         | ProblemCode::PushedJustNow => None,
     };

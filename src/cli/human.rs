@@ -97,11 +97,7 @@ pub fn plan(report: &Report) -> String {
         }
     }
     text.push_str(&repair_text::plan(report));
-    let _ = writeln!(
-        text,
-        "\n{} blobs marked, {} blobs and {} manifests eligible for deletion",
-        report.marked.blobs.count, planned.blobs.count, planned.manifests
-    );
+    let _ = writeln!(text, "\n{}", eligible(report));
     if !planned.is_zero() {
         text.push_str(&held::under_plan(report));
     }
@@ -109,6 +105,13 @@ pub fn plan(report: &Report) -> String {
         text.push_str(&retention_text::cautions(retention));
     }
     text
+}
+
+/// The line that scripts look for.
+pub(super) fn eligible(report: &Report) -> String {
+    let Counts { blobs, manifests, .. } = report.planned;
+    let marked = report.marked.blobs.count;
+    format!("{marked} blobs marked, {} blobs and {manifests} manifests eligible for deletion", blobs.count)
 }
 
 fn table() -> Table {

@@ -65,6 +65,8 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
     let shown = match (common.format, common.quiet) {
         (Format::Json, _) => print(&json::report(report)),
         (Format::Text, true) => true,
+        // Whoever said no has just read all of it.
+        (Format::Text, false) if report.stopped.as_deref() == Some(NO) => print(&human::eligible(report)),
         (Format::Text, false) => print(&human::report(report)),
     };
     let mut stderr = anstream::stderr();
@@ -80,7 +82,7 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
         };
     }
     if report.stopped.as_deref() == Some(NO) {
-        let _ = writeln!(stderr, "nothing was deleted");
+        let _ = writeln!(stderr, "nothing was deleted: the answer was no");
     }
     if common.quiet && report.exit_code == exit::INCOMPLETE {
         let (failed, unknown) = (report.failed, report.unknown);

@@ -42,6 +42,7 @@ pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
 
 /// How wide a line may be.
 const WIDTH: usize = 80;
+const INDENT: &str = "  ";
 /// Longer no name of a repository becomes, where others stand beside it.
 const LONGEST_NAME: usize = 32;
 
@@ -50,7 +51,7 @@ fn in_columns(rows: Vec<(String, String, Vec<String>)>) -> String {
     let widest = |cell: fn(&(String, String, Vec<String>)) -> &str| {
         rows.iter().map(|row| cell(row).chars().count()).max().unwrap_or_default()
     };
-    let left = WIDTH.saturating_sub(" ".len() + widest(|row| &row.0) + widest(|row| &row.1) + 2 * "  ".len());
+    let left = WIDTH.saturating_sub(INDENT.len() + widest(|row| &row.0) + widest(|row| &row.1) + 2 * "  ".len());
     let mut columns = Columns::default().left("").right("").left("");
     for (name, size, list) in rows {
         let mut beginning = [name, size];
@@ -67,7 +68,7 @@ fn in_columns(rows: Vec<(String, String, Vec<String>)>) -> String {
         let [name, size] = beginning;
         columns.row(vec![name, size, line]);
     }
-    columns.text().lines().fold(String::new(), |text, line| text + " " + line + "\n")
+    columns.text().lines().fold(String::new(), |text, line| text + INDENT + line + "\n")
 }
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
         assert!(!text.contains("\n none "), "it loses nothing: {text}");
         let few =
             repositories(&[row("app", Counts { tags: 1, manifests: 2, ..Counts::default() })], &Nobody::default());
-        assert_eq!(few, " app  0 B  1 tag, 2 manifests\n");
+        assert_eq!(few, "  app  0 B  1 tag, 2 manifests\n");
         let many: Vec<RepositoryRow> = (0..ROWS + 3).map(|_| row("app", much)).collect();
         assert!(repositories(&many, &nobody).ends_with("  and 3 more (--format json names them all)\n"));
     }

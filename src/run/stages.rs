@@ -10,7 +10,7 @@ use crate::collect::roots::{Reason, Root, roots};
 use crate::event::{Event, Phase};
 use crate::layout::{self, StorageKey};
 use crate::storage::sweep::Begun;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// Deletes pointers and uploads, stage by stage, parents before children.
 pub(super) async fn pointers(work: &mut Work<'_>) {
@@ -81,17 +81,26 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
         }
         ended.extend_from_slice(batch);
     };
-    let mut taken_up = HashSet::new();
+    let mut open = HashMap::new();
     let tell_of_parts = |batch: &[(usize, Outcome)]| {
-        let changed = batch.iter().filter(|(_, outcome)| *outcome == Outcome::Changed);
-        taken_up.extend(changed.filter_map(|(number, _)| layout::upload_directory(&plan.deletions()[*number].key)));
+        for (number, outcome) in batch.iter().filter(|(_, outcome)| outcome.may_still_be_there()) {
+            let upload = layout::upload_directory(&plan.deletions()[*number].key);
+            open.extend(upload.map(|upload| (upload, *outcome == Outcome::Changed)));
+        }
         tell(batch);
     };
-    // Parts go first: they show whether somebody has taken up the upload again, who needs its files as well then.
+    // Parts go first: they show whether somebody has taken up the upload again, who needs its files as well then. Where
+    // nobody can tell, the files stay too.
     work.sweeper.abort(&begun, || work.must_stop().is_none(), tell_of_parts).await;
-    let stays = |key: &str| layout::upload_directory(key).is_some_and(|upload| taken_up.contains(upload));
-    let (stay, keys): (Vec<_>, Vec<_>) = keys.into_iter().partition(|(_, key)| !taken_up.is_empty() && stays(key));
-    tell(&stay.into_iter().map(|(number, _)| (number, Outcome::Changed)).collect::<Vec<_>>());
+    if !open.is_empty() {
+        let mut changed = Vec::new();
+        keys.retain(|(number, key)| {
+            let is_changed = layout::upload_directory(key).and_then(|upload| open.get(upload));
+            changed.extend(is_changed.filter(|is_changed| **is_changed).map(|_| (*number, Outcome::Changed)));
+            is_changed.is_none()
+        });
+        tell(&changed);
+    }
     work.sweeper.delete(&keys, || work.must_stop().is_none(), &mut tell).await;
     for (number, outcome) in ended {
         work.done.outcomes.set(number, outcome);

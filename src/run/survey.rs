@@ -92,6 +92,7 @@ async fn look_once(
     let known = (&inventory, &graph, &mut outlines);
     let retention = retain::dismiss(storage, known, &mut dismissed, order, (now, looked), observer).await?;
     drop(outlines);
+    just_pushed.extend(retention.iter().flat_map(|said| said.just_pushed.clone()));
     just_pushed.extend(repair::dismiss(&inventory, &mut dismissed, order, looked));
     if !dismissed.is_empty() {
         dismissed.complete(&inventory, &mut graph, options, now);

@@ -138,6 +138,22 @@ fn what_the_store_does_not_tell_stays_and_stops_nothing() {
     assert_eq!(ran.count("/problem_counts/multipart_uploads_not_known"), 7);
 }
 
+/// What is asked for the second time, right before it goes, and is not answered then.
+#[test]
+fn upload_of_which_nobody_can_tell_any_more_stays_whole() {
+    let scene = Scene::new();
+    let (stale, _) = litter(&scene.bucket);
+    let asks = |key: &str| key.contains(GIVEN_UP);
+    scene.bucket.fault(Fault::access_denied().on(Kind::Other).key(asks).after(2));
+    let ran = scene.collect().expect(4);
+    let left: Begun = stale.into_iter().filter(|(key, _)| asks(key)).collect();
+    assert!(begun(&scene.bucket).is_superset(&left) && left.len() == 2);
+    let files: BTreeSet<String> = scene.planned("upload", Some(LIVE));
+    assert!(!files.is_empty() && files.iter().all(|file| scene.bucket.contains(file)), "its files are there as well");
+    assert_eq!((ran.count("/failed"), ran.count("/not_attempted")), (2, files.len() as u64));
+    assert_eq!(ran.count("/deleted/multipart_uploads/count"), 2, "all others went");
+}
+
 #[test]
 fn nothing_is_asked_where_uploads_stay() {
     let scene = Scene::new().and(&["--uploads-older-than", "off"]);

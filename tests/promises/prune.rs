@@ -489,6 +489,24 @@ fn live_prune_can_be_undone() {
     }
 }
 
+/// Whoever lets a tag go by a rule is told where it stays because a later push could not be told from what was seen.
+#[test]
+fn tag_that_was_pushed_just_now_stays_and_is_told_of() {
+    let mut registry = RegistryBuilder::new();
+    for tag in ["pr-1", "pr-2"] {
+        image(&mut registry, "app", tag, 99);
+    }
+    registry.touch(&tag_key("app", "pr-1"), days_ago(0) + Duration::from_hours(1));
+    for place in Place::all(&registry) {
+        let ran = prune(&place, &["--settle", "10ms", "--tag", "pr-*"]).expect(0);
+        assert_eq!(ran.count("/deleted/tags"), 1, "{ran:#?}");
+        assert!(place.registry().contains_key(&tag_key("app", "pr-1")));
+        let told: Vec<_> = ran.json()["problems"].as_array().unwrap().iter().map(|told| told["code"].clone()).collect();
+        assert_eq!(told, ["pushed_just_now"], "{ran:#?}");
+        assert_eq!(ran.json()["problems"][0]["key"], tag_key("app", "pr-1"));
+    }
+}
+
 /// Registries whose tags are not all of the truth are refused.
 #[test]
 fn registries_whose_tags_are_not_the_truth_are_refused() {

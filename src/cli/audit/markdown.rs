@@ -1,7 +1,7 @@
 //! An audit as the summary of a step in CI.
 
 use super::report::Report;
-use super::tables::{after, classes, percent, sum};
+use super::tables::{after, classes, freeable, percent, sum};
 use crate::cli::markdown::{Table, escaped};
 use crate::cli::words::size;
 use crate::collect::audit::report::Row;
@@ -20,7 +20,8 @@ pub(super) fn text(report: &Report) -> String {
         table.row(&[words.to_owned(), tally.count.to_string(), size(tally.bytes), share]);
     }
     text += &table.finish();
-    let mut table = Table::new(&["what can be freed", "freed:", "of all:", "left:"]);
+    let freeable = freeable(report.min_age);
+    let mut table = Table::new(&[&freeable, "freed:", "of all:", "left:"]);
     for (words, after) in after(report) {
         let share = percent(after.freed.bytes, findings.bytes);
         table.row(&[format!("after {words}"), size(after.freed.bytes), share, size(after.bytes)]);

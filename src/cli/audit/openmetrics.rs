@@ -21,7 +21,7 @@ pub(super) fn text(report: &Report) -> String {
     let stored = stored.map(|(name, stored)| (vec![("storage_class", name.as_str())], stored.bytes));
     metrics.gauge("storage_class", "bytes", "Bytes by storage class.", stored);
     let freed = findings.after.iter().map(|(kind, after)| (vec![("by", *kind)], after.freed.bytes));
-    metrics.gauge("freeable", "bytes", "Bytes that would be free, once all waits are over, by what is done.", freed);
+    metrics.gauge("freeable", "bytes", "Bytes that would be free, once they have waited, by what is done; what is younger than --min-age is not among them.", freed);
     for (title, label, rows) in
         [("repository", "repository", Some(&findings.repositories)), ("group", "group", findings.groups.as_ref())]
     {

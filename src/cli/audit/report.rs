@@ -12,6 +12,7 @@ use crate::run::audit::Answer;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(super) const SCHEMA: &str = "regsweep.audit/1";
 
@@ -27,6 +28,9 @@ pub(super) struct Report {
     exit_code: u8,
     error: Option<()>,
     pub(super) location: String,
+    /// What is younger is not counted as what can go.
+    #[serde(skip)]
+    pub(super) min_age: Duration,
     /// When ages were measured.
     pub(super) now: String,
     pub(super) options: Value,
@@ -67,6 +71,7 @@ impl Report {
             exit_code: exit::DONE,
             error: None,
             location: order.location.clone(),
+            min_age: args.min_age,
             now: now.to_rfc3339(),
             options,
             findings,

@@ -5,6 +5,8 @@ use crate::cli::words::{number, size};
 use crate::collect::audit::class::Class;
 use crate::collect::audit::report::After;
 use crate::collect::blobs::Tally;
+use crate::retention::duration::written;
+use std::time::Duration;
 
 /// What a class is, for people.
 pub(super) fn words(class: Class) -> &'static str {
@@ -49,6 +51,13 @@ pub(super) fn after(report: &Report) -> Vec<(&'static str, &After)> {
     kinds.into_iter().filter_map(|(kind, words)| Some((words, report.findings.after.get(kind)?))).collect()
 }
 
+/// What stands above that: what is young now can go as well one day, and is not among it.
+pub(super) fn freeable(min_age: Duration) -> String {
+    let of_what =
+        if min_age.is_zero() { String::new() } else { format!(" of what is older than {}", written(min_age)) };
+    format!("what can be freed{of_what}, once it has waited")
+}
+
 /// A share of the whole, in percent.
 pub(super) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -70,6 +79,13 @@ pub(super) fn sum(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_young_to_go_is_not_promised() {
+        assert_eq!(freeable(Duration::ZERO), "what can be freed, once it has waited");
+        let of_a_week = freeable(Duration::from_hours(168));
+        assert_eq!(of_a_week, "what can be freed of what is older than 7d, once it has waited");
+    }
 
     #[test]
     fn shares_are_told_as_they_are() {

@@ -1,7 +1,7 @@
 //! An audit for people: within eighty columns.
 
 use super::report::Report;
-use super::tables::{after, classes, percent, sum};
+use super::tables::{after, classes, freeable, percent, sum};
 use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::audit::report::{Layer, Row};
@@ -34,7 +34,7 @@ pub(super) fn text(report: &Report) -> String {
         text += "\nhow it is stored\n";
         text += &indented(&of_storage(report));
     }
-    text += "\nwhat can be freed, once all waits are over\n";
+    let _ = writeln!(text, "\n{}", freeable(report.min_age));
     text += &indented(&of_after(report));
     text += &store(report);
     text += &refused(report);

@@ -42,7 +42,7 @@ pub struct Findings {
     pub not_listed: NotListed,
 }
 
-/// What would be left and what would go, once all waits are over.
+/// What would be left and what would go of what is old enough, once it has waited. What is young, by `--min-age`, is left.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct After {
     /// Objects that are left.

@@ -1,4 +1,4 @@
-//! What if: what a collection would free, once all waits are over.
+//! What if: what a collection would free of what is old enough, once it has waited.
 
 use super::storage_class::ClassId;
 use crate::collect::blobs::Tally;

@@ -141,13 +141,6 @@ impl Plan {
         self.deletions.is_empty() && self.links.is_empty()
     }
 
-    /// How many tags and manifests go.
-    #[must_use]
-    pub fn images(&self) -> u64 {
-        let is_image = |deletion: &&Deletion| matches!(deletion.stage, Stage::Tag | Stage::Revision);
-        self.deletions.iter().filter(is_image).count() as u64
-    }
-
     /// All bytes of what goes; if no number can hold them, the largest.
     #[must_use]
     pub fn bytes(&self) -> u64 {

@@ -168,8 +168,8 @@ pub struct Findings {
     pub bytes: u64,
     /// Bytes that would go.
     pub planned_bytes: u64,
-    /// Tags and manifests that would go.
-    pub planned_images: u64,
+    /// Whether nothing at all would go.
+    pub nothing_goes: bool,
     /// How far the clocks are apart, if the storage tells its time.
     pub clock_difference: Option<Duration>,
 }
@@ -228,8 +228,8 @@ pub fn refusals(findings: &Findings, options: &Options) -> Vec<Refusal> {
         );
         refuse(RefusalCode::Holes, message);
     }
-    // Where neither a tag nor a manifest goes, nothing is decided by what tags say.
-    if options.trusts_tags() && findings.planned_images > 0 {
+    // What tags say decides nothing where nothing goes.
+    if options.trusts_tags() && !findings.nothing_goes {
         let way = if options.rules.is_some() { "run `regsweep gc` without -m" } else { "run without -m" };
         refuse_untagged(findings, way, &mut refuse);
     }
@@ -314,7 +314,6 @@ mod tests {
             of_these_untagged: 1,
             bytes: 4 << 30,
             planned_bytes: 3 << 30,
-            planned_images: 1,
             clock_difference: Some(CLOCK_TOLERANCE),
             ..Findings::default()
         }
@@ -421,10 +420,10 @@ mod tests {
 
     /// A job that runs every night must not fail once there is nothing left to do.
     #[test]
-    fn what_tags_say_matters_only_where_an_image_goes() {
+    fn what_tags_say_matters_only_where_anything_goes() {
         let odd = Findings { harbor: true, scheduler_state: true, of_these_untagged: 3, ..healthy() };
         assert_eq!(codes(&odd, &options(true, &[])), ["pull-through-cache", "tags-elsewhere"]);
-        let nothing = Findings { planned_images: 0, ..odd };
+        let nothing = Findings { nothing_goes: true, ..odd };
         assert_eq!(codes(&nothing, &options(true, &[])), Vec::<&str>::new());
     }
 

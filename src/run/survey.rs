@@ -265,7 +265,7 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
         .into_iter()
         .fold(scan.inventory.bytes, u64::saturating_add);
     findings.planned_bytes = plan.bytes();
-    findings.planned_images = plan.images();
+    findings.nothing_goes = plan.is_empty();
 }
 
 /// When the last of the links that keep something only by their age is old enough.

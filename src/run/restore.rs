@@ -216,7 +216,7 @@ pub async fn write_back(
             if must_stop().is_some() {
                 return (write, None);
             }
-            (write, Some(writer.link(&write.key, &write.content).await))
+            (write, Some(writer.link_as_of(&write.key, &write.content, write.modified).await))
         });
         let attempts: Vec<_> = attempts.collect();
         let mut attempts = Box::pin(stream::iter(attempts).buffer_unordered(order.concurrency.max(1)));

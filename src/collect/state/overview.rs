@@ -230,6 +230,7 @@ mod tests {
             key: layout::layer_link(&RepositoryName::new(repository).unwrap(), digest),
             content: (*digest).clone(),
             subject: None,
+            modified: None,
         });
         let time = |day| Timestamp::from_days(day).to_rfc3339();
         let done = days.map(|(gone, until)| Done {

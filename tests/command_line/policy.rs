@@ -210,7 +210,7 @@ fn what_is_not_the_tools_own_is_told() {
     let json = regsweep(["policy", "import", "--format", "json", "ecr", &testdata("import/ecr.json")]).expect(0).json();
     assert_eq!(json["exact"], false);
     assert!(
-        json["policy"].as_str().unwrap().contains("rules:") && json["notes"].as_array().unwrap().len() == 2,
+        json["policy"].as_str().unwrap().contains("rules:") && json["drops_more"].as_array().unwrap().len() == 2,
         "{json:#}"
     );
 }

@@ -195,6 +195,7 @@ async fn look_and_act(
     }
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
     telling::describe(&mut report, job, order, &survey);
+    report.ends_undo = equipment.left.ends_undo(&survey.plan, survey.scan.now);
     let keeps = survey.store_keeps.clone();
     report.split_by(&keeps.clone().knowing(opened.reader().said()), order.local_now());
     // A refused plan is not saved: a file of it would ask to be carried out.

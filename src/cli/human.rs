@@ -3,7 +3,7 @@
 use super::plan_text;
 use super::repository_text::repositories;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text, repair_text, retention_text, space_text, tag_text};
+use super::{caution_text, held, outcome_text, repair_text, retention_text, space_text, tag_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Report};
@@ -81,13 +81,13 @@ pub fn plan(report: &Report) -> String {
     }
     if planned.is_zero() {
         text.push_str(if report.links.is_zero() { "\nnothing to delete\n" } else { "" });
-        text.push_str(&report.retention.as_ref().map(retention_text::by_rule).unwrap_or_default());
+        text.push_str(&report.retention.as_ref().map(|it| retention_text::by_rule(&it.rules)).unwrap_or_default());
     } else {
         text.push_str("\nto delete\n");
         let command = report.plan.as_ref().map_or(&report.command, |plan| &plan.command);
         text.push_str(&stages(planned, command));
         if let Some(retention) = &report.retention {
-            text.push_str(&retention_text::by_rule(retention));
+            text.push_str(&retention_text::by_rule(&retention.rules));
         }
         text.push_str(&tag_text::tags(&report.tags));
         let loses = report.repositories.iter().any(|row| !row.planned.is_zero());
@@ -101,9 +101,7 @@ pub fn plan(report: &Report) -> String {
     if !planned.is_zero() {
         text.push_str(&held::under_plan(report));
     }
-    if let Some(retention) = &report.retention {
-        text.push_str(&retention_text::cautions(retention));
-    }
+    text.push_str(&caution_text::cautions(report));
     text
 }
 

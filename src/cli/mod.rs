@@ -6,6 +6,7 @@ pub mod apply;
 pub mod args;
 pub mod ask;
 pub mod audit;
+mod caution_text;
 mod columns;
 mod csv;
 pub mod engine;

@@ -3,6 +3,7 @@
 use super::human::{minute, stages};
 use super::repository_text::repositories;
 use super::words::{number, printable, size, wrapped};
+use super::{caution_text, retention_text, tag_text};
 use crate::collect::options::{Mode, Options};
 use crate::collect::report::Report;
 use crate::collect::sealed::Line;
@@ -49,9 +50,14 @@ pub fn report(report: &PlanReport, options: &Options) -> String {
     }
     text.push_str("\nto delete\n");
     text.push_str(&stages(&report.planned, &plan.command));
+    if options.rules.is_some() {
+        text.push_str(&retention_text::by_rule(&report.rules));
+    }
+    text.push_str(&tag_text::tags(&report.tags));
     text.push_str("\nby repository, the largest first\n");
     text.push_str(&repositories(&report.repositories, &report.nobody));
     let _ = writeln!(text, "\n{} ({})", number(plan.deletions, "deletion"), size(plan.bytes));
+    text.push_str(&caution_text::of_tags(&report.cautions));
     text
 }
 

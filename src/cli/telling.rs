@@ -38,10 +38,13 @@ pub(super) fn describe(report: &mut Report, job: &Job, order: &Order, survey: &S
         })
         .collect();
     report.refusal = report.refusals.first().cloned();
+    let is_whole = |at| survey.scan.dismissed.is_whole(at);
+    report.cautions = retained::cautions(&survey.plan, &survey.scan.inventory, is_whole);
     report.retention = survey.retention.as_ref().map(|said| RetentionRow {
         at: said.at.to_rfc3339(),
         warnings: said.warnings.clone(),
-        ..retained::row(&survey.plan, &survey.scan.inventory, &said.rules)
+        cautions: report.cautions.clone(),
+        ..retained::row(&survey.plan, &said.rules)
     });
     for warning in survey.retention.iter().flat_map(|said| &said.warnings) {
         let _ = writeln!(anstream::stderr(), "warning: {}", words::printable(warning));

@@ -15,7 +15,7 @@ use crate::collect::image_pattern::ImagePattern;
 use crate::collect::inventory::{Link, Repository, Target};
 use crate::collect::list::order::{By, sort};
 use crate::collect::list::row::Rows;
-use crate::collect::list::tree::{Planter, Tree};
+use crate::collect::list::tree::{Planter, Presence, Tree};
 use crate::collect::problem::ProblemCode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Digest, Tag};
@@ -110,7 +110,12 @@ async fn rows(listing: Listing<'_>, image: &ImagePattern, args: &List, report: &
     }
     let (mut tags, mut manifests) = (Vec::new(), Vec::new());
     for repository in &inventory.repositories {
-        let mut of_one = Rows::new(repository, known.as_ref());
+        let shown = images_of(repository, of_manifests, is_tag_wanted, is_manifest_wanted);
+        let presence = match &known {
+            Some(known) => listing.cheap_presence(&shown, repository, known).await?,
+            None => Presence::new(),
+        };
+        let mut of_one = Rows::new(repository, known.as_ref(), &presence);
         if of_manifests {
             manifests.extend(of_one.manifests(is_manifest_wanted));
         } else {
@@ -231,6 +236,7 @@ fn problem(code: ProblemCode) -> &'static str {
         ProblemCode::BrokenTag => "not linked",
         ProblemCode::DanglingTag | ProblemCode::DanglingRevision => "manifest missing",
         ProblemCode::UnreadableManifest => "unreadable",
+        ProblemCode::MissingContent => "parts missing",
         ProblemCode::PushedJustNow => "being pushed",
         ProblemCode::UnreadableLink
         | ProblemCode::UnknownLink

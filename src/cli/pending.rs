@@ -176,7 +176,7 @@ fn until(row: &RunRow) -> String {
         }
         Some(undo) if undo.possible.total() == 0 => "; cannot be undone: its content is gone".to_owned(),
         Some(undo) if undo.content_gone.total() > 0 => {
-            format!("{can}, but for {}: their content is gone", listed(&undo.content_gone).join(", "))
+            format!("{can}, but for {} whose content is gone", listed(&undo.content_gone).join(", "))
         }
         Some(_) | None => can,
     }

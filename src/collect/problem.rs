@@ -15,6 +15,8 @@ pub enum ProblemCode {
     DanglingTag,
     /// A tag whose link cannot be read.
     UnreadableTag,
+    /// An image of which a layer or the configuration is not there, or not served.
+    MissingContent,
     /// A link whose content is not one digest.
     UnreadableLink,
     /// A manifest that cannot tell what it needs.

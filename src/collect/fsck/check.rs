@@ -118,6 +118,7 @@ fn problems(known: &Known<'_>, findings: &mut Findings) {
         | ProblemCode::KeptByKeepFrom
         | ProblemCode::EmptyRepository
         | ProblemCode::MultipartUploadsNotKnown
+        | ProblemCode::MissingContent
         | ProblemCode::PushedJustNow => None,
     };
     for problem in known.inventory.problems.as_slice() {

@@ -233,7 +233,8 @@ pub struct Deciding {
     /// Remove uploads that have shown no sign of life for so long; `off` keeps all
     #[arg(long, value_name = "DURATION|off", default_value = "168h", value_parser = duration_or_off)]
     pub uploads_older_than: Limit,
-    /// Refuse to remove a larger share of the bytes [default: 75 when nobody is asked]
+    /// Refuse to remove a larger share of the bytes, if it is more than 1 GiB [default: 75 when
+    /// nobody is asked]
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub max_delete_percent: Option<u8>,
     /// Go on in spite of this refusal; repeatable

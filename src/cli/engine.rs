@@ -236,9 +236,16 @@ fn not_there(unmatched: &[Unmatched]) -> Error {
     if let Some(more) = unmatched.len().checked_sub(UNMATCHED_TOLD + 1) {
         told.push(format!("and {} more", more + 1));
     }
-    Error::new(ErrorKind::NotFound, "find what is to be removed")
-        .because(format!("{}; nothing was deleted", told.join("; ")))
-        .next("see what there is (`regsweep ls`), or add --ignore-missing if that is as it should be")
+    let is_registry = |one: &Unmatched| {
+        let name = std::path::Path::new(&one.image);
+        one.image.contains("://") || name.extension().is_some_and(|it| it == "yml" || it == "yaml") || name.exists()
+    };
+    let error = Error::new(ErrorKind::NotFound, "find what is to be removed")
+        .because(format!("{}; nothing was deleted", told.join("; ")));
+    if let Some(one) = unmatched.iter().find(|one| is_registry(one)) {
+        return error.next(format!("if {0} is the registry, say -R {0}", one.image));
+    }
+    error.next("see what there is (`regsweep ls`), or add --ignore-missing if that is as it should be")
 }
 
 /// Asks, deletes, and accounts.

@@ -171,6 +171,11 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
     finish(rows, &[1, 2])
 }
 
+fn deleted_pointers(report: &Report) -> u64 {
+    let deleted = &report.deleted;
+    deleted.tags + deleted.tag_history + deleted.manifests + deleted.layer_links
+}
+
 fn kept(text: &mut String, report: &Report) {
     let kept = &report.kept;
     let mut lines = Vec::new();
@@ -193,6 +198,13 @@ fn kept(text: &mut String, report: &Report) {
             "{} ({}) that nothing needs any more {how}",
             number(pending.blobs.count, "blob"),
             size(pending.blobs.bytes)
+        ));
+    }
+    let pointers = deleted_pointers(report);
+    if pending.blobs.count == 0 && pointers > 0 && report.keeps_state && kept.too_young.count > 0 && !report.dry_run {
+        lines.push(format!(
+            "content of what went: until it is deleted `regsweep restore --run {}` undoes this run",
+            report.run
         ));
     }
     if kept.too_young.count > 0 {

@@ -81,9 +81,22 @@ fn is_shown(args: &List, repository: &str) -> bool {
     args.repository.is_empty() || args.repository.iter().any(|pattern| pattern.matches(repository))
 }
 
+/// Whoever names repositories wants to know that there is none of them.
+fn none_is_no_answer(args: &List, is_empty: bool) -> Result<()> {
+    let patterns: Vec<String> = args.repository.iter().map(ToString::to_string).collect();
+    if patterns.is_empty() || !is_empty {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotThere, "find a repository")
+        .on(patterns.join(", "))
+        .because("no repository matches")
+        .next("* stops at a slash and ** does not; `regsweep ls` lists all repositories"))
+}
+
 async fn overview(listing: Listing<'_>, args: &List, report: &mut Report) -> Result<()> {
     let overview = listing.overview(!args.brief).await?;
     let (mut rows, total) = overview.finish(!args.brief, |name| is_shown(args, name));
+    none_is_no_answer(args, rows.is_empty())?;
     sort(&mut rows, args.sort.by(), args.reverse);
     (report.repositories, report.total) = (Some(rows), Some(total));
     Ok(())

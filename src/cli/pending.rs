@@ -75,7 +75,7 @@ fn text(report: &Report<'_>) -> String {
         text.push_str("\nnothing waits, and there is nothing to undo\n");
     } else {
         waiting(&mut text, overview, &report.now);
-        runs(&mut text, overview);
+        runs(&mut text, overview, &report.now);
         repositories(&mut text, overview);
         aside(&mut text, overview);
     }
@@ -120,10 +120,9 @@ fn waiting(text: &mut String, overview: &Overview, now: &str) {
     }
     let blobs = number(waiting.count, "blob");
     let since = overview.since.as_deref().map(minute).unwrap_or_default();
-    let is_over = |time: &str| Timestamp::parse_rfc3339(time) <= Timestamp::parse_rfc3339(now);
     let due = match (overview.first_due.as_deref(), overview.last_due.as_deref()) {
-        (_, Some(last)) if is_over(last) => "the next run can delete it".to_owned(),
-        (Some(first), Some(last)) if is_over(first) => {
+        (_, Some(last)) if is_over(last, now) => "the next run can delete it".to_owned(),
+        (Some(first), Some(last)) if is_over(first, now) => {
             format!("the next run can delete the first of it, one after {} the last", minute(last))
         }
         (Some(first), Some(last)) if minute(first) != minute(last) => {
@@ -132,18 +131,22 @@ fn waiting(text: &mut String, overview: &Overview, now: &str) {
         (Some(first), _) => format!("a run after {} can delete it", minute(first)),
         _ => "a run can delete it once --defer is over".to_owned(),
     };
-    let line = format!("{blobs} ({}) that no pointer names, since {since}; {due}", size(waiting.bytes));
+    let line = format!("{blobs} ({}) that nothing needs, since {since}; {due}", size(waiting.bytes));
     let _ = write!(text, "\nwaiting\n{}", wrapped(&line, "  "));
 }
 
-fn runs(text: &mut String, overview: &Overview) {
+fn is_over(time: &str, now: &str) -> bool {
+    Timestamp::parse_rfc3339(time) <= Timestamp::parse_rfc3339(now)
+}
+
+fn runs(text: &mut String, overview: &Overview, now: &str) {
     if overview.runs.is_empty() {
         return;
     }
     text.push_str("\nruns, the newest first\n");
     for row in overview.runs.iter().take(ROWS) {
         let _ = writeln!(text, "  {}", printable(&row.run));
-        text.push_str(&wrapped(&printable(&story(row)), "    "));
+        text.push_str(&wrapped(&printable(&story(row, now)), "    "));
         let of_that = format!("{} ({}) of that", number(row.waiting.count, "blob"), size(row.waiting.bytes));
         let waits = match row.waiting.count {
             0 => "nothing of that waits".to_owned(),
@@ -157,18 +160,22 @@ fn runs(text: &mut String, overview: &Overview) {
     }
 }
 
-fn story(row: &RunRow) -> String {
+fn story(row: &RunRow, now: &str) -> String {
     let (gone, command) = (minute(&row.gone), row.command.as_deref().unwrap_or("a run"));
     match row.state {
         State::AtWork => format!("at work since {gone}"),
         State::Unfinished => format!("not ended ({gone}): the next run finishes it"),
-        State::Ended => format!("{command}, {gone}{}", until(row)),
+        State::Ended => format!("{command}, {gone}{}", until(row, now)),
     }
 }
 
 /// Whether, and until when, a run can be undone.
-fn until(row: &RunRow) -> String {
-    let until = row.until.as_deref().map_or_else(String::new, |until| format!(" until {}", minute(until)));
+fn until(row: &RunRow, now: &str) -> String {
+    let until = match row.until.as_deref() {
+        None => String::new(),
+        Some(until) if is_over(until, now) => " until a collection deletes what it let wait".to_owned(),
+        Some(until) => format!(" until {}", minute(until)),
+    };
     let can = format!("; can be undone{until}");
     match &row.undo {
         Some(undo) if undo.possible.total() == 0 && undo.content_gone.total() == 0 => {
@@ -184,12 +191,12 @@ fn until(row: &RunRow) -> String {
 
 fn repositories(text: &mut String, overview: &Overview) {
     let named = overview.repositories.iter().map(|row| (row.name.as_str(), row.waiting));
-    let nobody = [("(several)", overview.shared), ("(none)", overview.unlinked)].into_iter();
+    let nobody = [("(several)", overview.shared), ("(others)", overview.unlinked)].into_iter();
     let rows: Vec<_> = named.take(ROWS).chain(nobody).filter(|(_, waiting)| waiting.count > 0).collect();
     if rows.is_empty() {
         return;
     }
-    text.push_str("\nwaiting, by the repository whose pointers named it, the largest first\n");
+    text.push_str("\nwaiting, by the repository in which a run took what named it, the largest first\n");
     let name_width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let size_width = rows.iter().map(|(_, waiting)| size(waiting.bytes).len()).max().unwrap_or(0);
     for (name, waiting) in &rows {

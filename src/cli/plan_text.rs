@@ -8,6 +8,7 @@ use crate::collect::options::{Mode, Options};
 use crate::collect::report::Report;
 use crate::collect::sealed::Line;
 use crate::collect::sealed::summary::{PlanReport, State};
+use crate::retention::duration::written;
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
@@ -70,7 +71,13 @@ fn labelled(name: &str, value: &str) -> String {
 
 /// The options that decided, as they are typed.
 fn words(options: &Options) -> Vec<String> {
-    let span = |span: Duration| humantime::format_duration(span).to_string().replace(' ', "");
+    let span = |span: Duration| {
+        if span.subsec_nanos() == 0 {
+            written(span)
+        } else {
+            humantime::format_duration(span).to_string().replace(' ', "")
+        }
+    };
     let mut words = Vec::new();
     if options.repair.is_some() {
         words.push("--repair".to_owned());

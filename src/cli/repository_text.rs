@@ -26,7 +26,12 @@ pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
     let all: Vec<&RepositoryRow> = all.iter().filter(|row| !row.planned.is_zero()).collect();
     let mut rows = Vec::new();
     for row in all.iter().take(ROWS) {
-        rows.push((shortened(&row.name, LONGEST_NAME), size(row.planned.bytes()), listed(&row.planned)));
+        let mut list = listed(&row.planned);
+        // Beside a live registry nothing is freed at once: nobody should take that for all there is.
+        if row.bytes.freeable_later > 0 {
+            list.push(format!("{} later", size(row.bytes.freeable_later)));
+        }
+        rows.push((shortened(&row.name, LONGEST_NAME), size(row.planned.bytes()), list));
     }
     for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {
         if tally.count > 0 {
@@ -75,6 +80,7 @@ fn in_columns(rows: Vec<(String, String, Vec<String>)>) -> String {
 mod tests {
     use super::*;
     use crate::collect::blobs::Tally;
+    use crate::collect::report::Space;
 
     fn row(name: &str, planned: Counts) -> RepositoryRow {
         RepositoryRow { name: name.into(), planned, ..RepositoryRow::default() }
@@ -107,6 +113,11 @@ mod tests {
         let few =
             repositories(&[row("app", Counts { tags: 1, manifests: 2, ..Counts::default() })], &Nobody::default());
         assert_eq!(few, "  app  0 B  1 tag, 2 manifests\n");
+        let waits = RepositoryRow {
+            bytes: Space { freeable_later: 34_100, ..Space::default() },
+            ..row("app", Counts { tags: 1, ..Counts::default() })
+        };
+        assert!(repositories(&[waits], &Nobody::default()).contains("1 tag, 34.1 kB later\n"));
         let many: Vec<RepositoryRow> = (0..ROWS + 3).map(|_| row("app", much)).collect();
         assert!(repositories(&many, &nobody).ends_with("  and 3 more (--format json names them all)\n"));
     }

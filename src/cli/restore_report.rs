@@ -7,6 +7,7 @@ use crate::collect::plan::Stage;
 use crate::collect::report::{ErrorRow, Requests};
 use crate::collect::state::journal::Pointers;
 use crate::collect::state::restore::{Lost, Newer, Restoration, Wanted, Write};
+use crate::layout::StorageKey;
 use crate::run::Order;
 use crate::run::left::Left;
 use crate::run::restore::Restored;
@@ -46,6 +47,8 @@ pub struct Report {
     pub restored: Pointers,
     /// How many of the tags count as pushed now: the storage tells no other time of them.
     pub tags_pushed_now: u64,
+    /// The tags that are to be written back.
+    pub tags: Vec<String>,
     /// Content that waits no longer.
     pub content: Tally,
     /// Content that a killed run had moved aside.
@@ -122,6 +125,7 @@ impl Report {
             planned: Pointers::default(),
             restored: Pointers::default(),
             tags_pushed_now: 0,
+            tags: Vec::new(),
             content: Tally::default(),
             put_back,
             skipped: Skipped::default(),
@@ -142,6 +146,12 @@ impl Report {
     pub fn decided(&mut self, restoration: &Restoration, wanted: &Wanted, keeps_times: bool) {
         let is_new = |write: &&Write| write.stage == Stage::Tag && !(keeps_times && write.modified.is_some());
         self.tags_pushed_now = restoration.writes().filter(is_new).count() as u64;
+        let tag = |write: &Write| match StorageKey::parse(&write.key) {
+            StorageKey::TagCurrent { repository, tag } => Some(format!("{repository}:{tag}")),
+            _ => None,
+        };
+        self.tags = restoration.writes().filter_map(tag).collect();
+        self.tags.sort();
         self.asked = asked(wanted);
         self.halves = wanted.halves();
         self.unmatched.clone_from(&restoration.unmatched);

@@ -114,6 +114,7 @@ fn written(text: &mut String, report: &Report, before: bool) {
         .map(|(row, pointers)| format!("{}: {}", row.name, listed(&pointers).join(", ")))
         .collect();
     section(text, "by repository", &told(rows));
+    section(text, "tags", &told(report.tags.clone()));
 }
 
 /// The first of many.

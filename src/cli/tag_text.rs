@@ -2,6 +2,7 @@
 
 use super::columns::{Columns, shortened};
 use super::words::printable;
+use crate::collect::list::order::natural;
 use crate::collect::report::TagRow;
 use std::fmt::Write as _;
 
@@ -18,6 +19,8 @@ pub(super) fn tags(all: &[TagRow]) -> String {
     if all.is_empty() {
         return String::new();
     }
+    let mut all: Vec<&TagRow> = all.iter().collect();
+    all.sort_by(|a, b| natural(&a.image, &b.image));
     let said: Vec<(String, String)> = all.iter().take(ROWS).map(|row| (printable(&row.image), why(row))).collect();
     let longest = said.iter().map(|(_, why)| why.chars().count()).max().unwrap_or_default();
     let longest = WIDTH.saturating_sub(2 * INDENT.len() + longest).max(SHORTEST);
@@ -44,6 +47,14 @@ fn why(row: &TagRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_names_are_numbers() {
+        let text = tags(&["app:pr-10", "app:pr-9", "app:pr-100"].map(|image| row(image, Some("rule ci"))));
+        let found: Vec<&str> =
+            text.lines().filter_map(|line| line.split_whitespace().find(|word| word.contains(':'))).collect();
+        assert_eq!(found, ["app:pr-9", "app:pr-10", "app:pr-100"]);
+    }
 
     fn row(image: &str, rule: Option<&str>) -> TagRow {
         let digest = Some(format!("sha256:{}", "0123456789abcdef".repeat(4)));

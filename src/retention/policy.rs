@@ -71,6 +71,12 @@ pub struct Keep {
 }
 
 impl Keep {
+    /// Whether other tags decide with whether one is kept.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.last.is_some() || self.last_per.is_some() || !self.periods.is_empty()
+    }
+
     /// Whether nothing is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {

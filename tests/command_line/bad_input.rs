@@ -293,3 +293,26 @@ fn a_secret_is_in_no_output() {
         assert!(!ran.stdout.contains(ACCESS_KEY), "the access key");
     }
 }
+
+/// Whoever gives the registry as with other commands has named an image.
+#[test]
+fn registry_among_the_images_is_pointed_out() {
+    let disk = Disk::new();
+    let ran = regsweep(["rm", "--dry-run", "-R", &disk.path(), "config.yml", "team/app"]);
+    assert!(ran.stderr.contains("if config.yml is the registry, say -R config.yml"), "{ran:#?}");
+    let ran = regsweep(["rm", "--dry-run", "-R", &disk.path(), "nowhere"]);
+    assert!(!ran.stderr.contains("say -R"), "{ran:#?}");
+    let ran = regsweep(["explain", "-R", &disk.path(), "team/app"]).expect(2);
+    assert!(ran.stderr.contains("say REPOSITORY:TAG"), "{ran:#?}");
+    disk.expect_untouched();
+}
+
+/// A report without its time cannot be told from an older one.
+#[test]
+fn report_of_an_error_has_its_time() {
+    let ran = regsweep(["gc", "--format", "json", "/nowhere"]);
+    for time in ["started", "finished"] {
+        let json = ran.json();
+        assert!(chrono::DateTime::parse_from_rfc3339(json[time].as_str().unwrap()).is_ok(), "{json:#}");
+    }
+}

@@ -205,3 +205,17 @@ fn wrong_usage_is_told_before_anything_is_read() {
         assert!(ran.stderr.contains(words), "{line:?}: {ran:#?}");
     }
 }
+
+/// A filter that lets nothing through is as wrong as a name that nothing has.
+#[test]
+fn repositories_that_are_not_there_are_no_empty_answer() {
+    let mut r = RegistryBuilder::new();
+    for repo in ["app", "other"] {
+        let image = r.image(repo, "config", &["layer"]);
+        r.tag(repo, "v1", &image.digest);
+    }
+    let ran = ls(&r, &["--repository", "zzz"]).expect(1);
+    assert!(ran.stderr.contains("no repository matches"), "{ran:#?}");
+    let ran = ls(&r, &["--repository", "app"]).expect(0);
+    assert!(ran.stdout.contains("\n1 shown of 2 repositories, "), "{}", ran.stdout);
+}

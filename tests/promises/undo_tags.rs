@@ -79,3 +79,41 @@ fn restored_tag_of_a_bucket_counts_as_pushed_now_and_that_is_told() {
     assert!(ran.stdout.contains("! 1 tag counts as pushed now"), "{}", ran.stdout);
     assert_eq!(pruned(&place), ["app:v2"]);
 }
+
+/// Whoever says yes to a restore has read what comes back.
+#[test]
+fn tags_that_come_back_are_named() {
+    let place = Place::directory(&three_tags());
+    rm(&place, "app:v1");
+    let ran = place.run(&["restore", "--dry-run", "--all"]).expect(0);
+    assert!(ran.stdout.contains("\ntags\n  app:v1\n"), "{}", ran.stdout);
+    assert_eq!(place.restore(&["--all"]).expect(0).json()["tags"], serde_json::json!(["app:v1"]));
+}
+
+/// Its layers wait for nothing, being young: it can be undone all the same.
+#[test]
+fn run_that_took_something_young_says_how_to_undo_it() {
+    let mut registry = RegistryBuilder::new();
+    registry.aged(std::time::Duration::from_hours(1));
+    let image = registry.image("app", "image", &["layer"]);
+    registry.tag("app", "v1", &image.digest);
+    let place = Place::directory(&registry);
+    let ran = place.run(&["rm", "--yes", "--settle", "10ms", "app:v1"]).expect(0);
+    let run = place.run_name();
+    let text = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&format!("`regsweep restore --run {run}` undoes this run")), "{}", ran.stdout);
+    place.restore(&["--run", &run]).expect(0);
+    assert!(pull(&place.registry(), "app", "v1").is_ok());
+}
+
+/// Nothing but pointers went, so all of it is still there.
+#[test]
+fn removal_from_a_stopped_registry_is_undone_until_a_collection() {
+    let place = Place::directory(&three_tags());
+    place.run(&["rm", "--offline", "--yes", "app:v1"]).expect(0);
+    let told = place.run(&["pending"]).expect(0).stdout;
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("can be undone until a collection deletes what it let wait"), "{told}");
+    place.restore(&["--all"]).expect(0);
+    assert!(pull(&place.registry(), "app", "v1").is_ok());
+}

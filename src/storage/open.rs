@@ -62,7 +62,7 @@ impl Opened {
 pub async fn open(location: &Location, connection: &Connection) -> Result<Opened> {
     let with_setting = |error: Error| match (error.kind(), error.hint().map(str::to_owned)) {
         (ErrorKind::Configuration, Some(hint)) if !hint.contains(&location.named_by) => {
-            error.next(format!("{} named it; {hint}", location.named_by))
+            error.on(location.to_string()).next(format!("{} named it; {hint}", location.named_by))
         }
         (ErrorKind::Configuration, None) => error.next(format!("{} named it", location.named_by)),
         _ => error,

@@ -214,7 +214,7 @@ fn a_bucket_or_prefix_without_a_registry_is_wrong_configuration() {
     // A bucket that is not there, for a server that says so.
     let wrong = directory.path().join("wrong.yml");
     std::fs::write(&wrong, s3_config(&bucket, "").replace("bucket: reg", "bucket: gone")).unwrap();
-    expect(&gc(&wrong.display().to_string()), 2, &["no such bucket"]);
+    expect(&gc(&wrong.display().to_string()), 2, &["s3://gone: there is no such bucket", "wrong.yml"]);
     assert_eq!(bucket.counts().writes() + empty.counts().writes(), 0);
 }
 

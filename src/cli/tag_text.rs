@@ -4,6 +4,7 @@ use super::columns::{Columns, shortened};
 use super::words::printable;
 use crate::collect::list::order::natural;
 use crate::collect::report::TagRow;
+use crate::model::Tag;
 use std::fmt::Write as _;
 
 /// So many are shown; JSON has them all.
@@ -38,9 +39,14 @@ pub(super) fn tags(all: &[TagRow]) -> String {
     text
 }
 
-/// A digest is known by its beginning.
+/// A digest is known by its beginning. Of a tag that nobody named, its name says what it goes with.
 fn why(row: &TagRow) -> String {
-    let digest = || row.digest.as_deref().unwrap_or("?").chars().take("sha256:".len() + 12).collect();
+    let digest = || {
+        let digest: String = row.digest.as_deref().unwrap_or("?").chars().take("sha256:".len() + 12).collect();
+        let tag = row.image.rsplit_once(':').and_then(|(_, tag)| Tag::new(tag));
+        let about = tag.and_then(|tag| tag.about().map(|(image, _)| image.hex()[..12].to_owned()));
+        about.map_or_else(|| digest.clone(), |about| format!("{digest}, about {about}"))
+    };
     row.rule.as_deref().map_or_else(digest, printable)
 }
 
@@ -73,6 +79,13 @@ tags
         let text = tags(&[row("app:pr-1", Some(rule)), row(&signature, Some(rule))]);
         assert_eq!(text, expected);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    }
+
+    #[test]
+    fn signature_that_goes_along_says_what_it_is_about() {
+        let signature = format!("team/app:sha256-{}.sig", "fedcba9876543210".repeat(4));
+        let text = tags(&[row(&signature, None)]);
+        assert!(text.ends_with("  sha256:0123456789ab, about fedcba987654\n"), "{text}");
     }
 
     #[test]

@@ -105,7 +105,10 @@ fn of_flags(flags: &Flags) -> Result<Policy> {
         ));
     }
     if !deletes && untagged_older_than.is_none() {
-        return Err(wrong("there are none", "give --policy FILE, or --tag, --older-than, --untagged-older-than"));
+        return Err(wrong(
+            "there are none",
+            "give --policy FILE, or --tag, --older-than, --untagged-older-than; without rules, `regsweep gc -m` removes what no tag needs",
+        ));
     }
     let every = "**".parse().map_err(|_| Error::new(ErrorKind::Bug, "name every repository"))?;
     let delete = deletes.then(|| Delete { tags, older_than: *older_than, ..Delete::default() });

@@ -78,7 +78,7 @@ impl Phase {
 /// Something that happened.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// A phase begins; how many things it will handle, if that is known.
+    /// A phase begins; how many things it will handle, if that is known. Of a wait these are its seconds.
     Begin(Phase, Option<u64>),
     /// So many more things were handled, of so many bytes.
     Progress(u64, u64),

@@ -60,6 +60,8 @@ mod tags;
 mod undo;
 #[path = "promises/undo_faults.rs"]
 mod undo_faults;
+#[path = "promises/undo_tags.rs"]
+mod undo_tags;
 #[path = "promises/uploads.rs"]
 mod uploads;
 #[path = "promises/upstream.rs"]

@@ -105,48 +105,52 @@ pub enum Command {
     Man(Man),
 }
 
+/// Each stands under a title of its own: clap would mix them with those of the command.
+const PLACE: &str = "Where the registry is";
+const EVERYWHERE: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Common {
     /// The registry: its config.yml, a storage URL (`s3://bucket[/root]`, gs://, az://, file://), or a directory
-    #[arg(short = 'R', long, value_name = "REGISTRY", global = true)]
+    #[arg(short = 'R', long, value_name = "REGISTRY", global = true, help_heading = PLACE)]
     pub registry: Option<String>,
     /// How to print the result
-    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true, help_heading = EVERYWHERE)]
     pub format: Format,
     /// Print nothing on stdout but what --format json asks for
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     pub quiet: bool,
     /// Print the registry's other lines too, and each delete
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     pub verbose: bool,
     /// When to use colours
-    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true)]
+    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true, help_heading = EVERYWHERE)]
     pub color: Colour,
     /// Show no progress
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub no_progress: bool,
     /// How many requests are in flight at most
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024), global = true)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024), global = true, help_heading = EVERYWHERE)]
     pub concurrency: u16,
     /// How many requests are sent in a second at most; a store that refuses some is asked more slowly by itself
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), global = true, help_heading = EVERYWHERE)]
     pub max_requests_per_second: Option<u32>,
     /// Remember what manifests name in this directory, so that the next run need not read them; any number of registries
     /// and of runs can share it, and it can be deleted at any time
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     pub cache_dir: Option<PathBuf>,
     /// Certificates to trust beside the system's (PEM)
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = PLACE)]
     pub ca_file: Option<PathBuf>,
     /// The region of the bucket (S3)
-    #[arg(long, value_name = "REGION", global = true)]
+    #[arg(long, value_name = "REGION", global = true, help_heading = PLACE)]
     pub region: Option<String>,
     /// The profile of the shared configuration (S3)
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, help_heading = PLACE)]
     pub profile: Option<String>,
     /// The store's endpoint, where it is not the cloud's own
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(long, value_name = "URL", global = true, help_heading = PLACE)]
     pub endpoint_url: Option<String>,
 }
 
@@ -237,7 +241,8 @@ pub struct Deciding {
     /// Remove uploads that have shown no sign of life for so long; `off` keeps all
     #[arg(long, value_name = "DURATION|off", default_value = "168h", value_parser = duration_or_off)]
     pub uploads_older_than: Limit,
-    /// Refuse to remove a larger share of the bytes [default: 75 when nobody is asked]
+    /// Refuse to remove a larger share of the bytes, if it is more than 1 GiB [default: 75 when
+    /// nobody is asked]
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub max_delete_percent: Option<u8>,
     /// Go on in spite of this refusal; repeatable

@@ -199,6 +199,7 @@ async fn look_and_act(
     }
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
     telling::describe(&mut report, job, order, &survey);
+    report.ends_undo = equipment.left.ends_undo(&survey.plan, survey.scan.now);
     let keeps = survey.store_keeps.clone();
     report.split_by(&keeps.clone().knowing(opened.reader().said()), order.local_now());
     // A refused plan is not saved: a file of it would ask to be carried out.
@@ -244,9 +245,16 @@ fn not_there(unmatched: &[Unmatched]) -> Error {
     if let Some(more) = unmatched.len().checked_sub(UNMATCHED_TOLD + 1) {
         told.push(format!("and {} more", more + 1));
     }
-    Error::new(ErrorKind::NotFound, "find what is to be removed")
-        .because(format!("{}; nothing was deleted", told.join("; ")))
-        .next("see what there is (`regsweep ls`), or add --ignore-missing if that is as it should be")
+    let is_registry = |one: &Unmatched| {
+        let name = std::path::Path::new(&one.image);
+        one.image.contains("://") || name.extension().is_some_and(|it| it == "yml" || it == "yaml") || name.exists()
+    };
+    let error = Error::new(ErrorKind::NotFound, "find what is to be removed")
+        .because(format!("{}; nothing was deleted", told.join("; ")));
+    if let Some(one) = unmatched.iter().find(|one| is_registry(one)) {
+        return error.next(format!("if {0} is the registry, say -R {0}", one.image));
+    }
+    error.next("see what there is (`regsweep ls`), or add --ignore-missing if that is as it should be")
 }
 
 /// Asks, deletes, and accounts.
@@ -264,7 +272,7 @@ async fn act(
     if equipment.tenure.is_some() {
         report.mended = run::mend_earlier(opened, equipment.left, survey, observer).await?;
     }
-    if survey.plan.is_empty() && equipment.tenure.is_none() {
+    if survey.plan.is_empty() && equipment.tenure.is_none() && survey.scan.hollow.is_empty() {
         return Ok(exit::DONE);
     }
     if job.asks && !survey.plan.is_empty() {

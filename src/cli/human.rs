@@ -1,11 +1,12 @@
 //! The report for people.
 
 use super::plan_text;
+use super::repository_text::repositories;
 use super::words::{number, printable, size, wrapped};
-use super::{held, outcome_text, purge, repair_text, retention_text, space_text, tag_text};
+use super::{caution_text, held, outcome_text, purge, repair_text, retention_text, space_text, tag_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
-use crate::collect::report::{Counts, Nobody, Report, RepositoryRow};
+use crate::collect::report::{Counts, Report};
 use crate::model::Timestamp;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write as _;
@@ -81,13 +82,13 @@ pub fn plan(report: &Report) -> String {
     }
     if planned.is_zero() {
         text.push_str(if report.links.is_zero() { "\nnothing to delete\n" } else { "" });
-        text.push_str(&report.retention.as_ref().map(retention_text::by_rule).unwrap_or_default());
+        text.push_str(&report.retention.as_ref().map(|it| retention_text::by_rule(&it.rules)).unwrap_or_default());
     } else {
         text.push_str("\nto delete\n");
         let command = report.plan.as_ref().map_or(&report.command, |plan| &plan.command);
         text.push_str(&stages(planned, command));
         if let Some(retention) = &report.retention {
-            text.push_str(&retention_text::by_rule(retention));
+            text.push_str(&retention_text::by_rule(&retention.rules));
         }
         text.push_str(&tag_text::tags(&report.tags));
         let loses = report.repositories.iter().any(|row| !row.planned.is_zero());
@@ -97,18 +98,19 @@ pub fn plan(report: &Report) -> String {
         }
     }
     text.push_str(&repair_text::plan(report));
-    let _ = writeln!(
-        text,
-        "\n{} blobs marked, {} blobs and {} manifests eligible for deletion",
-        report.marked.blobs.count, planned.blobs.count, planned.manifests
-    );
+    let _ = writeln!(text, "\n{}", eligible(report));
     if !planned.is_zero() {
         text.push_str(&held::under_plan(report));
     }
-    if let Some(retention) = &report.retention {
-        text.push_str(&retention_text::cautions(retention));
-    }
+    text.push_str(&caution_text::cautions(report));
     text
+}
+
+/// The line that scripts look for.
+pub(super) fn eligible(report: &Report) -> String {
+    let Counts { blobs, manifests, .. } = report.planned;
+    let marked = report.marked.blobs.count;
+    format!("{marked} blobs marked, {} blobs and {manifests} manifests eligible for deletion", blobs.count)
 }
 
 fn table() -> Table {
@@ -170,41 +172,9 @@ pub(super) fn stages(planned: &Counts, command: &str) -> String {
     finish(rows, &[1, 2])
 }
 
-/// What there is of each kind, in words.
-pub(super) fn listed(counts: &Counts) -> Vec<String> {
-    let kinds = [
-        (counts.tags, "tag"),
-        (counts.tag_history, "history entry"),
-        (counts.manifests, "manifest"),
-        (counts.layer_links, "layer link"),
-        (counts.uploads.count, "upload"),
-        (counts.multipart_uploads.count, "multipart upload"),
-        (counts.blobs.count, "blob"),
-    ];
-    kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, one)| number(count, one)).collect()
-}
-
-/// So many repositories are shown; JSON has them all.
-const ROWS: usize = 15;
-
-pub(super) fn repositories(all: &[RepositoryRow], nobody: &Nobody) -> String {
-    let mut rows = table();
-    let all: Vec<&RepositoryRow> = all.iter().filter(|row| !row.planned.is_zero()).collect();
-    for row in all.iter().take(ROWS) {
-        let planned = &row.planned;
-        let bytes = size(planned.bytes());
-        rows.add_row(vec![row.name.clone(), bytes, listed(planned).join(", ")]);
-    }
-    for (name, tally) in [("(several)", nobody.shared), ("(none)", nobody.unlinked)] {
-        if tally.count > 0 {
-            rows.add_row(vec![name.to_owned(), size(tally.bytes), number(tally.count, "blob")]);
-        }
-    }
-    let mut text = finish(rows, &[1]);
-    if all.len() > ROWS {
-        let _ = writeln!(text, "  and {} more (--format json names them all)", all.len() - ROWS);
-    }
-    text
+fn deleted_pointers(report: &Report) -> u64 {
+    let deleted = &report.deleted;
+    deleted.tags + deleted.tag_history + deleted.manifests + deleted.layer_links
 }
 
 fn kept(text: &mut String, report: &Report) {
@@ -229,6 +199,13 @@ fn kept(text: &mut String, report: &Report) {
             "{} ({}) that nothing needs any more {how}",
             number(pending.blobs.count, "blob"),
             size(pending.blobs.bytes)
+        ));
+    }
+    let pointers = deleted_pointers(report);
+    if pending.blobs.count == 0 && pointers > 0 && report.keeps_state && kept.too_young.count > 0 && !report.dry_run {
+        lines.push(format!(
+            "content of what went: until it is deleted `regsweep restore --run {}` undoes this run",
+            report.run
         ));
     }
     if kept.too_young.count > 0 {

@@ -1,6 +1,6 @@
 //! One JSON object on stdout.
 
-use super::words;
+use super::{machine, words};
 use crate::collect::report::{ErrorRow, RefusalRow, Report};
 use crate::error::Error;
 use serde::Serialize;
@@ -23,12 +23,15 @@ pub fn report(report: &Report) -> String {
 pub fn error(command: &str, error: &Error, exit_code: u8) -> String {
     let row = self::row(error);
     let refusal = refusal(error);
+    let now = machine::clock().to_rfc3339();
     report(&Report {
         command: command.to_owned(),
         exit_code,
         refusals: refusal.clone().into_iter().collect(),
         refusal,
         error: Some(row),
+        started: now.clone(),
+        finished: now,
         ..Report::empty()
     })
 }

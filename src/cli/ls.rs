@@ -15,7 +15,7 @@ use crate::collect::image_pattern::ImagePattern;
 use crate::collect::inventory::{Link, Repository, Target};
 use crate::collect::list::order::{By, sort};
 use crate::collect::list::row::Rows;
-use crate::collect::list::tree::{Planter, Tree};
+use crate::collect::list::tree::{Planter, Presence, Tree};
 use crate::collect::problem::ProblemCode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Digest, Tag};
@@ -81,9 +81,22 @@ fn is_shown(args: &List, repository: &str) -> bool {
     args.repository.is_empty() || args.repository.iter().any(|pattern| pattern.matches(repository))
 }
 
+/// Whoever names repositories wants to know that there is none of them.
+fn none_is_no_answer(args: &List, is_empty: bool) -> Result<()> {
+    let patterns: Vec<String> = args.repository.iter().map(ToString::to_string).collect();
+    if patterns.is_empty() || !is_empty {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotThere, "find a repository")
+        .on(patterns.join(", "))
+        .because("no repository matches")
+        .next("* stops at a slash and ** does not; `regsweep ls` lists all repositories"))
+}
+
 async fn overview(listing: Listing<'_>, args: &List, report: &mut Report) -> Result<()> {
     let overview = listing.overview(!args.brief).await?;
     let (mut rows, total) = overview.finish(!args.brief, |name| is_shown(args, name));
+    none_is_no_answer(args, rows.is_empty())?;
     sort(&mut rows, args.sort.by(), args.reverse);
     (report.repositories, report.total) = (Some(rows), Some(total));
     Ok(())
@@ -110,7 +123,12 @@ async fn rows(listing: Listing<'_>, image: &ImagePattern, args: &List, report: &
     }
     let (mut tags, mut manifests) = (Vec::new(), Vec::new());
     for repository in &inventory.repositories {
-        let mut of_one = Rows::new(repository, known.as_ref());
+        let shown = images_of(repository, of_manifests, is_tag_wanted, is_manifest_wanted);
+        let presence = match &known {
+            Some(known) => listing.cheap_presence(&shown, repository, known).await?,
+            None => Presence::new(),
+        };
+        let mut of_one = Rows::new(repository, known.as_ref(), &presence);
         if of_manifests {
             manifests.extend(of_one.manifests(is_manifest_wanted));
         } else {
@@ -231,6 +249,7 @@ fn problem(code: ProblemCode) -> &'static str {
         ProblemCode::BrokenTag => "not linked",
         ProblemCode::DanglingTag | ProblemCode::DanglingRevision => "manifest missing",
         ProblemCode::UnreadableManifest => "unreadable",
+        ProblemCode::MissingContent => "parts missing",
         ProblemCode::PushedJustNow => "being pushed",
         ProblemCode::UnreadableLink
         | ProblemCode::UnknownLink
@@ -238,6 +257,8 @@ fn problem(code: ProblemCode) -> &'static str {
         | ProblemCode::OutsideRoot
         | ProblemCode::UnaddressableKey
         | ProblemCode::MultipartUploadsNotKnown
+        | ProblemCode::EmptyRepository
+        | ProblemCode::KeptByKeepFrom
         | ProblemCode::KeepFromUnknown => "damaged",
     }
 }

@@ -1,7 +1,7 @@
 //! What came of a run, for people.
 
-use super::human::listed;
 use super::repair_text;
+use super::repository_text::listed;
 use super::words::{number, printable, wrapped};
 use crate::collect::report::Report;
 use std::fmt::Write as _;

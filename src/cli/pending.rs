@@ -39,7 +39,7 @@ pub fn run(args: &Waiting, common: &Common) -> u8 {
         let Opening { opened, order, stop } = short::open("pending", &registry, common).await?;
         let left = unless_stopped(&stop, restore::all_left(opened.reader())).await?;
         let now = order.now(opened.reader());
-        let overview = unless_stopped(&stop, restore::overview(&opened, &left, now)).await?;
+        let overview = unless_stopped(&stop, restore::overview(&opened, &left, &order)).await?;
         let report = Report {
             schema: SCHEMA,
             command: "pending",
@@ -74,8 +74,8 @@ fn text(report: &Report<'_>) -> String {
     if overview.is_empty() {
         text.push_str("\nnothing waits, and there is nothing to undo\n");
     } else {
-        waiting(&mut text, overview);
-        runs(&mut text, overview);
+        waiting(&mut text, overview, &report.now);
+        runs(&mut text, overview, &report.now);
         repositories(&mut text, overview);
         aside(&mut text, overview);
     }
@@ -89,7 +89,7 @@ fn text(report: &Report<'_>) -> String {
             )
         );
     }
-    if !overview.runs.is_empty() {
+    if overview.runs.iter().any(|row| row.undo.is_none_or(|undo| undo.possible.total() > 0)) {
         let advice = "Undo: `regsweep restore --run RUN`, `--image REPOSITORY:TAG`, `--digest DIGEST`, or `--all`; \
                       --dry-run shows what would come back.";
         let _ = write!(text, "\n{}", wrapped(advice, ""));
@@ -112,7 +112,7 @@ fn at_work(row: &LeaseRow) -> String {
     }
 }
 
-fn waiting(text: &mut String, overview: &Overview) {
+fn waiting(text: &mut String, overview: &Overview, now: &str) {
     let waiting = &overview.waiting;
     if waiting.count == 0 {
         text.push_str("\nno content waits to be deleted\n");
@@ -121,24 +121,32 @@ fn waiting(text: &mut String, overview: &Overview) {
     let blobs = number(waiting.count, "blob");
     let since = overview.since.as_deref().map(minute).unwrap_or_default();
     let due = match (overview.first_due.as_deref(), overview.last_due.as_deref()) {
+        (_, Some(last)) if is_over(last, now) => "the next run can delete it".to_owned(),
+        (Some(first), Some(last)) if is_over(first, now) => {
+            format!("the next run can delete the first of it, one after {} the last", minute(last))
+        }
         (Some(first), Some(last)) if minute(first) != minute(last) => {
             format!("a run after {} can delete the first of it, one after {} the last", minute(first), minute(last))
         }
         (Some(first), _) => format!("a run after {} can delete it", minute(first)),
         _ => "a run can delete it once --defer is over".to_owned(),
     };
-    let line = format!("{blobs} ({}) that no pointer names, since {since}; {due}", size(waiting.bytes));
+    let line = format!("{blobs} ({}) that nothing needs, since {since}; {due}", size(waiting.bytes));
     let _ = write!(text, "\nwaiting\n{}", wrapped(&line, "  "));
 }
 
-fn runs(text: &mut String, overview: &Overview) {
+fn is_over(time: &str, now: &str) -> bool {
+    Timestamp::parse_rfc3339(time) <= Timestamp::parse_rfc3339(now)
+}
+
+fn runs(text: &mut String, overview: &Overview, now: &str) {
     if overview.runs.is_empty() {
         return;
     }
-    text.push_str("\nruns that can be undone, the newest first\n");
+    text.push_str("\nruns, the newest first\n");
     for row in overview.runs.iter().take(ROWS) {
         let _ = writeln!(text, "  {}", printable(&row.run));
-        text.push_str(&wrapped(&printable(&story(row)), "    "));
+        text.push_str(&wrapped(&printable(&story(row, now)), "    "));
         let of_that = format!("{} ({}) of that", number(row.waiting.count, "blob"), size(row.waiting.bytes));
         let waits = match row.waiting.count {
             0 => "nothing of that waits".to_owned(),
@@ -152,26 +160,43 @@ fn runs(text: &mut String, overview: &Overview) {
     }
 }
 
-fn story(row: &RunRow) -> String {
+fn story(row: &RunRow, now: &str) -> String {
     let (gone, command) = (minute(&row.gone), row.command.as_deref().unwrap_or("a run"));
-    match (row.state, row.until.as_deref()) {
-        (State::AtWork, _) => format!("at work since {gone}"),
-        (State::Unfinished, _) => format!("not ended ({gone}): the next run finishes it"),
-        (State::Ended, until) => {
-            let until = until.map_or_else(String::new, |until| format!("; can be undone until {}", minute(until)));
-            format!("{command}, {gone}{until}")
+    match row.state {
+        State::AtWork => format!("at work since {gone}"),
+        State::Unfinished => format!("not ended ({gone}): the next run finishes it"),
+        State::Ended => format!("{command}, {gone}{}", until(row, now)),
+    }
+}
+
+/// Whether, and until when, a run can be undone.
+fn until(row: &RunRow, now: &str) -> String {
+    let until = match row.until.as_deref() {
+        None => String::new(),
+        Some(until) if is_over(until, now) => " until a collection deletes what it let wait".to_owned(),
+        Some(until) => format!(" until {}", minute(until)),
+    };
+    let can = format!("; can be undone{until}");
+    match &row.undo {
+        Some(undo) if undo.possible.total() == 0 && undo.content_gone.total() == 0 => {
+            "; nothing to undo: all of it is there again".to_owned()
         }
+        Some(undo) if undo.possible.total() == 0 => "; cannot be undone: its content is gone".to_owned(),
+        Some(undo) if undo.content_gone.total() > 0 => {
+            format!("{can}, but for {} whose content is gone", listed(&undo.content_gone).join(", "))
+        }
+        Some(_) | None => can,
     }
 }
 
 fn repositories(text: &mut String, overview: &Overview) {
     let named = overview.repositories.iter().map(|row| (row.name.as_str(), row.waiting));
-    let nobody = [("(several)", overview.shared), ("(none)", overview.unlinked)].into_iter();
+    let nobody = [("(several)", overview.shared), ("(others)", overview.unlinked)].into_iter();
     let rows: Vec<_> = named.take(ROWS).chain(nobody).filter(|(_, waiting)| waiting.count > 0).collect();
     if rows.is_empty() {
         return;
     }
-    text.push_str("\nwaiting, by the repository whose pointers named it, the largest first\n");
+    text.push_str("\nwaiting, by the repository in which a run took what named it, the largest first\n");
     let name_width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let size_width = rows.iter().map(|(_, waiting)| size(waiting.bytes).len()).max().unwrap_or(0);
     for (name, waiting) in &rows {

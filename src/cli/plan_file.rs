@@ -32,6 +32,7 @@ pub fn header(job: &Job, report: &Report, opened: &Opened, created: Timestamp, p
         named: job.named.clone(),
         options,
         created,
+        cautions: report.cautions.clone(),
     }
 }
 

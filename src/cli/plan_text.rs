@@ -1,11 +1,14 @@
 //! Saved plans for people.
 
-use super::human::{minute, repositories, stages};
+use super::human::{minute, stages};
+use super::repository_text::repositories;
 use super::words::{number, printable, size, wrapped};
+use super::{caution_text, retention_text, tag_text};
 use crate::collect::options::{Mode, Options};
 use crate::collect::report::Report;
 use crate::collect::sealed::Line;
 use crate::collect::sealed::summary::{PlanReport, State};
+use crate::retention::duration::written;
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
@@ -48,9 +51,14 @@ pub fn report(report: &PlanReport, options: &Options) -> String {
     }
     text.push_str("\nto delete\n");
     text.push_str(&stages(&report.planned, &plan.command));
+    if options.rules.is_some() {
+        text.push_str(&retention_text::by_rule(&report.rules));
+    }
+    text.push_str(&tag_text::tags(&report.tags));
     text.push_str("\nby repository, the largest first\n");
     text.push_str(&repositories(&report.repositories, &report.nobody));
     let _ = writeln!(text, "\n{} ({})", number(plan.deletions, "deletion"), size(plan.bytes));
+    text.push_str(&caution_text::of_tags(&report.cautions));
     text
 }
 
@@ -63,7 +71,13 @@ fn labelled(name: &str, value: &str) -> String {
 
 /// The options that decided, as they are typed.
 fn words(options: &Options) -> Vec<String> {
-    let span = |span: Duration| humantime::format_duration(span).to_string().replace(' ', "");
+    let span = |span: Duration| {
+        if span.subsec_nanos() == 0 {
+            written(span)
+        } else {
+            humantime::format_duration(span).to_string().replace(' ', "")
+        }
+    };
     let mut words = Vec::new();
     if options.repair.is_some() {
         words.push("--repair".to_owned());

@@ -69,6 +69,7 @@ impl Progress {
 
 fn bar(phase: Phase, total: Option<u64>) -> ProgressBar {
     let template = match total {
+        Some(_) if phase == Phase::Settle => "{spinner} {prefix} [{bar:20}] {human_pos} of {human_len} s",
         Some(_) => "{spinner} {prefix} [{bar:20}] {human_pos}/{human_len} {msg} ({rate}, {eta} left)",
         None => "{spinner} {prefix}: {human_pos} {msg} ({rate})",
     };
@@ -83,6 +84,9 @@ fn bar(phase: Phase, total: Option<u64>) -> ProgressBar {
 
 impl State {
     fn line(&self) -> String {
+        if let (Phase::Settle, Some(total)) = (self.phase, self.total) {
+            return format!("{}: {} of {total} s", self.phase.name(), self.done);
+        }
         let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = self.done as f64 / seconds;
@@ -114,7 +118,12 @@ impl Observer for Progress {
         match event {
             Event::Begin(phase, total) => {
                 if self.display != Display::Hidden {
-                    *slot = Some(self.begin(phase, total));
+                    let state = self.begin(phase, total);
+                    // A wait is the one thing that looks as if nothing went on.
+                    if phase == Phase::Settle && total > Some(0) && self.display == Display::Lines {
+                        let _ = writeln!(anstream::stderr(), "{}", state.line());
+                    }
+                    *slot = Some(state);
                 }
             }
             Event::Progress(more, bytes) => {

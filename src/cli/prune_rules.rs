@@ -9,13 +9,10 @@ use crate::collect::options::{self, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Timestamp;
 use crate::retention::parse::parse;
-use crate::retention::policy::{Delete, Keep, Policy, Rule};
+use crate::retention::policy::{COMMAND_LINE, Delete, Keep, Policy, Rule};
 use crate::retention::write::yaml;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// What a rule is called that was given by flags.
-pub const COMMAND_LINE: &str = "command line";
 
 /// The rules that were given, as options have them.
 ///
@@ -108,7 +105,10 @@ fn of_flags(flags: &Flags) -> Result<Policy> {
         ));
     }
     if !deletes && untagged_older_than.is_none() {
-        return Err(wrong("there are none", "give --policy FILE, or --tag, --older-than, --untagged-older-than"));
+        return Err(wrong(
+            "there are none",
+            "give --policy FILE, or --tag, --older-than, --untagged-older-than; without rules, `regsweep gc -m` removes what no tag needs",
+        ));
     }
     let every = "**".parse().map_err(|_| Error::new(ErrorKind::Bug, "name every repository"))?;
     let delete = deletes.then(|| Delete { tags, older_than: *older_than, ..Delete::default() });

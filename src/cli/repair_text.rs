@@ -1,6 +1,6 @@
 //! A repair, in words.
 
-use super::human::listed;
+use super::repository_text::listed;
 use super::words::{number, wrapped};
 use crate::collect::report::Report;
 use std::fmt::Write as _;

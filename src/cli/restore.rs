@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::run::left::Left;
 use crate::run::restore::{self, Restored};
 use crate::run::{self, Stopped, Tenure};
+use crate::storage::write::Writer;
 use std::io::Write as _;
 
 /// Runs it to its exit code.
@@ -51,7 +52,7 @@ async fn restore_from(opening: &Opening, args: &Restore, asks: bool, common: &Co
         let look = restore::look(opened.reader(), &left, &wanted, order, &observer);
         let (restoration, odd) = unless_stopped(stop, look).await?;
         report.odd += odd;
-        report.decided(&restoration, &wanted);
+        report.decided(&restoration, &wanted, Writer::new(opened).keeps_times());
         (report, if restoration.unmatched.is_empty() { exit::DONE } else { exit::FAILED })
     } else {
         let (tenure, left) = run::begin(opened, order, stop).await?;
@@ -88,7 +89,7 @@ async fn act(
     let look = restore::look(opened.reader(), &left, wanted, order, observer);
     let (restoration, odd) = unless_stopped(stop, look).await?;
     report.odd += odd;
-    report.decided(&restoration, wanted);
+    report.decided(&restoration, wanted, Writer::new(opened).keeps_times());
     if asks && !restoration.groups.is_empty() {
         let _ = write!(anstream::stderr(), "{}", restore_text::plan(&report));
         let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);

@@ -3,9 +3,11 @@
 use super::short::Opening;
 use super::words;
 use crate::collect::blobs::Tally;
+use crate::collect::plan::Stage;
 use crate::collect::report::{ErrorRow, Requests};
 use crate::collect::state::journal::Pointers;
-use crate::collect::state::restore::{Lost, Newer, Restoration, Wanted};
+use crate::collect::state::restore::{Lost, Newer, Restoration, Wanted, Write};
+use crate::layout::StorageKey;
 use crate::run::Order;
 use crate::run::left::Left;
 use crate::run::restore::Restored;
@@ -43,6 +45,10 @@ pub struct Report {
     pub planned: Pointers,
     /// What was.
     pub restored: Pointers,
+    /// How many of the tags count as pushed now: the storage tells no other time of them.
+    pub tags_pushed_now: u64,
+    /// The tags that are to be written back.
+    pub tags: Vec<String>,
     /// Content that waits no longer.
     pub content: Tally,
     /// Content that a killed run had moved aside.
@@ -118,6 +124,8 @@ impl Report {
             runs: left.journals.len() as u64,
             planned: Pointers::default(),
             restored: Pointers::default(),
+            tags_pushed_now: 0,
+            tags: Vec::new(),
             content: Tally::default(),
             put_back,
             skipped: Skipped::default(),
@@ -134,8 +142,16 @@ impl Report {
         }
     }
 
-    /// Takes in what was decided.
-    pub fn decided(&mut self, restoration: &Restoration, wanted: &Wanted) {
+    /// Takes in what was decided. `keeps_times`: whether the storage lets a link be as old as it was.
+    pub fn decided(&mut self, restoration: &Restoration, wanted: &Wanted, keeps_times: bool) {
+        let is_new = |write: &&Write| write.stage == Stage::Tag && !(keeps_times && write.modified.is_some());
+        self.tags_pushed_now = restoration.writes().filter(is_new).count() as u64;
+        let tag = |write: &Write| match StorageKey::parse(&write.key) {
+            StorageKey::TagCurrent { repository, tag } => Some(format!("{repository}:{tag}")),
+            _ => None,
+        };
+        self.tags = restoration.writes().filter_map(tag).collect();
+        self.tags.sort();
         self.asked = asked(wanted);
         self.halves = wanted.halves();
         self.unmatched.clone_from(&restoration.unmatched);

@@ -48,6 +48,26 @@ fn body(text: &mut String, report: &Report, before: bool) {
     if pointers.total() > 0 {
         let _ = write!(text, "\n{}", wrapped(ADVICE, ""));
     }
+    if pointers.tags > 0 {
+        text.push('\n');
+        text.push_str(&ages(report));
+    }
+}
+
+/// How rules will see the tags: whoever restores one must not lose others for it.
+fn ages(report: &Report) -> String {
+    match report.tags_pushed_now {
+        0 => wrapped("The tags have the times of their pushes again: rules that took them take them again.", ""),
+        new => {
+            let count = if new == 1 { "counts" } else { "count" };
+            let tags = number(new, "tag");
+            let line = format!(
+                "{tags} {count} as pushed now: rules by age or number (older_than, last, daily) keep what is back, and \
+                 may drop others instead. Look first: `regsweep prune --dry-run`."
+            );
+            wrapped(&line, "! ")
+        }
+    }
 }
 
 const ADVICE: &str = "What is written back is as young as a push. A later collection with the same options takes it \
@@ -94,6 +114,7 @@ fn written(text: &mut String, report: &Report, before: bool) {
         .map(|(row, pointers)| format!("{}: {}", row.name, listed(&pointers).join(", ")))
         .collect();
     section(text, "by repository", &told(rows));
+    section(text, "tags", &told(report.tags.clone()));
 }
 
 /// The first of many.

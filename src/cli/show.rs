@@ -3,7 +3,9 @@
 use super::args::{Common, Format, Show};
 use super::engine::{print, told, written};
 use super::{exit, json, machine, plan_file, plan_text};
+use crate::collect::sealed::Sealed;
 use crate::collect::sealed::summary::Summary;
+use crate::retention::parse::parse;
 use std::io::{BufWriter, Write};
 
 /// Runs it to its exit code.
@@ -20,7 +22,7 @@ pub fn run(args: &Show, common: &Common) -> u8 {
                 lines.push(line);
             }
         })?;
-        let report = summary.finish(&args.plan.display().to_string(), &sealed, machine::clock());
+        let report = summary.finish(&args.plan.display().to_string(), &sealed, &rules(&sealed), machine::clock());
         let shown = match (common.format, common.quiet) {
             (Format::Json, _) => print(&json::text(&report)),
             (Format::Text, true) => true,
@@ -33,4 +35,12 @@ pub fn run(args: &Show, common: &Common) -> u8 {
         let written = args.outlets.write(|| json::text(&report));
         Ok(if shown && written { exit::DONE } else { exit::FAILED })
     })
+}
+
+/// The names of the rules that a plan was made by. Whether they can be applied is for `apply` to say.
+fn rules(sealed: &Sealed) -> Vec<String> {
+    let Some(rules) = &sealed.header.options.rules else { return Vec::new() };
+    let images = |file: &str| rules.images.get(file).cloned().ok_or_else(|| "not in the plan".to_owned());
+    let parsed = parse(&rules.text, &mut { images });
+    parsed.map_or_else(|_| Vec::new(), |parsed| parsed.policy.rules.into_iter().map(|rule| rule.name).collect())
 }

@@ -2,7 +2,9 @@
 
 use super::columns::{Columns, shortened};
 use super::words::printable;
+use crate::collect::list::order::natural;
 use crate::collect::report::TagRow;
+use crate::model::Tag;
 use std::fmt::Write as _;
 
 /// So many are shown; JSON has them all.
@@ -18,6 +20,8 @@ pub(super) fn tags(all: &[TagRow]) -> String {
     if all.is_empty() {
         return String::new();
     }
+    let mut all: Vec<&TagRow> = all.iter().collect();
+    all.sort_by(|a, b| natural(&a.image, &b.image));
     let said: Vec<(String, String)> = all.iter().take(ROWS).map(|row| (printable(&row.image), why(row))).collect();
     let longest = said.iter().map(|(_, why)| why.chars().count()).max().unwrap_or_default();
     let longest = WIDTH.saturating_sub(2 * INDENT.len() + longest).max(SHORTEST);
@@ -35,15 +39,28 @@ pub(super) fn tags(all: &[TagRow]) -> String {
     text
 }
 
-/// A digest is known by its beginning.
+/// A digest is known by its beginning. Of a tag that nobody named, its name says what it goes with.
 fn why(row: &TagRow) -> String {
-    let digest = || row.digest.as_deref().unwrap_or("?").chars().take("sha256:".len() + 12).collect();
+    let digest = || {
+        let digest: String = row.digest.as_deref().unwrap_or("?").chars().take("sha256:".len() + 12).collect();
+        let tag = row.image.rsplit_once(':').and_then(|(_, tag)| Tag::new(tag));
+        let about = tag.and_then(|tag| tag.about().map(|(image, _)| image.hex()[..12].to_owned()));
+        about.map_or_else(|| digest.clone(), |about| format!("{digest}, about {about}"))
+    };
     row.rule.as_deref().map_or_else(digest, printable)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_names_are_numbers() {
+        let text = tags(&["app:pr-10", "app:pr-9", "app:pr-100"].map(|image| row(image, Some("rule ci"))));
+        let found: Vec<&str> =
+            text.lines().filter_map(|line| line.split_whitespace().find(|word| word.contains(':'))).collect();
+        assert_eq!(found, ["app:pr-9", "app:pr-10", "app:pr-100"]);
+    }
 
     fn row(image: &str, rule: Option<&str>) -> TagRow {
         let digest = Some(format!("sha256:{}", "0123456789abcdef".repeat(4)));
@@ -62,6 +79,13 @@ tags
         let text = tags(&[row("app:pr-1", Some(rule)), row(&signature, Some(rule))]);
         assert_eq!(text, expected);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    }
+
+    #[test]
+    fn signature_that_goes_along_says_what_it_is_about() {
+        let signature = format!("team/app:sha256-{}.sig", "fedcba9876543210".repeat(4));
+        let text = tags(&[row(&signature, None)]);
+        assert!(text.ends_with("  sha256:0123456789ab, about fedcba987654\n"), "{text}");
     }
 
     #[test]

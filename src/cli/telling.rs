@@ -38,10 +38,13 @@ pub(super) fn describe(report: &mut Report, job: &Job, order: &Order, survey: &S
         })
         .collect();
     report.refusal = report.refusals.first().cloned();
+    let is_whole = |at| survey.scan.dismissed.is_whole(at);
+    report.cautions = retained::cautions(&survey.plan, &survey.scan.inventory, is_whole);
     report.retention = survey.retention.as_ref().map(|said| RetentionRow {
         at: said.at.to_rfc3339(),
         warnings: said.warnings.clone(),
-        ..retained::row(&survey.plan, &survey.scan.inventory, &said.rules)
+        cautions: report.cautions.clone(),
+        ..retained::row(&survey.plan, &said.rules)
     });
     for warning in survey.retention.iter().flat_map(|said| &said.warnings) {
         let _ = writeln!(anstream::stderr(), "warning: {}", words::printable(warning));
@@ -65,6 +68,8 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
     let shown = match (common.format, common.quiet) {
         (Format::Json, _) => print(&json::report(report)),
         (Format::Text, true) => true,
+        // Whoever said no has just read all of it.
+        (Format::Text, false) if report.stopped.as_deref() == Some(NO) => print(&human::eligible(report)),
         (Format::Text, false) => print(&human::report(report)),
     };
     let mut stderr = anstream::stderr();
@@ -80,7 +85,7 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
         };
     }
     if report.stopped.as_deref() == Some(NO) {
-        let _ = writeln!(stderr, "nothing was deleted");
+        let _ = writeln!(stderr, "nothing was deleted: the answer was no");
     }
     if common.quiet && report.exit_code == exit::INCOMPLETE {
         let (failed, unknown) = (report.failed, report.unknown);

@@ -9,7 +9,7 @@ use super::plan::{Deletion, Plan, Stage};
 use super::problem::ProblemCode;
 use super::report::{Beside, Counts, Found, Nobody, Report, RepositoryRow, Scan, Space, TagRow};
 use super::roots::{self, Reason, names};
-use crate::layout::{self, StorageKey};
+use crate::layout;
 use crate::model::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -185,14 +185,7 @@ impl<'a> Rows<'a> {
 }
 
 fn tag_row(deletion: &Deletion) -> Option<TagRow> {
-    let StorageKey::TagCurrent { repository, tag } = StorageKey::parse(&deletion.key) else { return None };
-    Some(TagRow {
-        image: format!("{repository}:{tag}"),
-        digest: deletion.digest.as_ref().map(ToString::to_string),
-        reason: deletion.reason.name(),
-        rule: deletion.rule.as_deref().map(Into::into),
-        outcome: None,
-    })
+    TagRow::of(&deletion.key, deletion.digest.as_ref(), deletion.reason, deletion.rule.as_deref())
 }
 
 /// Uploads of which nothing is left.

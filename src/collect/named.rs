@@ -68,6 +68,20 @@ pub fn named(
     (dismissed, unmatched)
 }
 
+/// Tags that were named, and that `--keep-from` names as well: whoever named them is told that they stay.
+#[must_use]
+pub fn kept_tags(images: &[ImagePattern], inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(usize, Tag)> {
+    let repositories = inventory.repositories.iter().enumerate();
+    let kept = repositories.flat_map(|(at, repository)| {
+        let is_named = |tag: &&Tag| {
+            images.iter().any(|image| image.is_of(repository.name.as_str()) && image.names_tag(tag.as_str()))
+        };
+        let is_kept = |tag: &&Tag| is_kept(keep_from, repository, tag);
+        repository.tags.keys().filter(is_named).filter(is_kept).map(move |tag| (at, tag.clone())).collect::<Vec<_>>()
+    });
+    kept.collect()
+}
+
 /// What a run that was killed has left of an image. Tells whether that run was about this image.
 ///
 /// Without its tag, or its index, nothing in the listing says that a manifest was to go.
@@ -204,6 +218,8 @@ mod tests {
             let keep: Vec<KeepFrom> = texts.iter().filter_map(|text| text.parse().ok()).collect();
             let (dismissed, unmatched) = named(&removing(&["team/app:v1"]).images, &inventory, &keep, &[]);
             assert_eq!((keep.len(), unmatched.len()), (texts.len(), 0));
+            let told = kept_tags(&removing(&["team/app:v1"]).images, &inventory, &keep);
+            assert_eq!(told == [(1, tag("v1"))], dismissed.is_empty(), "{told:?}");
             dismissed.is_empty()
         };
         assert!(kept(&["team/app:v1"]) && kept(&["host:5000/team/app:v1", "team/app:v2"]));

@@ -15,6 +15,8 @@ pub enum ProblemCode {
     DanglingTag,
     /// A tag whose link cannot be read.
     UnreadableTag,
+    /// An image of which a layer or the configuration is not there, or not served.
+    MissingContent,
     /// A link whose content is not one digest.
     UnreadableLink,
     /// A manifest that cannot tell what it needs.
@@ -31,6 +33,10 @@ pub enum ProblemCode {
     KeepFromUnknown,
     /// Incomplete multipart uploads that the store does not tell of.
     MultipartUploadsNotKnown,
+    /// A repository of which nothing is there but empty directories.
+    EmptyRepository,
+    /// A tag that was named to go, and that `--keep-from` names as well.
+    KeptByKeepFrom,
     /// A tag that was to go, and that somebody pushes at this very moment.
     PushedJustNow,
 }

@@ -168,6 +168,8 @@ pub struct Findings {
     pub bytes: u64,
     /// Bytes that would go.
     pub planned_bytes: u64,
+    /// Whether nothing at all would go.
+    pub nothing_goes: bool,
     /// How far the clocks are apart, if the storage tells its time.
     pub clock_difference: Option<Duration>,
 }
@@ -226,7 +228,8 @@ pub fn refusals(findings: &Findings, options: &Options) -> Vec<Refusal> {
         );
         refuse(RefusalCode::Holes, message);
     }
-    if options.trusts_tags() {
+    // What tags say decides nothing where nothing goes.
+    if options.trusts_tags() && !findings.nothing_goes {
         let way = if options.rules.is_some() { "run `regsweep gc` without -m" } else { "run without -m" };
         refuse_untagged(findings, way, &mut refuse);
     }
@@ -413,6 +416,15 @@ mod tests {
         assert_eq!(codes(&large, &options(false, &["percent=s3://other"])), ["percent"]);
         let no_limit = Options { max_delete_percent: None, ..options(false, &[]) };
         assert_eq!(codes(&large, &no_limit), Vec::<&str>::new());
+    }
+
+    /// A job that runs every night must not fail once there is nothing left to do.
+    #[test]
+    fn what_tags_say_matters_only_where_anything_goes() {
+        let odd = Findings { harbor: true, scheduler_state: true, of_these_untagged: 3, ..healthy() };
+        assert_eq!(codes(&odd, &options(true, &[])), ["pull-through-cache", "tags-elsewhere"]);
+        let nothing = Findings { nothing_goes: true, ..odd };
+        assert_eq!(codes(&nothing, &options(true, &[])), Vec::<&str>::new());
     }
 
     #[test]

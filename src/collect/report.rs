@@ -1,8 +1,11 @@
 //! The report: what was found, marked, kept, planned and done, in one value for every outlet.
 
 use super::blobs::Tally;
+use super::decide::DeleteReason;
 use super::problem::{Problem, ProblemCode};
 use super::store_keeps::StoreKeepsRow;
+use crate::layout::StorageKey;
+use crate::model::Digest;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -11,6 +14,7 @@ pub use super::counts::Counts;
 pub use super::retained::{RetentionRow, RuleRow};
 pub use super::scan::Scan;
 pub use super::space::{Beside, Space};
+pub use super::state::undo::EndsUndo;
 pub use super::versions::OldVersions;
 
 /// What is there.
@@ -123,6 +127,21 @@ pub struct TagRow {
     pub outcome: Option<&'static str>,
 }
 
+impl TagRow {
+    /// Of the key of a tag; nothing of any other.
+    #[must_use]
+    pub fn of(key: &str, digest: Option<&Digest>, reason: DeleteReason, rule: Option<&str>) -> Option<Self> {
+        let StorageKey::TagCurrent { repository, tag } = StorageKey::parse(key) else { return None };
+        Some(Self {
+            image: format!("{repository}:{tag}"),
+            digest: digest.map(ToString::to_string),
+            reason: reason.name(),
+            rule: rule.map(Into::into),
+            outcome: None,
+        })
+    }
+}
+
 /// The plan that is applied.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanRow {
@@ -219,6 +238,10 @@ pub struct Report {
     pub options: serde_json::Value,
     /// What must be known before anything else.
     pub first: Vec<String>,
+    /// What a person should know before saying yes: a tag `latest`, or the last tag of a repository, goes.
+    pub cautions: Vec<String>,
+    /// Runs that can no longer be undone once this one is done, though they could have been for longer.
+    pub ends_undo: Vec<EndsUndo>,
     /// What retention rules let go.
     pub retention: Option<RetentionRow>,
     /// What is there.

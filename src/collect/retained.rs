@@ -33,29 +33,46 @@ pub struct RuleRow {
 
 /// Reads it off the plan: what was spared for another reason is not told. `rules` are the names of all rules in their order.
 #[must_use]
-pub fn row(plan: &Plan, inventory: &Inventory, rules: &[String]) -> RetentionRow {
-    let mut by_rule: Vec<RuleRow> =
+pub fn row(plan: &Plan, rules: &[String]) -> RetentionRow {
+    let let_go = plan.deletions().iter().filter(|deletion| deletion.reason == DeleteReason::Retention);
+    let let_go = let_go.filter_map(|deletion| Some((deletion.stage, deletion.rule.as_deref()?, 1)));
+    RetentionRow { rules: by_rule(let_go, rules), ..RetentionRow::default() }
+}
+
+/// How much each rule lets go: of each stage and each reason in words so many.
+#[must_use]
+pub fn by_rule<'a>(let_go: impl Iterator<Item = (Stage, &'a str, u64)>, rules: &[String]) -> Vec<RuleRow> {
+    let mut rows: Vec<RuleRow> =
         rules.iter().map(|rule| RuleRow { rule: rule.clone(), tags: 0, manifests: 0 }).collect();
-    let mut gone: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
-    for deletion in plan.deletions().iter().filter(|deletion| deletion.reason == DeleteReason::Retention) {
-        let Some(why) = deletion.rule.as_deref() else { continue };
+    for (stage, why, count) in let_go {
         // A name may begin like another: the longest that fits is the rule's.
         let of = |row: &&mut RuleRow| {
             why.strip_prefix("rule ").is_some_and(|rest| rest.starts_with(&format!("{}: ", row.rule)))
         };
-        let row = by_rule.iter_mut().filter(of).max_by_key(|row| row.rule.len());
-        match (deletion.stage, row) {
-            (Stage::Tag, Some(row)) => row.tags += 1,
-            (Stage::Revision, Some(row)) => row.manifests += 1,
+        let row = rows.iter_mut().filter(of).max_by_key(|row| row.rule.len());
+        match (stage, row) {
+            (Stage::Tag, Some(row)) => row.tags += count,
+            (Stage::Revision, Some(row)) => row.manifests += count,
             _ => {}
         }
+    }
+    rows
+}
+
+/// What a person should know before saying yes: a tag `latest` goes, or the last tag of a repository. `is_whole`: whether
+/// all of a repository was named; then nobody needs to be told.
+#[must_use]
+pub fn cautions(plan: &Plan, inventory: &Inventory, is_whole: impl Fn(usize) -> bool) -> Vec<String> {
+    let is_meant = |reason: DeleteReason| matches!(reason, DeleteReason::Retention | DeleteReason::Named);
+    let mut gone: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
+    for deletion in plan.deletions().iter().filter(|deletion| deletion.stage == Stage::Tag) {
         let StorageKey::TagCurrent { tag, .. } = StorageKey::parse(&deletion.key) else { continue };
-        if let Some((at, _)) = deletion.repository.as_ref().filter(|_| deletion.stage == Stage::Tag) {
+        if let Some((at, _)) = deletion.repository.as_ref().filter(|_| is_meant(deletion.reason)) {
             gone.entry(*at).or_default().insert(tag);
         }
     }
     let mut cautions = Vec::new();
-    for (at, gone) in gone {
+    for (at, gone) in gone.into_iter().filter(|(at, _)| !is_whole(*at)) {
         let Some(repository) = inventory.repositories.get(at) else { continue };
         if gone.contains("latest") {
             cautions.push(format!("{} loses its tag latest", repository.name));
@@ -64,5 +81,5 @@ pub fn row(plan: &Plan, inventory: &Inventory, rules: &[String]) -> RetentionRow
             cautions.push(format!("{} loses its last tag", repository.name));
         }
     }
-    RetentionRow { cautions, rules: by_rule, ..RetentionRow::default() }
+    cautions
 }

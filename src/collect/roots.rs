@@ -237,7 +237,8 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
             let served = link.alias().unwrap_or(&link.digest);
             match graph.node_of(served) {
                 Node::Missing => {
-                    let message = format!("manifest {served} is linked, but its content is not there: the link stays");
+                    let message =
+                        format!("manifest {served} is linked, but its content is not there: it cannot be pulled");
                     problems.add(ProblemCode::DanglingRevision, name, key(), message);
                 }
                 Node::Unreadable(why) => {
@@ -257,8 +258,7 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
             let key = Some(layout::tag_current(&repository.name, tag));
             let image = format!("{}@{digest}", repository.name);
             if *graph.node_of(digest) == Node::Missing {
-                let message =
-                    format!("tag {tag} names {digest}, which is not there: the tag stays, and cannot be pulled");
+                let message = format!("tag {tag} names {digest}, which is not there: it cannot be pulled");
                 problems.add(ProblemCode::DanglingTag, name, key, message);
             } else {
                 let message = format!(

@@ -9,7 +9,7 @@ use super::mark::Marks;
 use super::problem::Problems;
 use super::roots::Root;
 use super::state::taken::Taken;
-use crate::model::Timestamp;
+use crate::model::{RepositoryName, Timestamp};
 
 /// All that a scan learned.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +37,8 @@ pub struct Scan {
     pub dismissed: Dismissed,
     /// Manifests whose links earlier runs, and this one, have taken away and that may still be brought back.
     pub taken: Vec<Taken>,
+    /// Repositories that were named and of which nothing is there but empty directories, for which a registry lists them.
+    pub hollow: Vec<RepositoryName>,
     /// What of the applied plan may not go now, and what may go and is not in it.
     pub left: Left,
 }

@@ -251,6 +251,7 @@ impl Storage {
             staying,
             dismissed,
             taken,
+            hollow: Vec::new(),
             left,
         };
         (scan, plan)

@@ -1,7 +1,7 @@
 //! Rules that matched nothing: most are mistakes, and none of them is seen in what goes.
 
 use super::facts::RepositoryFacts;
-use super::policy::Policy;
+use super::policy::{COMMAND_LINE, Policy};
 
 /// What the rules were asked, over all repositories of a registry.
 #[derive(Debug, Clone)]
@@ -50,6 +50,10 @@ impl<'a> Coverage<'a> {
     pub fn warnings(&self) -> Vec<String> {
         let rules = self.policy.rules.iter().zip(&self.rules);
         let warning = |(rule, seen): (&super::policy::Rule, &Seen)| {
+            // Whoever typed flags has written no line, and knows no keys.
+            if rule.name == COMMAND_LINE && !seen.named_tag {
+                return Some("--tag matches no tag of any repository that was asked for".to_owned());
+            }
             let why = match seen {
                 Seen { matched: false, .. } => "is for no repository of this registry",
                 Seen { decided: false, .. } => "never decides: earlier rules are for all of its repositories",
@@ -70,6 +74,17 @@ mod tests {
     use crate::model::{Digest, RepositoryName, Tag};
     use crate::retention::facts::TagFacts;
     use crate::retention::parse::parse;
+
+    #[test]
+    fn flags_are_told_of_in_their_own_words() {
+        let text = format!("rules: [{{name: {COMMAND_LINE}, repositories: ['**'], delete: {{tags: [zzz]}}}}]");
+        let policy = parse(&text, &mut |_| Err(String::new())).unwrap().policy;
+        let mut coverage = Coverage::new(&policy);
+        let tag = TagFacts::new(Tag::new("v1").unwrap(), Digest::of(b"x"), None);
+        let name = RepositoryName::new("app").unwrap();
+        coverage.see(&RepositoryFacts { name, tags: vec![tag], untagged: Vec::new() });
+        assert_eq!(coverage.warnings(), ["--tag matches no tag of any repository that was asked for"]);
+    }
 
     #[test]
     fn rule_that_matches_nothing_is_warned_of() {

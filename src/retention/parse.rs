@@ -215,7 +215,10 @@ impl Reader<'_> {
 
     fn warn_of_short(&mut self, fields: &Fields<'_>, key: &str) {
         let Some(setting) = fields.get(key) else { return };
-        let Some(limit) = setting.duration(&mut Faults::default()).filter(|limit| *limit < SHORT) else { return };
+        let Some(limit) = setting.duration(&mut Faults::default()).filter(|limit| !limit.is_zero() && *limit < SHORT)
+        else {
+            return;
+        };
         let short = duration::written(limit);
         let message = format!("{short} is less than an hour (s is a second, m a minute, d a day): is that meant?");
         setting.wrong(&mut self.warnings, message);

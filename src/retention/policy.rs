@@ -7,6 +7,9 @@ use crate::model::{Digest, RepositoryName, Tag};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// What a rule is called that was given by flags.
+pub const COMMAND_LINE: &str = "command line";
+
 /// Rules for repositories. The first whose repositories match decides; where none matches, nothing is deleted.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
@@ -68,6 +71,12 @@ pub struct Keep {
 }
 
 impl Keep {
+    /// Whether other tags decide with whether one is kept.
+    #[must_use]
+    pub fn compares(&self) -> bool {
+        self.last.is_some() || self.last_per.is_some() || !self.periods.is_empty()
+    }
+
     /// Whether nothing is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {

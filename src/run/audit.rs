@@ -280,7 +280,9 @@ fn tell_refusals(findings: &mut Findings, mut against: refusal::Findings, scenar
         let Some(after) = findings.after.get_mut(scenario.kind.name()) else { continue };
         let is_policy = scenario.kind == Kind::Policy;
         let marked_manifests = if is_policy { as_found } else { scenario.marked_manifests };
-        let against = refusal::Findings { marked_manifests, planned_bytes: after.freed.bytes, ..against.clone() };
+        let nothing_goes = after.planned.is_zero();
+        let planned_bytes = after.freed.bytes;
+        let against = refusal::Findings { marked_manifests, planned_bytes, nothing_goes, ..against.clone() };
         let row = |refusal: &refusal::Refusal| RefusalRow {
             code: refusal.code.name(),
             message: refusal.message.clone(),

@@ -15,8 +15,10 @@ use crate::model::Digest;
 use crate::storage::open::Opened;
 use crate::storage::sweep::Moved;
 use std::collections::HashSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// How often it is told that a wait goes on.
+const SECOND: Duration = Duration::from_secs(1);
 /// So many go between two looks at the clock.
 const GROUP: usize = 4000;
 
@@ -141,9 +143,20 @@ async fn set_aside(work: &mut Work<'_>, numbers: &[usize]) {
 
 /// Waits as long as a push that was admitted before may take, or until the run is told to stop.
 pub(super) async fn settle(work: &mut Work<'_>) {
-    work.observer.notice(Event::Begin(Phase::Settle, None));
+    let settle = work.order.options.settle;
+    work.observer.notice(Event::Begin(Phase::Settle, Some(settle.as_secs())));
+    let observer = work.observer;
+    let tell_seconds = async {
+        let mut seconds = tokio::time::interval(SECOND);
+        seconds.tick().await;
+        loop {
+            seconds.tick().await;
+            observer.notice(Event::Progress(1, 0));
+        }
+    };
     tokio::select! {
-        () = tokio::time::sleep(work.order.options.settle) => {}
+        () = tokio::time::sleep(settle) => {}
+        () = tell_seconds => {}
         () = work.stop.requested() => work.done.stopped = work.done.stopped.or(Some(Stopped::Signal)),
     }
     work.observer.notice(Event::End);

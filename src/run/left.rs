@@ -1,7 +1,9 @@
 //! What earlier runs have left beside the registry, read back.
 
+use crate::collect::plan::Plan;
 use crate::collect::state::journal::{self, Done, Journal};
 use crate::collect::state::pending::Pending;
+use crate::collect::state::undo::{EndsUndo, ends_undo};
 use crate::error::{ErrorKind, Result};
 use crate::layout::state::{self, StateKey};
 use crate::model::{Digest, Timestamp};
@@ -47,6 +49,14 @@ pub struct Left {
     pub odd: u64,
     /// Tags that were written back: they were pushed while a run that was killed removed them.
     pub tags_put_back: u64,
+}
+
+impl Left {
+    /// The runs whose undo a plan ends before its time.
+    #[must_use]
+    pub fn ends_undo(&self, plan: &Plan, now: Timestamp) -> Vec<EndsUndo> {
+        ends_undo(self.journals.iter().map(|left| &left.journal), plan, now)
+    }
 }
 
 /// How much.

@@ -243,7 +243,24 @@ impl Listing<'_> {
     /// # Errors
     /// If the storage cannot be read.
     pub async fn presence(self, root: &Digest, repository: &Repository, known: &Known) -> Result<Presence> {
-        let blobs = blobs(root, repository, known);
+        self.presence_of(blobs(root, repository, known), repository).await
+    }
+
+    /// The same for many images, where a look costs no request: elsewhere nothing is looked for.
+    ///
+    /// # Errors
+    /// If the storage cannot be read.
+    pub async fn cheap_presence(self, images: &[&Digest], repository: &Repository, known: &Known) -> Result<Presence> {
+        if !self.storage.proof().cheap_reads {
+            return Ok(Presence::new());
+        }
+        let images: BTreeSet<&Digest> = images.iter().copied().collect();
+        let blobs: BTreeSet<Digest> =
+            images.into_iter().flat_map(|image| walk(image, repository, known).blobs).collect();
+        self.presence_of(blobs.into_iter().collect(), repository).await
+    }
+
+    async fn presence_of(self, blobs: Vec<Digest>, repository: &Repository) -> Result<Presence> {
         self.observer.notice(Event::Begin(Phase::LookForContent, Some(blobs.len() as u64)));
         let name = &repository.name;
         let looks = blobs.into_iter().map(|digest| async move { Ok((self.state(name, &digest).await?, digest)) });

@@ -9,9 +9,9 @@ use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::dismissed::Dismissed;
 use crate::collect::inventory::Inventory;
 use crate::collect::multipart::Multiparts;
-use crate::collect::named::named;
+use crate::collect::named::{Unmatched, kept_tags, named};
 use crate::collect::needs;
-use crate::collect::options::Mode;
+use crate::collect::options::{Mode, Options};
 use crate::collect::plan::Plan;
 use crate::collect::pointers::plan_pointers;
 use crate::collect::problem::{ProblemCode, Problems};
@@ -24,7 +24,7 @@ use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, 
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
-use crate::model::{Digest, Tag, Timestamp};
+use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use crate::storage::reader::Storage;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::time::{Duration, Instant};
@@ -129,6 +129,8 @@ async fn look_once(
         problems.extend(roots::problems(&inventory, &graph, options));
     }
     tell_of_pushed(&just_pushed, &inventory, &mut problems);
+    tell_of_kept(options, &inventory, &mut problems);
+    let hollow = hollow(storage, options, &mut unmatched, &mut problems).await;
     tell_of_links(&blobs, &mut problems);
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
     let scan = Scan {
@@ -143,6 +145,7 @@ async fn look_once(
         staying,
         dismissed,
         taken,
+        hollow,
         left: not_now,
     };
     complete(&mut findings, &scan, &plan);
@@ -205,6 +208,41 @@ fn tell_of_links(blobs: &BlobSurvey, problems: &mut Problems) {
     }
 }
 
+/// On a file system a repository stays in the catalogue when all that was in it is gone, and no listing shows it. Whoever
+/// names it is understood all the same.
+async fn hollow(
+    storage: &dyn Storage,
+    options: &Options,
+    unmatched: &mut Vec<Unmatched>,
+    problems: &mut Problems,
+) -> Vec<RepositoryName> {
+    let mut hollow = Vec::new();
+    for image in options.images.iter().filter(|image| image.is_whole()) {
+        let Some(name) = image.repository().literal().and_then(RepositoryName::new) else { continue };
+        let typed = image.to_string();
+        let Some(at) = unmatched.iter().position(|unmatched| unmatched.image == typed) else { continue };
+        let mut is_there = false;
+        for own in ["_layers", "_manifests", "_uploads"] {
+            is_there |= storage.has_directory(&format!("{}{own}", layout::repository(&name))).await;
+        }
+        if is_there {
+            unmatched.remove(at);
+            let message = "nothing is in it but empty directories, for which a registry lists it: they go";
+            problems.add(ProblemCode::EmptyRepository, Some(name.as_str()), None, message);
+            hollow.push(name);
+        }
+    }
+    hollow
+}
+
+fn tell_of_kept(options: &Options, inventory: &Inventory, problems: &mut Problems) {
+    for (at, tag) in kept_tags(&options.images, inventory, &options.keep_from) {
+        let name = &inventory.repositories[at].name;
+        let message = format!("tag {tag} was named, and --keep-from names it as well: it stays");
+        problems.add(ProblemCode::KeptByKeepFrom, Some(name.as_str()), Some(layout::tag_current(name, &tag)), message);
+    }
+}
+
 fn tell_of_pushed(just_pushed: &[(usize, Tag)], inventory: &Inventory, problems: &mut Problems) {
     for (at, tag) in just_pushed {
         let name = &inventory.repositories[*at].name;
@@ -229,6 +267,7 @@ fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
         .into_iter()
         .fold(scan.inventory.bytes, u64::saturating_add);
     findings.planned_bytes = plan.bytes();
+    findings.nothing_goes = plan.is_empty();
 }
 
 /// When the last of the links that keep something only by their age is old enough.

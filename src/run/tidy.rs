@@ -33,6 +33,7 @@ pub(super) async fn remove_left_empty(work: &Work<'_>) {
     }
     let whole = repositories.iter().enumerate().filter(|(at, _)| work.scan.dismissed.is_whole(*at));
     gone.extend(whole.map(|(_, repository)| repository.name.clone()));
+    gone.extend(work.scan.hollow.iter().cloned());
     if !tags.is_empty() || !gone.is_empty() {
         remove_empty(work.opened, tags.into_iter().collect(), gone.into_iter().collect()).await;
     }

@@ -220,6 +220,11 @@ impl Storage for Directory {
         Some(self)
     }
 
+    async fn has_directory(&self, key: &str) -> bool {
+        let key = key.trim_end_matches('/');
+        Self::path(key).is_ok_and(|path| self.root.join(path.as_ref()).is_dir())
+    }
+
     async fn exists(&self, key: &str) -> Result<bool> {
         self.counters.count_head();
         // One look takes less than to wake another thread for it.

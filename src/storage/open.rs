@@ -114,7 +114,7 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
 fn with_setting(error: Error, location: &Location) -> Error {
     match (error.kind(), error.hint().map(str::to_owned)) {
         (ErrorKind::Configuration, Some(hint)) if !hint.contains(&location.named_by) => {
-            error.next(format!("{} named it; {hint}", location.named_by))
+            error.on(location.to_string()).next(format!("{} named it; {hint}", location.named_by))
         }
         (ErrorKind::Configuration, None) => error.next(format!("{} named it", location.named_by)),
         _ => error,

@@ -13,9 +13,10 @@ use super::explain;
 use super::open::Opened;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::{self, StorageKey};
-use crate::model::Digest;
+use crate::model::{Digest, Timestamp};
 use bytes::Bytes;
 use object_store::{Attribute, Attributes, PutMode, PutOptions};
+use std::time::{Duration, SystemTime};
 
 /// Writes what belongs to regsweep, and pointers of the registry that are missing.
 #[derive(Debug, Clone)]
@@ -65,24 +66,52 @@ impl Writer {
     /// # Errors
     /// If the key is not that of a link, or the storage does not take it.
     pub async fn link(&self, key: &str, digest: &Digest) -> Result<bool> {
+        self.link_as_of(key, digest, None).await
+    }
+
+    /// The same, as if it had been written at that time, where the storage lets itself be told: see [`Self::keeps_times`].
+    ///
+    /// # Errors
+    /// If the key is not that of a link, or the storage does not take it.
+    pub async fn link_as_of(&self, key: &str, digest: &Digest, modified: Option<Timestamp>) -> Result<bool> {
+        let modified = modified.map(system_time);
         match StorageKey::parse(key) {
             StorageKey::LayerLink { .. }
             | StorageKey::RevisionLink { .. }
             | StorageKey::SignatureLink { .. }
             | StorageKey::TagCurrent { .. }
-            | StorageKey::TagHistory { .. } => self.put(key, digest.to_string().into(), PutMode::Create).await,
+            | StorageKey::TagHistory { .. } => {
+                self.put_as_of(key, digest.to_string().into(), PutMode::Create, modified).await
+            }
             StorageKey::Blob(_) | StorageKey::Upload { .. } | StorageKey::Suspect { .. } | StorageKey::Unrecognized => {
                 Err(Error::new(ErrorKind::Bug, "write a link").on(key).because("it is none"))
             }
         }
     }
 
+    /// Whether what is written can have another time than now. No object store allows that.
+    #[must_use]
+    pub fn keeps_times(&self) -> bool {
+        matches!(self.place, Place::Directory(_))
+    }
+
     async fn put(&self, key: &str, bytes: Bytes, mode: PutMode) -> Result<bool> {
+        self.put_as_of(key, bytes, mode, None).await
+    }
+
+    async fn put_as_of(&self, key: &str, bytes: Bytes, mode: PutMode, modified: Option<SystemTime>) -> Result<bool> {
         match &self.place {
-            Place::Directory(directory) => files::put(directory, key, bytes, mode == PutMode::Overwrite).await,
+            Place::Directory(directory) => {
+                files::put(directory, key, bytes, (mode == PutMode::Overwrite, modified)).await
+            }
             Place::Cloud(cloud) => put(cloud, key, bytes, mode).await,
         }
     }
+}
+
+fn system_time(time: Timestamp) -> SystemTime {
+    let nanos = Duration::from_nanos(time.as_nanos().unsigned_abs());
+    if time < Timestamp::default() { SystemTime::UNIX_EPOCH - nanos } else { SystemTime::UNIX_EPOCH + nanos }
 }
 
 /// Nothing but its own may be written over.

@@ -50,3 +50,17 @@ fn there_is_a_manual_page_for_every_command() {
     let failed = regsweep(["man", nowhere.to_str().unwrap()]).expect(1);
     assert!(failed.stderr.contains("nowhere") && failed.stderr.contains("that is there"), "{}", failed.stderr);
 }
+
+/// What a command has of its own stands together, not among what every command has.
+#[test]
+fn options_of_every_command_stand_by_themselves() {
+    for command in ["prune", "gc", "ls", "rm"] {
+        let help = regsweep([command, "-h"]).expect(0).stdout;
+        let place = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text}: {help}"));
+        let (own, every) = (place("\nOptions:\n"), place("\nOptions of every command:\n"));
+        for common in ["--format", "--cache-dir", "--quiet"] {
+            assert!(place(common) > every, "{common}: {help}");
+        }
+        assert!(own < every && place("--registry") > place("\nWhere the registry is:\n"), "{help}");
+    }
+}

@@ -21,7 +21,8 @@ fn only_yes_deletes() {
         assert_eq!(ran.code, 1, "{answer:?}: {ran:#?}");
         assert!(ran.stderr.contains(QUESTION) && ran.stderr.contains("cannot be undone"), "{ran:#?}");
         assert!(ran.stderr.contains(&disk.path()), "the location is shown: {ran:#?}");
-        assert!(ran.stderr.contains("nothing was deleted"), "{ran:#?}");
+        assert!(ran.stderr.contains("nothing was deleted: the answer was no"), "{ran:#?}");
+        assert_eq!(ran.stdout.lines().count(), 1, "the plan is not shown twice: {ran:#?}");
         assert!(!ran.stdout.contains(QUESTION), "{ran:#?}");
         disk.expect_untouched();
     }

@@ -214,7 +214,7 @@ fn a_bucket_or_prefix_without_a_registry_is_wrong_configuration() {
     // A bucket that is not there, for a server that says so.
     let wrong = directory.path().join("wrong.yml");
     std::fs::write(&wrong, s3_config(&bucket, "").replace("bucket: reg", "bucket: gone")).unwrap();
-    expect(&gc(&wrong.display().to_string()), 2, &["no such bucket"]);
+    expect(&gc(&wrong.display().to_string()), 2, &["s3://gone: there is no such bucket", "wrong.yml"]);
     assert_eq!(bucket.counts().writes() + empty.counts().writes(), 0);
 }
 
@@ -291,5 +291,28 @@ fn a_secret_is_in_no_output() {
         let all = format!("{}{}", ran.stdout, ran.stderr);
         assert!(!all.contains(SECRET_KEY), "the secret key: {ran:#?}");
         assert!(!ran.stdout.contains(ACCESS_KEY), "the access key");
+    }
+}
+
+/// Whoever gives the registry as with other commands has named an image.
+#[test]
+fn registry_among_the_images_is_pointed_out() {
+    let disk = Disk::new();
+    let ran = regsweep(["rm", "--dry-run", "-R", &disk.path(), "config.yml", "team/app"]);
+    assert!(ran.stderr.contains("if config.yml is the registry, say -R config.yml"), "{ran:#?}");
+    let ran = regsweep(["rm", "--dry-run", "-R", &disk.path(), "nowhere"]);
+    assert!(!ran.stderr.contains("say -R"), "{ran:#?}");
+    let ran = regsweep(["explain", "-R", &disk.path(), "team/app"]).expect(2);
+    assert!(ran.stderr.contains("say REPOSITORY:TAG"), "{ran:#?}");
+    disk.expect_untouched();
+}
+
+/// A report without its time cannot be told from an older one.
+#[test]
+fn report_of_an_error_has_its_time() {
+    let ran = regsweep(["gc", "--format", "json", "/nowhere"]);
+    for time in ["started", "finished"] {
+        let json = ran.json();
+        assert!(chrono::DateTime::parse_from_rfc3339(json[time].as_str().unwrap()).is_ok(), "{json:#}");
     }
 }

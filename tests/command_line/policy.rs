@@ -210,7 +210,7 @@ fn what_is_not_the_tools_own_is_told() {
     let json = regsweep(["policy", "import", "--format", "json", "ecr", &testdata("import/ecr.json")]).expect(0).json();
     assert_eq!(json["exact"], false);
     assert!(
-        json["policy"].as_str().unwrap().contains("rules:") && json["notes"].as_array().unwrap().len() == 2,
+        json["policy"].as_str().unwrap().contains("rules:") && json["drops_more"].as_array().unwrap().len() == 2,
         "{json:#}"
     );
 }
@@ -224,4 +224,37 @@ fn rules_may_come_from_stdin() {
     child.stdin.take().unwrap().write_all(&std::fs::read(testdata("import/ecr.json")).unwrap()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("rules:"));
+}
+
+/// A file that is warned of is not one with nothing wrong; a line that is broken is shown as one.
+#[test]
+fn check_says_what_it_has_seen() {
+    let warned = "rules: [{repositories: [\"**\"], delete: {older_than: 30m}}]";
+    let at_once = "rules: [{repositories: [\"**\"], untagged: {older_than: 0s}}]";
+    let broken = "rules: [{repositories: [\"re:a(b\"], delete: {tags: [a]}}]";
+    let (_directory, paths) = files(&[("warned.yml", warned), ("at_once.yml", at_once), ("broken.yml", broken)]);
+    assert!(regsweep(["policy", "check", &paths[0]]).expect(0).stdout.ends_with("1 rule, 1 warning\n"));
+    let ran = regsweep(["policy", "check", &paths[1]]).expect(0);
+    assert!(
+        ran.stdout.ends_with("1 rule, nothing wrong\n") && ran.stderr.is_empty(),
+        "0s says what it means: {ran:#?}"
+    );
+    let ran = regsweep(["policy", "check", &paths[2]]).expect(2);
+    assert!(ran.stderr.contains("regex parse error:\n    a(b\n     ^\nerror: unclosed group\n"), "{}", ran.stderr);
+}
+
+/// Alone every tag is the newest.
+#[test]
+fn one_tag_alone_is_not_told_to_be_kept_for_being_the_newest() {
+    let last = "rules: [{repositories: [\"**\"], delete: {tags: [\"*\"]}, keep: {last: 1}}]";
+    let tags = "rules: [{repositories: [\"**\"], delete: {tags: [\"*\"]}, keep: {tags: [v1]}}]";
+    let fixture = "repositories: {app: {tags: {v1: 20d, v2: 1d}}}";
+    let (_directory, paths) = files(&[("last.yml", last), ("tags.yml", tags), ("fixture.yml", fixture)]);
+    let noted = |line: &[&str]| {
+        let ran = regsweep(["policy", "explain"].iter().chain(line)).expect(0);
+        ran.stderr.contains("note: this rule keeps by comparing tags")
+    };
+    assert!(noted(&[&paths[0], "app:v1", "--pushed", "20d"]));
+    assert!(!noted(&[&paths[1], "app:v1", "--pushed", "20d"]), "its name alone decides");
+    assert!(!noted(&[&paths[0], "app:v1", "--fixture", &paths[2]]), "all tags are told");
 }

@@ -114,6 +114,7 @@ fn sealed(deletions: Vec<Deletion>) -> Limit {
         named: None,
         options: Way::ALL[0].order().options,
         created: regsweep::model::Timestamp::from_days(1),
+        cautions: Vec::new(),
     };
     let mut file = String::new();
     let written = seal(&header, &Plan::new(deletions), |line| {

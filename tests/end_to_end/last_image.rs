@@ -71,3 +71,31 @@ async fn space_of_the_only_image_comes_back_after_it_was_deleted() -> Result<()>
     assert_eq!(client.pull_all().await?.whole()?.len(), 1);
     Ok(())
 }
+
+/// What is empty is in no listing, and the registry lists it all the same.
+#[tokio::test]
+async fn repository_that_lost_its_last_image_is_taken_out_of_the_catalogue_by_name() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    let directory = root.path().display().to_string();
+    let mut registry = Registry::on_directory(root.path())?;
+    let client = registry.client()?;
+    for (at, name) in (0..).zip(["team/app", "team/app/sub", "other"]) {
+        let layer = Layer { gzip: noise(63 + at, 5000), tar: Vec::new() };
+        image_of(&client, name, Some("v1"), Flavour::Oci, "amd64", &[layer]).await?;
+    }
+    registry.stop();
+    regsweep(["rm", "-R", &directory, "--offline", "--gc", "--yes", "team/app:v1"]).expect(0);
+    registry.serve()?;
+    assert_eq!(registry.client()?.catalog().await?, ["other", "team/app", "team/app/sub"]);
+    registry.stop();
+    let dry = regsweep(["rm", "-R", &directory, "--offline", "--dry-run", "team/app"]).expect(0);
+    assert!(dry.stdout.contains("nothing is in it but empty directories"), "{dry:#?}");
+    assert!(root.path().join("docker/registry/v2/repositories/team/app/_layers").is_dir(), "a dry run changes nothing");
+    regsweep(["rm", "-R", &directory, "--offline", "--yes", "team/app"]).expect(0);
+    registry.serve()?;
+    assert_eq!(registry.client()?.catalog().await?, ["other", "team/app/sub"]);
+    assert_eq!(registry.client()?.pull_all().await?.whole()?.len(), 2);
+    let again = regsweep(["rm", "-R", &directory, "--offline", "--yes", "team/app"]).expect(1);
+    assert!(again.stderr.contains("no repository is called so"), "{again:#?}");
+    Ok(())
+}

@@ -51,6 +51,35 @@ fn broken_tag_says_so_in_its_row() {
     assert_eq!(row(&overview, "repositories", "name", "app")["broken"], 2, "as far as a listing tells: {overview:#}");
 }
 
+/// Nobody who reads a list asks again of each image whether it is whole.
+#[test]
+fn image_without_its_configuration_or_a_layer_says_so_in_its_row() {
+    let mut r = RegistryBuilder::new();
+    let config = r.image("app", "lost config", &["layer"]);
+    r.tag("app", "config", &config.digest).lose_blob(config.config.as_ref().unwrap());
+    let layer = r.image("app", "config", &["layer", "lost layer"]);
+    r.tag("app", "layer", &layer.digest).lose_blob(&layer.layers[1]);
+    let unlinked = r.image("app", "other config", &["layer", "unlinked layer"]);
+    r.tag("app", "unlinked", &unlinked.digest).remove(&layer_key("app", &unlinked.layers[1]));
+    let index = r.index("app", &[&layer.digest]);
+    r.tag("app", "index", &index);
+    let good = r.image("app", "good", &["layer"]);
+    r.tag("app", "good", &good.digest);
+    let report = list(&r, &["app"]);
+    for (tag, lost) in
+        [("config", "1 of its 2"), ("layer", "1 of its 3"), ("unlinked", "1 of its 3"), ("index", "1 of its 3")]
+    {
+        let problem = &row(&report, "tags", "tag", tag)["problem"];
+        assert_eq!(problem["code"], "missing_content", "{tag}: {problem:#}");
+        assert!(problem["message"].as_str().unwrap().starts_with(lost), "{tag}: {problem:#}");
+    }
+    assert_eq!(row(&report, "tags", "tag", "good")["problem"], Value::Null);
+    let text = ls(&r, &["app"]).expect(0).stdout;
+    assert!(text.contains("! parts missing") && text.contains("\n! config: 1 of its 2 layers"), "{text}");
+    let alone = ls(&r, &["app:layer"]).expect(0).stdout;
+    assert!(alone.contains("! 1 of its 3 layers"), "{alone}");
+}
+
 #[test]
 fn every_broken_image_has_a_tree() {
     for tag in ["good", "not-linked", "lost", "torn", "nonsense", "empty"] {
@@ -175,4 +204,18 @@ fn wrong_usage_is_told_before_anything_is_read() {
         let ran = crate::tool::regsweep(["ls", "-R", "/nowhere/at/all"].iter().chain(line)).expect(2);
         assert!(ran.stderr.contains(words), "{line:?}: {ran:#?}");
     }
+}
+
+/// A filter that lets nothing through is as wrong as a name that nothing has.
+#[test]
+fn repositories_that_are_not_there_are_no_empty_answer() {
+    let mut r = RegistryBuilder::new();
+    for repo in ["app", "other"] {
+        let image = r.image(repo, "config", &["layer"]);
+        r.tag(repo, "v1", &image.digest);
+    }
+    let ran = ls(&r, &["--repository", "zzz"]).expect(1);
+    assert!(ran.stderr.contains("no repository matches"), "{ran:#?}");
+    let ran = ls(&r, &["--repository", "app"]).expect(0);
+    assert!(ran.stdout.contains("\n1 shown of 2 repositories, "), "{}", ran.stdout);
 }

@@ -1,4 +1,5 @@
-//! `pending`: what waits, since when, until when, whose it was; it looks at regsweep's own notes only.
+//! `pending`: what waits, since when, until when, whose it was, and whether it can still be undone; it reads regsweep's own
+//! notes only.
 
 use crate::check::{tagged, untagged};
 use crate::lab::bucket::{Call, Kind};
@@ -82,7 +83,7 @@ fn first_and_last_due_are_those_of_the_first_and_last_that_wait() {
 }
 
 #[test]
-fn it_asks_for_its_own_notes_only() {
+fn it_reads_its_own_notes_only_and_looks_whether_what_they_name_is_there() {
     let mut registry = RegistryBuilder::new();
     tagged(&mut registry, "app", "latest");
     untagged(&mut registry, "app", "untagged");
@@ -94,7 +95,10 @@ fn it_asks_for_its_own_notes_only() {
     // Opening looks whether there is a registry at all.
     let opens = |call: &Call| call.query.contains(&("max-keys".to_owned(), "1".to_owned()));
     let log: Vec<Call> = bucket.log().into_iter().filter(|call| !opens(call)).collect();
+    let (looks, log): (Vec<Call>, Vec<Call>) = log.into_iter().partition(|call| call.kind == Kind::Head);
     assert!(log.iter().all(|call| call.key.starts_with(STATE)), "{log:#?}");
+    // One manifest, two layers and a configuration that one run took: each link, and each content.
+    assert!(looks.len() <= 8, "{looks:#?}");
     let lists: Vec<_> = log.iter().filter(|call| call.kind == Kind::List).collect();
     assert_eq!(lists.len(), 1, "{lists:#?}");
     assert_eq!(bucket.counts().writes(), 0);
@@ -118,5 +122,58 @@ fn what_cannot_be_understood_is_told_and_nothing_more() {
         let ran = place.run(&["pending"]).expect(0);
         assert!(!ran.stdout.contains('\u{1b}') && ran.stdout.contains("cannot be understood"), "{ran:#?}");
         assert_eq!(place.pending().count("/odd"), 4);
+    }
+}
+
+fn undo_of(ran: &Ran, run: &Ran) -> serde_json::Value {
+    let json = ran.json();
+    let rows = json["runs"].as_array().unwrap();
+    rows.iter().find(|row| row["run"] == run.json()["run"]).unwrap_or_else(|| panic!("{json:#}"))["undo"].clone()
+}
+
+fn total(counts: &serde_json::Value) -> u64 {
+    counts.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum()
+}
+
+fn removed(place: &Place, image: &str) -> Ran {
+    place.run(&["rm", "--format", "json", "--yes", "--settle", "10ms", image]).expect(0)
+}
+
+/// Whoever reads that a run can be undone relies on it.
+#[test]
+fn what_is_undone_or_can_no_longer_be_is_not_offered() {
+    let mut registry = RegistryBuilder::new();
+    for (repo, tag) in [("app", "v1"), ("app", "v2"), ("other", "v1")] {
+        tagged(&mut registry, repo, tag);
+    }
+    for place in Place::all(&registry) {
+        let first = removed(&place, "app:v1");
+        let undo = undo_of(&place.pending(), &first);
+        assert_eq!((total(&undo["possible"]), total(&undo["already_there"])), (3, 0), "{undo:#}");
+        let told = place.run(&["pending"]).expect(0).stdout;
+        assert!(told.contains("can be undone") && told.contains("Undo: "), "{told}");
+
+        place.restore(&["--run", first.json()["run"].as_str().unwrap()]).expect(0);
+        let undo = undo_of(&place.pending(), &first);
+        assert_eq!((total(&undo["possible"]), total(&undo["already_there"])), (0, 3), "{undo:#}");
+        let told = place.run(&["pending"]).expect(0).stdout;
+        assert!(told.contains("nothing to undo: all of it is there again"), "{told}");
+        assert!(!told.contains("can be undone") && !told.contains("Undo: "), "{told}");
+
+        // A collection that does not wait ends it, and says so before it does.
+        let second = removed(&place, "app:v1");
+        let run = second.json()["run"].as_str().unwrap().to_owned();
+        let look = place.run(&["gc", "--offline", "--dry-run"]).expect(0);
+        let line = format!("! this ends the undo of run {run} (rm)");
+        let joined = look.stdout.replace("\n! ", " ");
+        assert!(joined.contains(line.trim_start_matches("! ")), "{}", look.stdout);
+        let ran = place.run(&["gc", "--offline", "--yes", "--format", "json"]).expect(0);
+        let json = ran.json();
+        let ends: Vec<_> = json["ends_undo"].as_array().unwrap().iter().map(|row| row["run"].clone()).collect();
+        assert!(ends.contains(&run.as_str().into()), "{json:#}");
+        let undo = undo_of(&place.pending(), &second);
+        assert_eq!((total(&undo["possible"]), total(&undo["content_gone"])), (0, 3), "{undo:#}");
+        let told = place.run(&["pending"]).expect(0).stdout;
+        assert!(told.contains("cannot be undone: its content is gone"), "{told}");
     }
 }

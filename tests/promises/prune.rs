@@ -440,6 +440,13 @@ fn saved_plan_is_applied_by_its_own_rules() {
     assert!(text.contains("rule ci: older than 30d (pushed 99d ago)"), "{text}");
     let shown = place.run(&["show", &plan]).expect(0);
     assert!(shown.stdout.contains("regsweep prune"), "{shown:#?}");
+    for told in
+        ["\nby rule\n  ci: 2 tags, 2 manifests\n", "\ntags\n", "app:old    rule ci: older than 30d (pushed 99d ago)"]
+    {
+        assert!(shown.stdout.contains(told), "{told}: {}", shown.stdout);
+    }
+    let json = place.run(&["show", "--format", "json", &plan]).expect(0).json();
+    assert_eq!((json["tags"][0]["image"].as_str(), json["rules"][0]["tags"].as_u64()), (Some("app:moved"), Some(2)));
     // Neither the file nor a tag that was pushed again counts.
     std::fs::write(&policy, "rules: [{repositories: [app], delete: {tags: [\"*\"]}}]").unwrap();
     let link = place.read(&tag_key("app", "moved"));

@@ -2,7 +2,7 @@
 
 use crate::check::{gc, refused, rubbish, sweep, sweep_directory, sweep_in_spite_of, tagged, untagged, written};
 use crate::lab::registry::{ROOT, RegistryBuilder};
-use crate::lab::tree::read_dir;
+use crate::lab::tree::{days_ago, read_dir};
 
 fn without_repositories() -> RegistryBuilder {
     let mut registry = RegistryBuilder::new();
@@ -133,6 +133,18 @@ fn registry_of_harbor_is_refused_with_m_only() {
     assert_eq!(&read_dir(directory.path()), registry.tree());
     gc(&["--offline"], &file).expect(0);
     assert!(garbage.iter().all(|key| !directory.path().join(key).exists()));
+}
+
+/// A job that runs every night is not broken because there is nothing left to do. Where anything goes, were it only an
+/// upload, it is refused.
+#[test]
+fn mirror_without_garbage_is_nothing_to_do() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "latest");
+    registry.raw("scheduler-state.json", "{}");
+    sweep(&registry, &["-m"]).loses_nothing();
+    registry.upload("app", "11111111-2222-4333-a444-555555555555", days_ago(30), "partial");
+    refused(written(&registry).path(), &["-m"], &["pull-through-cache"]);
 }
 
 /// All that speaks against it is told at once, not one after the other.

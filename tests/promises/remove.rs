@@ -496,3 +496,29 @@ fn tag_that_was_pushed_again_since_the_plan_stays_with_all_it_needs() {
         assert!(place.registry().contains_key(&tag_key("app", "v1")));
     }
 }
+
+/// `latest`, and a repository's last tag, are what people did not mean.
+#[test]
+fn latest_and_last_tags_are_told_in_lines_of_their_own() {
+    let mut registry = RegistryBuilder::new();
+    for (repo, tag) in [("app", "latest"), ("app", "v1"), ("one", "v1"), ("whole", "latest")] {
+        tagged(&mut registry, repo, tag);
+    }
+    let place = Place::directory(&registry);
+    let look = |images: &[&str]| place.run(&[&["rm", "--dry-run"], images].concat()).expect(0).stdout;
+    assert!(!look(&["app:v1"]).contains("loses"), "it is an ordinary tag");
+    assert!(look(&["app:latest"]).contains("\n! app loses its tag latest\n"));
+    assert!(look(&["app:*"]).contains("\n! app loses its tag latest\n! app loses its last tag\n"));
+    assert!(look(&["one:v1"]).contains("\n! one loses its last tag\n"));
+    assert!(!look(&["whole"]).contains("loses"), "all of it was named");
+    let json = place.run(&["rm", "--dry-run", "--format", "json", "one:v1"]).expect(0).json();
+    assert_eq!(json["cautions"], serde_json::json!(["one loses its last tag"]));
+    // And whoever reads the plan before somebody applies it.
+    let plan = place.directory.path().join("plan.jsonl");
+    let plan = plan.to_str().unwrap();
+    place.run(&["rm", "-o", plan, "app:*"]).expect(0);
+    let shown = crate::tool::regsweep(["show", plan]).expect(0).stdout;
+    for line in ["\n! app loses its tag latest\n! app loses its last tag\n", "\ntags\n", "  app:latest  sha256:"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+}

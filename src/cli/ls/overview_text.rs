@@ -8,8 +8,10 @@ use crate::collect::list::overview::{RepositoryRow, Total};
 use std::fmt::Write as _;
 
 pub(super) fn text(report: &Report, rows: &[RepositoryRow], total: &Total, width: Option<usize>) -> String {
+    let shown = rows.len() as u64;
+    let all = if shown == total.repositories { String::new() } else { format!("{shown} shown of ") };
     let mut line = format!(
-        "{}, {}, {}",
+        "{all}{}, {}, {}",
         number(total.repositories, "repository"),
         number(total.tags, "tag"),
         number(total.manifests, "manifest")

@@ -1,7 +1,7 @@
 //! Tags and manifests, for people: as much of each as fits.
 
 use super::report::{LookedAt, Report};
-use super::words::{day, minute, short, short_text, what};
+use super::words::{day, made, minute, short, short_text, what};
 use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::list::row::{Facts, ManifestRow, TagRow, Trouble};
@@ -22,16 +22,18 @@ struct Form {
 
 const ALL: usize = usize::MAX;
 
-/// From everything to what 80 columns hold. The last is taken if none fits.
-const FORMS: [Form; 7] = [
+/// From everything to what 80 columns hold. If none fits, the names of the last are shortened.
+const FORMS: [Form; 6] = [
     Form { digests: true, minutes: true, created: true, names: ALL, words: ALL },
     Form { digests: false, minutes: true, created: true, names: ALL, words: ALL },
     Form { digests: false, minutes: false, created: true, names: ALL, words: ALL },
     Form { digests: false, minutes: false, created: true, names: ALL, words: 28 },
     Form { digests: false, minutes: false, created: false, names: ALL, words: 28 },
-    Form { digests: false, minutes: false, created: false, names: 24, words: 20 },
-    Form { digests: false, minutes: false, created: false, names: 16, words: 16 },
+    Form { digests: false, minutes: false, created: false, names: ALL, words: 16 },
 ];
+
+/// Shorter no name becomes.
+const SHORTEST: usize = 16;
 
 /// A row of either kind.
 struct Row<'a> {
@@ -127,10 +129,14 @@ fn table(rows: &[Row<'_>], title: &'static str, is_brief: bool, width: Option<us
     for form in FORMS {
         table = in_form(rows, title, is_brief, form);
         if width.is_none_or(|width| table.width() <= width) {
-            break;
+            return table.text();
         }
     }
-    table.text()
+    // As much of the names as there is room for: cut further than they must be, they look alike.
+    let too_much = table.width().saturating_sub(width.unwrap_or(ALL));
+    let longest = rows.iter().map(|row| row.short_name.as_ref().unwrap_or(&row.name).chars().count()).max();
+    let names = longest.unwrap_or_default().saturating_sub(too_much).max(SHORTEST);
+    in_form(rows, title, is_brief, Form { names, ..FORMS[FORMS.len() - 1] }).text()
 }
 
 fn in_form(rows: &[Row<'_>], title: &'static str, is_brief: bool, form: Form) -> Columns {
@@ -177,7 +183,7 @@ fn in_form(rows: &[Row<'_>], title: &'static str, is_brief: bool, form: Form) ->
         }
         cells.push(if form.minutes { minute(row.pushed) } else { day(row.pushed) });
         if form.created && !is_brief {
-            cells.push(day(row.facts.created));
+            cells.push(made(row.facts.created));
         }
         if refers {
             cells.push(
@@ -256,6 +262,20 @@ mod tests {
         assert!(piped.contains(&digest.to_string()) && piped.contains(&signature), "{piped}");
         let short = table(&rows[..1], "TAG", false, Some(80));
         assert!(short.contains("CREATED"), "{short}");
+    }
+
+    /// Of two long tags that differ in the middle, as much is shown as fits.
+    #[test]
+    fn names_are_cut_no_further_than_they_must_be() {
+        let (digest, one) = (Digest::of(b"x"), facts(&["linux/amd64"]));
+        let names =
+            ["release", "nightly"].map(|kind| format!("feature-0123456789-{kind}-0123456789-0123456789-0123456789"));
+        let rows = names.each_ref().map(|name| row(name, &digest, &one));
+        let text = table(&rows, "TAG", false, Some(100));
+        assert!(text.lines().skip(1).all(|line| line.chars().count() == 100), "{text}");
+        let mut names: Vec<&str> = text.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+        names.dedup();
+        assert_eq!(names.len(), 2, "{text}");
     }
 
     #[test]

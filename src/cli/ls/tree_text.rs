@@ -5,6 +5,7 @@ use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::list::tree::{Node, Role, State, Tree};
 use crate::model::Timestamp;
+use crate::retention::facts::OLDEST;
 
 pub(super) fn text(tree: &Tree, width: Option<usize>) -> String {
     let digest = tree.digest.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -19,7 +20,9 @@ pub(super) fn text(tree: &Tree, width: Option<usize>) -> String {
     }
     says.extend(tree.facts.bytes.map(size));
     says.extend(tree.pushed.map(|time| format!("pushed {}", Timestamp::to_minute(time))));
-    says.extend(tree.facts.created.map(|time| format!("created {}", Timestamp::to_minute(time))));
+    says.extend(
+        tree.facts.created.filter(|time| *time >= OLDEST).map(|time| format!("created {}", Timestamp::to_minute(time))),
+    );
     says.extend(tree.facts.referrers.filter(|count| *count > 0).map(|count| number(count, "referrer")));
     says.retain(|word| !word.is_empty());
     text += &wrapped(&says.join("; "), "  ");
@@ -136,8 +139,10 @@ fn note(node: &Node) -> String {
         Some(State::Above) => Some("shown above"),
         Some(State::TooDeep) => Some("nested too deep to show"),
     };
-    let created =
-        node.created.filter(|_| node.role == Role::Manifest).map(|time| format!("created {}", day(Some(time))));
+    let created = node
+        .created
+        .filter(|time| node.role == Role::Manifest && *time >= OLDEST)
+        .map(|time| format!("created {}", day(Some(time))));
     let by_tag = node.tag.is_some().then(|| "by its tag".to_owned());
     state.map(str::to_owned).into_iter().chain(created).chain(by_tag).collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,7 @@
 use crate::collect::list::row::{Facts, Word};
 use crate::collect::problem::ProblemCode;
 use crate::model::{Digest, Timestamp};
+use crate::retention::facts::OLDEST;
 
 /// What an artifact is, by its type.
 pub(super) fn artifact(artifact_type: &str) -> String {
@@ -84,6 +85,14 @@ pub(super) fn day(time: Option<Timestamp>) -> String {
     time.map(Timestamp::to_minute).and_then(|text| text.get(..10).map(str::to_owned)).unwrap_or_default()
 }
 
+/// The day on which an image was made. What builds say that know none (the epoch, mostly) is none.
+pub(super) fn made(created: Option<Timestamp>) -> String {
+    match created {
+        Some(time) if time < OLDEST => "-".to_owned(),
+        _ => day(created),
+    }
+}
+
 /// The minute of a time: `2026-11-21 19:10`.
 pub(super) fn minute(time: Option<Timestamp>) -> String {
     time.map(Timestamp::to_minute).unwrap_or_default().trim_end_matches(" UTC").to_owned()
@@ -92,6 +101,12 @@ pub(super) fn minute(time: Option<Timestamp>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn image_of_the_epoch_has_no_date() {
+        assert_eq!(made(Some(Timestamp::default())), "-");
+        assert_eq!((made(Some(OLDEST)).as_str(), made(None).as_str()), ("2013-01-01", ""));
+    }
 
     #[test]
     fn platforms_of_one_system_share_its_name() {

@@ -26,12 +26,19 @@ pub fn run(args: &Check, common: &Common) -> Result<u8> {
         };
         for (what, faults) in [("error", &faults), ("warning", &parsed.warnings)] {
             for fault in faults.iter() {
-                let _ = writeln!(anstream::stderr(), "{what}: {}", printable(&format!("{name}: {fault}")));
+                // An expression stands on lines of its own, with a mark where it goes wrong.
+                let text = format!("{name}: {fault}");
+                let lines: Vec<String> = text.lines().map(printable).collect();
+                let _ = writeln!(anstream::stderr(), "{what}: {}", lines.join("\n"));
             }
         }
         if faults.is_empty() {
             let rules = number(parsed.policy.rules.len() as u64, "rule");
-            let _ = writeln!(text, "{}: {rules}, nothing wrong", printable(&name));
+            let said = match parsed.warnings.len() as u64 {
+                0 => "nothing wrong".to_owned(),
+                warnings => number(warnings, "warning"),
+            };
+            let _ = writeln!(text, "{}: {rules}, {said}", printable(&name));
         } else {
             let wrong = if faults.len() == 1 { "1 thing is".into() } else { format!("{} things are", faults.len()) };
             let _ = writeln!(text, "{}: {wrong} wrong", printable(&name));

@@ -18,6 +18,7 @@ use crate::run::explain;
 use crate::run::list::no_tag;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// Runs it to its exit code.
 ///
@@ -26,10 +27,16 @@ use std::fmt::Write as _;
 pub fn run(args: &Explain, common: &Common) -> Result<u8> {
     let policy = read::policy(&args.policy)?.policy;
     let (name, tag) = image(&args.image)?;
-    let fixture = match &args.fixture {
-        Some(file) => read::fixture(file, machine::clock())?,
-        None => alone(args, &name, tag.as_ref(), machine::clock())?,
-    };
+    if let Some(file) = &args.fixture {
+        let fixture = read::fixture(file, machine::clock())?;
+        return tell(args, common, (&policy, &name, tag.as_ref()), &fixture);
+    }
+    if policy.rule_for(name.as_str()).is_some_and(|rule| rule.keep.compares()) {
+        let note = "this rule keeps by comparing tags with each other, and this one is judged as if it were the only one: \
+                    name the registry (-R) or all tags (--fixture)";
+        let _ = writeln!(anstream::stderr(), "note: {note}");
+    }
+    let fixture = alone(args, &name, tag.as_ref(), machine::clock())?;
     tell(args, common, (&policy, &name, tag.as_ref()), &fixture)
 }
 

@@ -33,6 +33,9 @@ pub fn run(args: &Import, common: &Common) -> Result<u8> {
         }
     };
     let imported = imported.map_err(|faults| wrong(args, file, &faults))?;
+    for more in &imported.drops_more {
+        let _ = writeln!(anstream::stderr(), "warning: DROPS MORE: {}", printable(more));
+    }
     for note in &imported.notes {
         let _ = writeln!(anstream::stderr(), "note: {}", printable(note));
     }
@@ -40,6 +43,7 @@ pub fn run(args: &Import, common: &Common) -> Result<u8> {
     let mut object = head("policy import", exit::DONE);
     object["policy"] = json!(text);
     object["notes"] = json!(imported.notes);
+    object["drops_more"] = json!(imported.drops_more);
     object["exact"] = json!(imported.is_exact());
     Ok(show(common, &object, &text, exit::DONE))
 }

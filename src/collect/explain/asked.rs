@@ -98,7 +98,9 @@ impl FromStr for Asked {
             return Ok(Self::Digest(wanted));
         }
         let Some((repository, tag)) = text.rsplit_once(':') else {
-            return Err(NotAsked(format!("{text:?} is no digest, and names no tag")));
+            return Err(NotAsked(format!(
+                "{text:?} is no digest, and names no tag: say REPOSITORY:TAG, or REPOSITORY@DIGEST"
+            )));
         };
         let tag = Tag::new(tag).ok_or_else(|| NotAsked(format!("{tag:?} is no tag")))?;
         Ok(Self::Tag(name(repository)?, tag))

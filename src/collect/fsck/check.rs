@@ -115,7 +115,10 @@ fn problems(known: &Known<'_>, findings: &mut Findings) {
         | ProblemCode::UnreadableLink
         | ProblemCode::UnreadableManifest
         | ProblemCode::KeepFromUnknown
+        | ProblemCode::KeptByKeepFrom
+        | ProblemCode::EmptyRepository
         | ProblemCode::MultipartUploadsNotKnown
+        | ProblemCode::MissingContent
         | ProblemCode::PushedJustNow => None,
     };
     for problem in known.inventory.problems.as_slice() {

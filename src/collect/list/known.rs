@@ -2,7 +2,7 @@
 
 use crate::collect::graph::Fetched;
 use crate::model::{Digest, ImageConfig, Outline, Platform, Timestamp};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A manifest as it was read.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Said {
 pub struct Known {
     manifests: HashMap<Digest, Read>,
     configs: HashMap<Digest, Said>,
+    /// Configurations that were looked for and are not there.
+    lost: HashSet<Digest>,
 }
 
 impl Known {
@@ -50,6 +52,9 @@ impl Known {
 
     /// Takes in what reading a configuration gave. One that is damaged says nothing.
     pub fn learn_config(&mut self, digest: Digest, fetched: &Fetched) {
+        if matches!(fetched, Fetched::Missing) {
+            self.lost.insert(digest.clone());
+        }
         let config = match fetched {
             Fetched::Bytes(bytes) if digest.matches(bytes) => ImageConfig::parse(bytes),
             Fetched::Bytes(_) | Fetched::Missing | Fetched::TooLarge(_) => None,
@@ -71,6 +76,12 @@ impl Known {
             Read::Outline(outline, _) => Some(outline),
             Read::Unreadable(_) | Read::Missing => None,
         }
+    }
+
+    /// Whether a configuration was looked for and is not there.
+    #[must_use]
+    pub fn is_lost(&self, config: &Digest) -> bool {
+        self.lost.contains(config)
     }
 
     /// What a configuration says, if it was read.

@@ -2,6 +2,7 @@
 
 use super::about::About;
 use super::known::{Known, Read};
+use super::tree::{Presence, State};
 use super::walk::{Walk, walk};
 use crate::collect::inventory::{Repository, Target};
 use crate::collect::problem::ProblemCode;
@@ -113,15 +114,17 @@ pub struct Rows<'a> {
     repository: &'a Repository,
     /// What was read, and what is about what; `None` if nothing was.
     read: Option<(&'a Known, About)>,
+    /// What parts of images are not there or not served, as far as that was looked for.
+    presence: &'a Presence,
     facts: HashMap<Digest, Facts>,
 }
 
 impl<'a> Rows<'a> {
     /// Begins; without `known` the rows tell what the listing told.
     #[must_use]
-    pub fn new(repository: &'a Repository, known: Option<&'a Known>) -> Self {
+    pub fn new(repository: &'a Repository, known: Option<&'a Known>, presence: &'a Presence) -> Self {
         let read = known.map(|known| (known, About::of(repository, known)));
-        Self { repository, read, facts: HashMap::new() }
+        Self { repository, read, presence, facts: HashMap::new() }
     }
 
     /// The tags that are wanted.
@@ -206,7 +209,7 @@ impl<'a> Rows<'a> {
         if let Some(facts) = self.facts.get(digest) {
             return facts.clone();
         }
-        let facts = facts(digest, self.repository, known, about);
+        let facts = facts(digest, self.repository, (known, self.presence), about);
         self.facts.insert(digest.clone(), facts.clone());
         facts
     }
@@ -214,7 +217,7 @@ impl<'a> Rows<'a> {
 
 /// What is told of a manifest that was looked for.
 #[must_use]
-pub fn facts(digest: &Digest, repository: &Repository, known: &Known, about: &About) -> Facts {
+pub fn facts(digest: &Digest, repository: &Repository, (known, presence): (&Known, &Presence), about: &About) -> Facts {
     let referrers = Some(about.count(digest));
     let broken =
         |code, message: &str| Facts { referrers, problem: Some(Trouble::new(code, message)), ..Facts::default() };
@@ -225,10 +228,15 @@ pub fn facts(digest: &Digest, repository: &Repository, known: &Known, about: &Ab
         }
         Some(Read::Unreadable(why)) => broken(ProblemCode::UnreadableManifest, &format!("it cannot be read: {why}")),
         Some(Read::Outline(outline, _)) => {
-            let Walk { bytes, platforms, created, absent, broken, .. } = walk(digest, repository, known);
+            let Walk { bytes, platforms, created, absent, broken, blobs, .. } = walk(digest, repository, known);
             let message =
                 || format!("{broken} of the manifests below it cannot be read, or are not there; push it again");
             let problem = (broken > 0).then(|| Trouble::new(ProblemCode::UnreadableManifest, &message()));
+            let is_lost = |blob: &&Digest| {
+                known.is_lost(blob) || matches!(presence.get(blob), Some(State::Missing | State::NotLinked))
+            };
+            let lost = blobs.iter().filter(is_lost).count();
+            let problem = problem.or_else(|| (lost > 0).then(|| Trouble::missing(lost, blobs.len())));
             let artifact_type = outline.artifact().map(Into::into);
             let kind = match (outline.kind, &artifact_type) {
                 (Kind::Schema1, _) => Word::Schema1,
@@ -256,6 +264,15 @@ impl Trouble {
     #[must_use]
     pub fn new(code: ProblemCode, message: &str) -> Self {
         Self { code, message: message.to_owned() }
+    }
+
+    /// An image that lacks so many of the configurations and layers that it needs.
+    fn missing(lost: usize, all: usize) -> Self {
+        let are = if lost == 1 { "is" } else { "are" };
+        let message = format!(
+            "{lost} of its {all} layers and configurations {are} not there or not served: it cannot be pulled; push it again"
+        );
+        Self::new(ProblemCode::MissingContent, &message)
     }
 
     /// A tag whose manifest its repository does not link.

@@ -180,7 +180,7 @@ impl<'a> Planter<'a> {
     pub fn tree(&mut self, digest: &Digest, tag: Option<&str>, pushed: Option<Timestamp>) -> Tree {
         self.shown.clear();
         let names = self.repository.current_tags().filter(|(_, current)| current.target.digest() == Some(digest));
-        let mut facts = facts(digest, self.repository, self.known, &self.about);
+        let mut facts = facts(digest, self.repository, (self.known, self.presence), &self.about);
         if facts.problem.is_none() && !self.repository.links_manifest(digest) {
             facts.problem = Some(Trouble::broken_tag());
         }

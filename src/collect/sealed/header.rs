@@ -48,6 +48,8 @@ pub struct Header {
     pub options: Options,
     /// When it was made.
     pub created: Timestamp,
+    /// What a person should know before saying yes. It decides nothing.
+    pub cautions: Vec<String>,
 }
 
 /// As it stands in the file.
@@ -66,6 +68,8 @@ struct Written {
     options: WrittenOptions,
     created: String,
     expires: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cautions: Vec<String>,
 }
 
 /// What is needed to know whether the rest can be read.
@@ -102,6 +106,7 @@ impl Header {
             options: WrittenOptions::from(&self.options),
             created: self.created.to_rfc3339(),
             expires: self.created.plus(GOOD_FOR).to_rfc3339(),
+            cautions: self.cautions.clone(),
         };
         // Plain structures of strings and numbers: there is nothing in them that JSON could not say.
         serde_json::to_string(&written).unwrap_or_default()
@@ -141,6 +146,7 @@ impl Header {
             place: written.place,
             named: written.named,
             options,
+            cautions: written.cautions,
         })
     }
 }
@@ -176,13 +182,14 @@ pub(super) mod tests {
             named,
             options,
             created: Timestamp::from_nanos(created),
+            cautions: Vec::new(),
         })
     }
 
     fn all(header: &Header) -> String {
-        let Header { version, run, command, location, place, named, options, created } = header;
+        let Header { version, run, command, location, place, named, options, created, cautions } = header;
         let options = printed(options);
-        format!("{version:?} {run:?} {command:?} {location:?} {place:?} {named:?} {options} {created:?}")
+        format!("{version:?} {run:?} {command:?} {location:?} {place:?} {named:?} {options} {created:?} {cautions:?}")
     }
 
     proptest! {
@@ -226,6 +233,15 @@ pub(super) mod tests {
             let pruned = Header { command: "prune".into(), ..header };
             let has_rules = pruned.options.rules.is_some();
             prop_assert_eq!(Header::parse(&pruned.to_json()).is_ok(), has_rules);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn what_to_know_before_saying_yes_is_read_back(header in header(), cautions: Vec<String>) {
+            let header = Header { cautions, ..header };
+            prop_assert_eq!(Header::parse(&header.to_json()).unwrap().cautions, header.cautions);
         }
     }
 

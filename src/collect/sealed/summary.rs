@@ -6,8 +6,11 @@ use super::options;
 use super::place::Place;
 use super::read::Sealed;
 use crate::collect::blobs::{Owner, Owners};
+use crate::collect::decide::DeleteReason;
+use crate::collect::plan::Stage;
 use crate::collect::refusal::CLOCK_TOLERANCE;
-use crate::collect::report::{Counts, Nobody, PlanRow, RepositoryRow};
+use crate::collect::report::{Counts, Nobody, PlanRow, RepositoryRow, RuleRow, TagRow};
+use crate::collect::retained;
 use crate::layout;
 use crate::model::{RepositoryName, Timestamp};
 use serde::{Serialize, Serializer};
@@ -23,6 +26,9 @@ pub struct Summary {
     index: HashMap<RepositoryName, usize>,
     owners: Owners,
     last_upload: Option<Box<str>>,
+    tags: Vec<TagRow>,
+    /// How many of each stage go for each reason in words.
+    let_go: HashMap<(Stage, String), u64>,
 }
 
 impl Summary {
@@ -35,6 +41,10 @@ impl Summary {
         }
         let one = Counts::one(line.stage, (&line.key, line.upload_id.as_deref()), line.evidence.size, is_new);
         self.planned.add(&one);
+        self.tags.extend(TagRow::of(&line.key, line.digest.as_ref(), line.reason, line.rule.as_deref()));
+        if let Some(rule) = line.rule.as_ref().filter(|_| line.reason == DeleteReason::Retention) {
+            *self.let_go.entry((line.stage, rule.clone())).or_default() += 1;
+        }
         // Pointers come before blobs: whose a blob is, the pointers that go with it have told.
         let owner = match (&line.repository, &line.digest) {
             (Some(name), _) => Some(Owner::One(self.row(name))),
@@ -63,11 +73,13 @@ impl Summary {
         self.rows.len() - 1
     }
 
-    /// All of it, as a report.
+    /// All of it, as a report. `rules` are the names of the rules that it was made by.
     #[must_use]
-    pub fn finish(mut self, file: &str, sealed: &Sealed, now: Timestamp) -> PlanReport {
+    pub fn finish(mut self, file: &str, sealed: &Sealed, rules: &[String], now: Timestamp) -> PlanReport {
         self.rows.sort_by(RepositoryRow::largest_first);
         let header = &sealed.header;
+        let let_go = self.let_go.iter().map(|((stage, why), count)| (*stage, why.as_str(), *count));
+        let rules = retained::by_rule(let_go, rules);
         let expires = header.created.plus(GOOD_FOR);
         PlanReport {
             schema: "regsweep.plan-report/1",
@@ -87,6 +99,9 @@ impl Summary {
             planned_bytes: sealed.bytes,
             repositories: self.rows,
             nobody: self.nobody,
+            tags: self.tags,
+            rules,
+            cautions: header.cautions.clone(),
         }
     }
 }
@@ -156,6 +171,12 @@ pub struct PlanReport {
     pub repositories: Vec<RepositoryRow>,
     /// Blobs that belong to no one repository.
     pub nobody: Nobody,
+    /// The tags among what is to go, each with its reason.
+    pub tags: Vec<TagRow>,
+    /// The retention rules that it was made by, and how much each lets go.
+    pub rules: Vec<RuleRow>,
+    /// What a person should know before saying yes.
+    pub cautions: Vec<String>,
 }
 
 fn planned<S: Serializer>(rows: &[RepositoryRow], serializer: S) -> Result<S::Ok, S::Error> {
@@ -194,9 +215,10 @@ mod tests {
             named: None,
             options: scene::options(),
             created: NOW,
+            cautions: vec!["a loses its tag latest".into()],
         };
         let (deletions, bytes) = (plan.deletions().len() as u64, plan.bytes());
-        summary.finish("file", &Sealed { header, deletions, bytes, sha256: "00".into() }, now)
+        summary.finish("file", &Sealed { header, deletions, bytes, sha256: "00".into() }, &["ci".into()], now)
     }
 
     #[test]
@@ -222,6 +244,10 @@ mod tests {
         assert_eq!(rows(&shown.repositories), rows(&report.repositories));
         assert_eq!(shown.repositories[0].name, "c");
         assert_eq!((shown.nobody.shared, shown.nobody.unlinked), (report.nobody.shared, report.nobody.unlinked));
+        assert_eq!(
+            (shown.tags.len(), shown.cautions.clone()),
+            (report.tags.len(), vec!["a loses its tag latest".to_owned()])
+        );
         assert_eq!(shown.nobody.unlinked, Tally { count: 1, bytes: 6 });
         assert_eq!((&shown.expires, shown.state), (&NOW.plus(DAY).to_rfc3339(), State::Good));
         let json: serde_json::Value = serde_json::to_value(&shown).unwrap();

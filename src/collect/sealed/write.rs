@@ -92,6 +92,7 @@ mod tests {
             named: None,
             options: scene::options(),
             created: NOW,
+            cautions: Vec::new(),
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Removed {
     pub content: Digest,
     /// What that manifest is about: if it comes back, this does as well.
     pub subject: Option<Digest>,
+    /// When it was written, if it is a tag's: rules count the age of a tag from then, also once it is back.
+    pub modified: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -27,6 +29,8 @@ struct Line<'a> {
     content: std::borrow::Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     subject: Option<std::borrow::Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<std::borrow::Cow<'a, str>>,
 }
 
 impl Removed {
@@ -47,7 +51,10 @@ impl Removed {
             }
             _ => None,
         };
-        Some(Self { key: deletion.key.clone(), content: content.clone(), subject })
+        // History that is newer than what a tag names looks like a push that is under way.
+        let of_tag = matches!(deletion.stage, Stage::Tag | Stage::TagHistory);
+        let modified = of_tag.then_some(deletion.evidence.modified);
+        Some(Self { key: deletion.key.clone(), content: content.clone(), subject, modified })
     }
 
     /// The stage whose deletion it undoes. `None` if the key is not that of a pointer: such a line writes nothing.
@@ -123,6 +130,7 @@ pub fn to_text(part: &[Removed]) -> String {
             key: removed.key.as_str().into(),
             content: removed.content.to_string().into(),
             subject: removed.subject.as_ref().map(|subject| subject.to_string().into()),
+            modified: removed.modified.map(|modified| modified.to_rfc3339().into()),
         };
         text.push_str(&serde_json::to_string(&line).unwrap_or_default());
         text.push('\n');
@@ -139,7 +147,8 @@ pub fn parse(text: &[u8]) -> (Vec<Removed>, u64) {
         let read = serde_json::from_slice::<Line<'_>>(line).ok();
         let read = read.and_then(|line| {
             let subject = line.subject.map(|subject| subject.parse()).transpose().ok()?;
-            Some(Removed { content: line.content.parse().ok()?, key: line.key.into(), subject })
+            let modified = line.modified.as_deref().and_then(Timestamp::parse_rfc3339);
+            Some(Removed { content: line.content.parse().ok()?, key: line.key.into(), subject, modified })
         });
         match read.filter(|removed| removed.stage().is_some()) {
             Some(read) => removed.push(read),
@@ -211,7 +220,7 @@ mod tests {
             layout::revision_link(&name, &digest),
             layout::layer_link(&name, &digest),
         ];
-        keys.map(|key| Removed { key, content: digest.clone(), subject: None }).to_vec()
+        keys.map(|key| Removed { key, content: digest.clone(), subject: None, modified: None }).to_vec()
     }
 
     #[test]
@@ -220,6 +229,11 @@ mod tests {
         let about = removed().into_iter().map(|one| Removed { subject: Some(Digest::of(b"subject")), ..one });
         let about: Vec<Removed> = about.collect();
         assert_eq!(parse(to_text(&about).as_bytes()), (about, 0));
+        let modified = Some(Timestamp::from_parts(1_700_000_000, 123_456_789));
+        let timed: Vec<Removed> = removed().into_iter().map(|one| Removed { modified, ..one }).collect();
+        assert_eq!(parse(to_text(&timed).as_bytes()), (timed.clone(), 0));
+        let odd = to_text(&timed).replace("2023-", "x");
+        assert_eq!(parse(odd.as_bytes()), (removed(), 0), "what is no time is none, and the link comes back");
         let stages: Vec<_> = removed().iter().map(|removed| removed.stage().unwrap()).collect();
         assert_eq!(stages, [Stage::Tag, Stage::TagHistory, Stage::Revision, Stage::LayerLink]);
     }
@@ -233,7 +247,7 @@ mod tests {
             "docker/registry/v2/repositories/a/_uploads/11111111-2222-4333-a444-555555555555/data".into(),
             "/etc/passwd".into(),
         ];
-        let lines = hostile.map(|key| Removed { key, content: digest.clone(), subject: None });
+        let lines = hostile.map(|key| Removed { key, content: digest.clone(), subject: None, modified: None });
         assert_eq!(parse(to_text(&lines).as_bytes()), (Vec::new(), 4));
         let other = br#"{"key": "docker/registry/v2/repositories/a/_manifests/tags/v/current/link", "content": "no"}"#;
         assert_eq!(parse(other), (Vec::new(), 1));
@@ -268,6 +282,7 @@ mod tests {
             key,
             content: content.clone(),
             subject: subject.cloned(),
+            modified: None,
         };
         let a = scene::name("a");
         let mut expected = vec![

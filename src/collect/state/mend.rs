@@ -111,7 +111,8 @@ mod tests {
         }
 
         fn all(&self) -> Vec<Removed> {
-            let removed = |key, content: &Digest| Removed { key, content: content.clone(), subject: None };
+            let removed =
+                |key, content: &Digest| Removed { key, content: content.clone(), subject: None, modified: None };
             vec![
                 removed(layout::tag_history(&self.name, &self.tag, &self.manifest), &self.manifest),
                 removed(layout::revision_link(&self.name, &self.manifest), &self.manifest),
@@ -177,8 +178,12 @@ mod tests {
     /// A repository whose image is needed, and what was taken of it.
     fn to_mend_of(storage: &Storage, taken: &[(String, &Digest)]) -> Vec<String> {
         let (scan, _) = storage.scan(&scene::options());
-        let taken =
-            taken.iter().map(|(key, content)| Removed { key: key.clone(), content: (*content).clone(), subject: None });
+        let taken = taken.iter().map(|(key, content)| Removed {
+            key: key.clone(),
+            content: (*content).clone(),
+            subject: None,
+            modified: None,
+        });
         let taken: Vec<Removed> = taken.collect();
         let mend = to_mend(&taken, &scan.inventory, &scan.graph, &scan.marks);
         mend.into_iter().map(|removed| removed.key.clone()).collect()

@@ -10,3 +10,4 @@ pub mod overview;
 pub mod pending;
 pub mod restore;
 pub mod taken;
+pub mod undo;

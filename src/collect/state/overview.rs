@@ -4,6 +4,7 @@ use super::journal::{Journal, Pointers, Removed};
 use super::lease::{Lease, Standing};
 use super::pending::Pending;
 use super::restore::lines;
+use super::undo::Undo;
 use crate::collect::blobs::Tally;
 use crate::model::{Digest, Timestamp};
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct RunRow {
     pub removed: Pointers,
     /// What of that waits.
     pub waiting: Tally,
+    /// What an undo would find, if that was looked at.
+    pub undo: Option<Undo>,
 }
 
 /// One repository whose pointers named what waits.
@@ -133,6 +136,14 @@ impl Overview {
         }
         overview.runs =
             found.journals.iter().map(|(journal, written)| run_row(journal, *written, found.pending)).collect();
+        for (row, (journal, _)) in overview.runs.iter_mut().zip(&found.journals) {
+            // A later run with a shorter wait has the last word.
+            let earlier = earliest(journal, found.pending).and_then(|since| due(Some(since)));
+            let time = |text: &Option<String>| text.as_deref().and_then(Timestamp::parse_rfc3339);
+            if time(&earlier).zip(time(&row.until)).is_some_and(|(earlier, until)| earlier < until) {
+                row.until = earlier;
+            }
+        }
         for row in overview.runs.iter_mut().filter(|row| Some(&row.run) == at_work.as_ref()) {
             row.state = State::AtWork;
         }
@@ -203,7 +214,13 @@ fn run_row(journal: &Journal, written: Timestamp, pending: &Pending) -> RunRow {
         until: done.map(|done| done.until.clone()),
         removed: journal.removed.iter().filter_map(Removed::stage).collect(),
         waiting,
+        undo: None,
     }
+}
+
+/// Since when the first of what a run took away waits.
+fn earliest(journal: &Journal, pending: &Pending) -> Option<Timestamp> {
+    journal.removed.iter().filter_map(|removed| Some(pending.get(&removed.content)?.since)).min()
 }
 
 /// How long the newest of these lets things wait.
@@ -230,6 +247,7 @@ mod tests {
             key: layout::layer_link(&RepositoryName::new(repository).unwrap(), digest),
             content: (*digest).clone(),
             subject: None,
+            modified: None,
         });
         let time = |day| Timestamp::from_days(day).to_rfc3339();
         let done = days.map(|(gone, until)| Done {
@@ -286,6 +304,14 @@ mod tests {
         assert_eq!(due(&overview(&journals, &waiting, None)), (day(12), day(14)));
         waiting.wait = Some(DAY);
         assert_eq!(due(&overview(&journals, &waiting, None)), (day(11), day(13)), "the record knows best");
+        let journals =
+            [journal("20260101", Some((10, 17)), &[("a", &digest)]), journal("20260102", Some((12, 14)), &[])];
+        let until = |waiting: &Pending| {
+            overview(&journals, waiting, None).runs.iter().map(|row| row.until.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(until(&waiting), [day(14), day(11)], "what the first took can go from then on");
+        waiting.wait = Some(DAY * 99);
+        assert_eq!(until(&waiting), [day(14), day(17)], "its journal is not kept for longer");
         waiting.wait = None;
         assert_eq!(due(&overview(&[], &waiting, None)), (None, None));
         assert_eq!(overview(&[], &waiting, None).since, day(10));

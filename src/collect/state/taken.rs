@@ -83,7 +83,7 @@ mod tests {
     use crate::layout;
 
     fn removed(key: String, content: &Digest, subject: Option<&Digest>) -> Removed {
-        Removed { key, content: content.clone(), subject: subject.cloned() }
+        Removed { key, content: content.clone(), subject: subject.cloned(), modified: None }
     }
 
     fn among(removed: &[Removed]) -> Vec<Taken> {

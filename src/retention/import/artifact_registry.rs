@@ -43,6 +43,13 @@ enum State {
     Any,
 }
 
+/// What has no equal, each once.
+#[derive(Debug, Default)]
+struct Told {
+    notes: BTreeSet<String>,
+    drops_more: BTreeSet<String>,
+}
+
 /// One policy as it stands there.
 #[derive(Debug)]
 struct Cleanup {
@@ -125,7 +132,7 @@ impl Cleanup {
 fn assemble(policies: &[Cleanup], named: &[Pattern]) -> Result<Imported, String> {
     let mut imported =
         Imported { head: vec!["From cleanup policies of Google Artifact Registry.".into()], ..Imported::default() };
-    let mut notes = BTreeSet::new();
+    let mut told = Told::default();
     let prefixes: BTreeSet<&str> = policies.iter().flat_map(|policy| &policy.packages).map(String::as_str).collect();
     // A longer prefix is more special: it comes first, and of two like ones in the order of the alphabet.
     let mut prefixes: Vec<Option<&str>> = prefixes.into_iter().map(Some).collect();
@@ -143,7 +150,7 @@ fn assemble(policies: &[Cleanup], named: &[Pattern]) -> Result<Imported, String>
         };
         let (keeping, deleting): (Vec<&Cleanup>, Vec<&Cleanup>) =
             policies.iter().filter(|policy| policy.is_for(prefix)).partition(|policy| policy.keeps);
-        let rules = rules(&name, &repositories, &keeping, &deleting, &mut notes)?;
+        let rules = rules(&name, &repositories, &keeping, &deleting, &mut told)?;
         for (at, rule) in rules.into_iter().enumerate() {
             if runs.len() <= at {
                 runs.push(Vec::new());
@@ -151,7 +158,8 @@ fn assemble(policies: &[Cleanup], named: &[Pattern]) -> Result<Imported, String>
             runs[at].push(rule);
         }
     }
-    imported.notes.extend(notes);
+    imported.notes.extend(told.notes);
+    imported.drops_more.extend(told.drops_more);
     if runs.len() > 1 {
         let why = "these policies delete for different reasons: each is a policy for a run of its own";
         imported
@@ -168,12 +176,12 @@ fn rules(
     repositories: &[Pattern],
     keeping: &[&Cleanup],
     deleting: &[&Cleanup],
-    notes: &mut BTreeSet<String>,
+    told: &mut Told,
 ) -> Result<Vec<Rule>, String> {
     let mut keep = Keep::default();
     let mut untagged_keep = Duration::ZERO;
     for policy in keeping {
-        kept(policy, &mut keep, &mut untagged_keep, notes)?;
+        kept(policy, &mut keep, &mut untagged_keep, told)?;
     }
     let mut rules: Vec<Rule> = Vec::new();
     let mut untagged: Option<Duration> = None;
@@ -182,7 +190,7 @@ fn rules(
         let unequal =
             unequal.or_else(|| policy.newer_than.map(|_| "newerThan in a policy that deletes has no equal".into()));
         if let Some(why) = unequal {
-            notes.insert(format!("policy {}: {why}; what it would delete stays", policy.name));
+            told.notes.insert(format!("policy {}: {why}; what it would delete stays", policy.name));
             continue;
         }
         if policy.is_for_untagged() {
@@ -222,14 +230,13 @@ fn rules(
 }
 
 /// Adds what a policy keeps, or something wider.
-fn kept(
-    policy: &Cleanup,
-    keep: &mut Keep,
-    untagged: &mut Duration,
-    notes: &mut BTreeSet<String>,
-) -> Result<(), String> {
+fn kept(policy: &Cleanup, keep: &mut Keep, untagged: &mut Duration, told: &mut Told) -> Result<(), String> {
+    let Told { notes, drops_more } = told;
     let mut note = |why: &str| {
         notes.insert(format!("policy {}: {why}", policy.name));
+    };
+    let mut more = |why: &str| {
+        drops_more.insert(format!("policy {}: {why}", policy.name));
     };
     if let Some(odd) = policy.odd.first() {
         note(&format!("{odd} has no equal; what it would keep cannot be told, so every tag and manifest stays"));
@@ -239,7 +246,10 @@ fn kept(
     }
     if let Some(count) = policy.count {
         keep.last = Some(keep.last.map_or(count, |other| other.max(count)));
-        note("keeps so many versions, tagged or not; here so many tags of those that may be deleted stay");
+        // The newest versions may be untagged ones, and nothing counts these here.
+        *untagged = Duration::MAX;
+        note("keeps so many versions, tagged or not; here untagged manifests stay, whatever their number and age");
+        more("counts versions, and `last` counts tags: where versions have several tags, fewer of them stay");
         return Ok(());
     }
     if policy.is_for_tags() {
@@ -255,8 +265,8 @@ fn kept(
                 if newer.is_some() {
                     note("newerThan together with tagPrefixes has no equal; these tags stay at any age");
                 }
-                note(
-                    "keeps an image by one of its tags; here its other tags are judged by themselves, and the image stays",
+                more(
+                    "keeps a version with all its tags for one of them; here its other tags may go, and the version stays",
                 );
                 for prefix in &policy.tags {
                     keep.tags.push(pattern(&beginning_with(prefix))?);
@@ -327,7 +337,7 @@ mod tests {
             r#"[{DELETE}, {{"name": "u", "action": {{"type": "Delete"}}, "condition": {{"tagState": "untagged", "olderThan": "7d"}}}},
                 {{"name": "k", "action": {{"type": "Keep"}}, {keep}}}]"#
         ));
-        (rules_of(&imported, 0), imported.notes)
+        (rules_of(&imported, 0), imported.told())
     }
 
     #[test]
@@ -340,7 +350,7 @@ mod tests {
                 r#""condition": {"tagState": "tagged", "tagPrefixes": ["v", "r."]}"#,
                 "tags: [\"v*\", \"r.*\"]",
                 "7d",
-                "by one of its tags",
+                "DROPS MORE: policy k: keeps a version with all its tags",
             ),
             (r#""condition": {"tagPrefixes": ["v"], "newerThan": "9d"}"#, "tags: [\"v*\"]", "7d", "at any age"),
             (r#""condition": {"tagState": "tagged", "olderThan": "9d"}"#, "tags: [\"**\"]", "7d", "at any age"),
@@ -350,11 +360,13 @@ mod tests {
                 "7d",
                 "at any age",
             ),
-            (r#""mostRecentVersions": {"keepCount": 4}"#, "last: 4", "7d", "so many versions"),
-            (r#""mostRecentVersions": {}"#, "last: 1", "7d", "so many versions"),
+            (r#""mostRecentVersions": {"keepCount": 4}"#, "last: 4", "", "DROPS MORE: policy k: counts versions"),
+            (r#""mostRecentVersions": {}"#, "last: 1", "", "untagged manifests stay"),
         ] {
             let (rules, notes) = with(keep);
-            assert_eq!(rules, [format!("{rest} keep: {expected} untagged: {{older_than: {untagged}}}")], "{keep}");
+            let untagged =
+                if untagged.is_empty() { String::new() } else { format!(" untagged: {{older_than: {untagged}}}") };
+            assert_eq!(rules, [format!("{rest} keep: {expected}{untagged}")], "{keep}");
             assert!(notes.iter().all(|note| note.contains("policy k: ")), "{keep}: {notes:?}");
             assert!(
                 if word.is_empty() { notes.is_empty() } else { notes.iter().any(|note| note.contains(word)) },

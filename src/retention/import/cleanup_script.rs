@@ -115,6 +115,7 @@ fn of_variables(variables: &[(String, String)], named: &[Pattern]) -> Result<Imp
     Ok(Imported {
         policies: vec![Policy { rules }],
         notes,
+        drops_more: Vec::new(),
         head: vec![format!("From registry_cleanup.sh. Run it as: {command}")],
     })
 }

@@ -17,14 +17,15 @@ use std::time::Duration;
 /// # Errors
 /// If it is none.
 pub fn import(text: &str, named: &[Pattern]) -> Result<Imported, Faults> {
-    read(text, |root, faults| {
-        // `get-lifecycle-policy` prints the policy as text within JSON; that text is not read here.
-        if root.get("lifecyclePolicyText").is_some() {
-            return Err("the policy stands as text in `lifecyclePolicyText`: give that text".into());
-        }
+    // `get-lifecycle-policy` prints the policy as text within JSON.
+    let within = read(text, |root, faults| Ok(root.get("lifecyclePolicyText").map(|within| within.text(faults))))?;
+    read(within.as_deref().unwrap_or(text), |root, faults| {
         let rules = root.get("rules").ok_or("no `rules` are in it")?.items(faults);
         let mut rules: Vec<Ecr> = rules.iter().map(|rule| Ecr::read(rule, faults)).collect();
         rules.sort_by_key(|rule| rule.priority);
+        if rules.is_empty() {
+            return Err("no rule is in it".into());
+        }
         assemble(&rules, named)
     })
 }
@@ -120,6 +121,16 @@ fn assemble(rules: &[Ecr], named: &[Pattern]) -> Result<Imported, String> {
             if ecr.status != "untagged" {
                 let tags = ecr.tags.iter().map(|tag| pattern(tag)).collect::<Result<Vec<_>, _>>()?;
                 let last = age.is_none().then_some(ecr.number);
+                if !before.is_empty() {
+                    let why = "leaves alone an image that an earlier rule selects by one of its tags; here only that tag \
+                               stays, and its others may go";
+                    imported.drops_more.push(format!("{} {why}", ecr.title));
+                }
+                if last.is_some() {
+                    let why =
+                        "counts images, and `last` counts tags: where images have several tags, fewer images stay";
+                    imported.drops_more.push(format!("{} {why}", ecr.title));
+                }
                 add(&mut pieces, ecr, (age, last), tags, &before, named)?;
             }
             if ecr.status == "any" && age.is_none() {
@@ -134,11 +145,6 @@ fn assemble(rules: &[Ecr], named: &[Pattern]) -> Result<Imported, String> {
         for tag in &ecr.tags {
             before.push(pattern(tag)?);
         }
-    }
-    if pieces.iter().any(|piece| piece.keep.last.is_some()) {
-        imported
-            .notes
-            .push("ECR counts images, and these rules count tags: of images with several tags, fewer may stay".into());
     }
     if let Some(limit) = untagged.flatten() {
         if pieces.is_empty() {
@@ -240,7 +246,8 @@ mod tests {
     fn count_is_of_tags_and_says_so() {
         let imported = policy(&[PROD]);
         assert_eq!(rule_text(&imported, 0), "delete: tags: [\"prod*\"] keep: last: 3");
-        assert!(imported.notes[0].contains("counts images"));
+        assert!(imported.drops_more[0].contains("rule 1 counts images"), "{:?}", imported.drops_more);
+        assert!(!imported.is_exact() && imported.notes.is_empty());
         let any = policy(&[r#""tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 5"#]);
         assert_eq!(rule_text(&any, 0), "delete: tags: [\"*\"] keep: last: 5");
         assert!(any.notes[0].contains("untagged images as well"), "{:?}", any.notes);
@@ -250,6 +257,8 @@ mod tests {
     fn later_rules_leave_alone_what_earlier_ones_select() {
         let imported = policy(&[PROD, DEV, ANY]);
         assert_eq!(imported.policies.len(), 3);
+        let other_tags = imported.drops_more.iter().filter(|more| more.contains("by one of its tags"));
+        assert_eq!(other_tags.count(), 2, "{:?}", imported.drops_more);
         assert_eq!(rule_text(&imported, 1), "delete: older_than: 7d tags: [\"*dev*\"] keep: tags: [\"prod*\"]");
         assert_eq!(rule_text(&imported, 2), "delete: older_than: 90d keep: tags: [\"prod*\", \"*dev*\"]");
         assert_eq!(rule_text(&imported, 0), "delete: tags: [\"prod*\"] keep: last: 3 untagged: {older_than: 90d}");
@@ -316,12 +325,23 @@ mod tests {
         assert!(import(transition, &[]).unwrap().notes[0].contains("not a deletion"));
     }
 
+    /// As `aws ecr get-lifecycle-policy` prints it.
+    #[test]
+    fn policy_within_the_answer_of_the_tool_is_read() {
+        let text =
+            format!(r#"{{"rules": [{{"rulePriority": 1, "selection": {{{DEV}}}, "action": {{"type": "expire"}}}}]}}"#);
+        let answer = serde_json::json!({ "registryId": "1", "repositoryName": "app", "lifecyclePolicyText": text });
+        let imported = import(&answer.to_string(), &[]).unwrap();
+        assert_eq!(rule_text(&imported, 0), rule_text(&import(&text, &[]).unwrap(), 0));
+    }
+
     #[test]
     fn what_is_no_lifecycle_policy_is_told() {
         for (text, why) in [
             ("{}", "no `rules`"),
             ("[]", "no `rules`"),
-            (r#"{"lifecyclePolicyText": "{}"}"#, "give that text"),
+            (r#"{"lifecyclePolicyText": "{}"}"#, "no `rules`"),
+            (r#"{"rules": []}"#, "no rule is in it"),
             (r#"{"rules": {}}"#, "expected a list"),
             (r#"{"rules": [{"rulePriority": 1}]}"#, "`selection` is missing"),
             (r#"{"rules": [{"rulePriority": 0, "selection": {}}]}"#, "rules[0].rulePriority: expected a whole number"),

@@ -29,6 +29,9 @@ pub fn import(text: &str, named: &[Pattern]) -> Result<Imported, Faults> {
                 harbor.push(read);
             }
         }
+        if rules.is_empty() {
+            return Err("no rule is in it".into());
+        }
         assemble(&harbor, named, &mut imported)?;
         Ok(imported)
     })
@@ -102,6 +105,14 @@ fn assemble(rules: &[Harbor], named: &[Pattern], imported: &mut Imported) -> Res
     let mut keep = Keep::default();
     for rule in rules {
         retained(rule, &mut keep, &mut imported.notes)?;
+    }
+    if keep.last.is_some() || keep.last_per.is_some() {
+        let why = "Harbor counts artifacts, and these rules count tags: where artifacts have several tags, fewer of them stay";
+        imported.drops_more.push(why.to_owned());
+    }
+    if keep.last_per.is_some() || !keep.tags.is_empty() {
+        let why = "Harbor retains an artifact with all its tags for one of them; here its other tags may go, and the artifact stays";
+        imported.drops_more.push(why.to_owned());
     }
     if scopes.len() > 1 {
         let why = "each of its rules is for other repositories; here all that any of them retains stays in each";
@@ -183,8 +194,9 @@ fn retained(harbor: &Harbor, keep: &mut Keep, notes: &mut Vec<String>) -> Result
             keep.tags.push(wide()?);
         }
         ("latestPulledN" | "nDaysSinceLastPull" | "latestActiveK" | "lastXDays", _) => {
+            let which = if harbor.tags.excludes { "every tag stays" } else { "its tags stay" };
             note(format!(
-                "{} goes by pulls, which the storage does not record; its tags stay (keep.images_from keeps what is in use)",
+                "{} goes by pulls, which the storage does not record; {which} (keep.images_from keeps what is in use)",
                 harbor.template
             ));
             keep.tags.push(wide()?);
@@ -245,6 +257,7 @@ mod tests {
             ("always", "", ("excludes", "v*"), " keep: tags: [\"**\"]", "every tag stays"),
             ("nothing", "", ("matches", "**"), "", ""),
             ("latestPulledN", r#""latestPulledN": 3"#, ("matches", "v*"), " keep: tags: [\"v*\"]", "goes by pulls"),
+            ("nDaysSinceLastPull", thirty, ("excludes", "v*"), " keep: tags: [\"**\"]", "every tag stays"),
             ("lastXDays", r#""lastXDays": 3"#, ("matches", "v*"), " keep: tags: [\"v*\"]", "goes by pulls"),
             ("latestPushedK", "", ("matches", "v*"), " keep: tags: [\"v*\"]", "has no number"),
             ("newest", "", ("matches", "v*"), " keep: tags: [\"v*\"]", "is not known"),
@@ -256,6 +269,25 @@ mod tests {
                 "{template} {tags:?}: {notes:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_dropped_beyond_harbor_is_told() {
+        let more = |template: &str, number: &str, tags: &str| {
+            let text = format!(r#"{{"rules": [{}]}}"#, harbor(template, number, ("matches", tags), EVERY));
+            import(&text, &[]).unwrap_or_else(|faults| unreachable!("{faults}")).drops_more
+        };
+        let (k, days) = ("\"latestPushedK\": 3", "\"nDaysSinceLastPush\": 3");
+        let told = more("latestPushedK", k, "**");
+        assert!(told.len() == 1 && told[0].contains("counts artifacts"), "{told:?}");
+        assert_eq!(more("latestPushedK", k, "v*").len(), 2);
+        let told = more("always", "", "v*");
+        assert!(told.len() == 1 && told[0].contains("for one of them"), "{told:?}");
+        assert_eq!(
+            more("nDaysSinceLastPush", days, "**"),
+            Vec::<String>::new(),
+            "a tag is never older than its artifact"
+        );
     }
 
     #[test]
@@ -316,6 +348,7 @@ mod tests {
             ("{}", "no `rules`"),
             (r#"{"algorithm": "and", "rules": []}"#, "not `or`"),
             (r#"{"rules": 1}"#, "expected a list"),
+            (r#"{"rules": []}"#, "no rule is in it"),
         ] {
             let faults = import(text, &[]).unwrap_err().to_string();
             assert!(faults.contains(why), "{text}: {faults}");

@@ -12,8 +12,10 @@ use std::fmt::Write as _;
 pub struct Imported {
     /// In one rule all conditions must hold. Rules that drop for different reasons need a run each, in any order.
     pub policies: Vec<Policy>,
-    /// What has no equal, and what was made of it.
+    /// What has no equal, and what was made of it: nothing more is dropped for it.
     pub notes: Vec<String>,
+    /// Where the policy may drop what the other tool keeps. Whoever runs it must have read this.
+    pub drops_more: Vec<String>,
     /// How to run it.
     pub head: Vec<String>,
 }
@@ -22,16 +24,23 @@ impl Imported {
     /// Whether everything could be said.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.notes.is_empty()
+        self.notes.is_empty() && self.drops_more.is_empty()
+    }
+
+    /// All that whoever runs it should know, what is most dangerous first.
+    #[must_use]
+    pub fn told(&self) -> Vec<String> {
+        let more = self.drops_more.iter().map(|more| format!("DROPS MORE: {more}"));
+        more.chain(self.notes.iter().cloned()).collect()
     }
 
     /// The first policy as a file; the others as comments at its end.
     #[must_use]
     pub fn yaml(&self) -> String {
         let mut head = self.head.clone();
-        if !self.notes.is_empty() {
+        if !self.is_exact() {
             head.push("What has no equal, or not quite:".into());
-            head.extend(self.notes.iter().map(|note| format!("- {note}")));
+            head.extend(self.told().iter().map(|note| format!("- {note}")));
         }
         let first = self.policies.first().cloned().unwrap_or_default();
         let mut text = yaml(&first, &head, |_| Vec::new());
@@ -77,6 +86,15 @@ pub(super) fn rule(name: &str, repositories: Vec<Pattern>, delete: Option<Delete
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_drops_more_comes_first_and_is_no_equal() {
+        let drops_more = vec!["it counts tags".to_owned()];
+        let imported = Imported { drops_more, notes: vec!["no pulls".to_owned()], ..Imported::default() };
+        assert!(!imported.is_exact() && !Imported { notes: Vec::new(), ..imported.clone() }.is_exact());
+        assert_eq!(imported.told(), ["DROPS MORE: it counts tags", "no pulls"]);
+        assert!(imported.yaml().contains("# - DROPS MORE: it counts tags\n# - no pulls\n"), "{}", imported.yaml());
+    }
 
     #[test]
     fn name_of_a_rule_fits_a_policy_and_stays_its_own() {

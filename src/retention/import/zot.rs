@@ -32,6 +32,9 @@ pub fn import(text: &str, named: &[Pattern]) -> Result<Imported, Faults> {
         }
         let delay = section.get("delay").map_or(DELAY, |delay| delay.duration(faults));
         let policies = section.get("policies").map(|policies| policies.items(faults)).unwrap_or_default();
+        if policies.is_empty() {
+            return Err("no policy is in it".into());
+        }
         let mut rules = Vec::new();
         for (at, policy) in policies.iter().enumerate() {
             rules.push(of_policy(at, policy, delay, &mut imported.notes, faults)?);

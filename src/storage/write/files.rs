@@ -9,12 +9,16 @@ use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
+use std::time::SystemTime;
 
-/// Writes a file; tells whether it did. Without `over` it is not written if there is one.
-pub(super) async fn put(directory: &Directory, key: &str, bytes: Bytes, over: bool) -> Result<bool> {
+/// Whether a file is written over one that is there, and the time that it is to have, if not now.
+type Manner = (bool, Option<SystemTime>);
+
+/// Writes a file; tells whether it did.
+pub(super) async fn put(directory: &Directory, key: &str, bytes: Bytes, manner: Manner) -> Result<bool> {
     directory.counters.count_put();
     let (root, name) = (directory.root.clone(), key.to_owned());
-    let written = tokio::task::spawn_blocking(move || write(&root, &name, &bytes, over)).await;
+    let written = tokio::task::spawn_blocking(move || write(&root, &name, &bytes, manner)).await;
     let written = written.unwrap_or_else(|error| Err(io::Error::other(error)));
     written.map_err(|error| failed(key, error))
 }
@@ -32,7 +36,7 @@ fn failed(key: &str, error: io::Error) -> Error {
     }
 }
 
-fn write(root: &Path, key: &str, bytes: &[u8], over: bool) -> io::Result<bool> {
+fn write(root: &Path, key: &str, bytes: &[u8], (over, modified): Manner) -> io::Result<bool> {
     let target = root.join(key);
     let Some(parent) = target.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
     make_directories(parent)?;
@@ -48,6 +52,10 @@ fn write(root: &Path, key: &str, bytes: &[u8], over: bool) -> io::Result<bool> {
     let neighbour = fs::metadata(parent)?;
     draft.as_file().set_permissions(Permissions::from_mode(neighbour.mode() & 0o666))?;
     own_as(draft.path(), &neighbour)?;
+    if let Some(modified) = modified {
+        // Some file systems do not take it. What comes back is worth more than its age.
+        let _ = draft.as_file().set_modified(modified);
+    }
     // What must outlive a power cut: without the journal, links that went could not be written back.
     if !matches!(StateKey::parse(key), StateKey::Lease | StateKey::Probe) {
         draft.as_file().sync_all()?;

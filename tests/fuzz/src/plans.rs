@@ -73,7 +73,7 @@ fn accepted(sealed: &Sealed, lines: &[Line]) {
     for line in lines {
         summary.see(line);
     }
-    let report = summary.finish("plan", sealed, NOW);
+    let report = summary.finish("plan", sealed, &[], NOW);
     assert_eq!(report.planned_bytes, sealed.bytes);
 }
 
@@ -132,6 +132,7 @@ pub fn reads_back(options: Options, plan: &Plan) {
         named: None,
         options,
         created: NOW,
+        cautions: Vec::new(),
     };
     let Ok(written) = written(&header, plan) else { return };
     let mut sizes = plan.deletions().iter().map(|deletion| deletion.evidence.size);

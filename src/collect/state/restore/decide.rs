@@ -1,7 +1,7 @@
 //! What becomes of each pointer that was asked for, or that something needs which was.
 
 use super::broken::{Broken, data};
-use super::ground::{Asked, Ground};
+use super::ground::{Asked, Ground, images};
 use super::restoration::{Lost, Newer, Restoration, Write};
 use super::wanted::{Line, Wanted};
 use crate::collect::graph::Node;
@@ -11,6 +11,7 @@ use crate::collect::levels::levels;
 use crate::collect::mark::Marks;
 use crate::collect::options::Options;
 use crate::collect::plan::Stage;
+use crate::collect::state::journal::Removed;
 use crate::collect::state::mend::to_mend;
 use crate::layout::{self, StorageKey};
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
@@ -31,6 +32,7 @@ impl Ground<'_> {
     /// Chooses the pointers, once all manifests were read.
     #[must_use]
     pub fn choose(&mut self, options: &Options, now: Timestamp) -> Choice {
+        self.bind();
         let asked = self.asked();
         let marks = self.mark(images(&asked), options, now);
         let chosen: Vec<usize> = if matches!(self.wanted, Wanted::Needed) {
@@ -40,7 +42,7 @@ impl Ground<'_> {
             let is_needed = |line: &Line<'_>| keys.contains(&(line.removed.key.as_str(), &line.removed.content));
             (0..self.lines.len()).filter(|number| is_needed(&self.lines[*number])).collect()
         } else {
-            let is_wanted = |line: &Line<'_>| self.wanted.picks(line) || self.needs(&marks, line);
+            let is_wanted = |line: &Line<'_>| self.picks(line) || self.needs(&marks, line);
             (0..self.lines.len()).filter(|number| is_wanted(&self.lines[*number])).collect()
         };
         let of_lines = chosen.iter().map(|number| &self.lines[*number].removed.content);
@@ -225,8 +227,8 @@ impl Ground<'_> {
 }
 
 fn write(line: &Line<'_>, stage: Stage) -> Option<Write> {
-    let (key, content) = (line.removed.key.clone(), line.removed.content.clone());
-    Some(Write { repository: RepositoryName::new(line.repository)?, stage, key, content })
+    let Removed { key, content, modified, .. } = line.removed.clone();
+    Some(Write { repository: RepositoryName::new(line.repository)?, stage, key, content, modified })
 }
 
 enum Present {
@@ -234,10 +236,6 @@ enum Present {
     No,
     /// It is a tag, and names something else now.
     Other(String),
-}
-
-fn images(asked: &Asked) -> impl Iterator<Item = (usize, &Digest)> {
-    asked.iter().flat_map(|(at, images)| images.keys().map(move |digest| (*at, digest)))
 }
 
 fn has(links: &[Link], digest: &Digest) -> bool {
@@ -266,6 +264,7 @@ mod tests {
     use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::from_days(100);
+    const PUSHED: Timestamp = Timestamp::from_days(42);
 
     fn name(text: &str) -> RepositoryName {
         RepositoryName::new(text).unwrap()
@@ -320,7 +319,8 @@ mod tests {
                     .and_then(|json| json.as_deref())
                     .filter(|_| key.contains("/revisions/"));
                 let subject = json.and_then(|json| Manifest::parse(json.as_bytes()).ok()?.subject);
-                Removed { key: key.clone(), content: (*content).clone(), subject }
+                let modified = key.contains("/tags/").then_some(PUSHED);
+                Removed { key: key.clone(), content: (*content).clone(), subject, modified }
             });
             self.journals.push(Journal { run: run.into(), removed: removed.collect(), ..Journal::default() });
         }
@@ -440,6 +440,8 @@ mod tests {
         assert_eq!(stages, expected);
         assert_eq!(all.planned(), Pointers { tags: 1, tag_history: 1, manifests: 1, layer_links: 2 });
         assert_eq!((all.planned().total(), all.there.total(), all.lost.len()), (5, 0, 0));
+        let times: Vec<_> = all.writes().map(|write| write.modified).collect();
+        assert_eq!(times, [None, None, None, Some(PUSHED), Some(PUSHED)], "rules count the age of a tag from its push");
         // However it is asked for.
         for wanted in [
             image_of("app:v1"),
@@ -466,6 +468,40 @@ mod tests {
             assert_eq!((keys(&restoration), restoration.unmatched), (BTreeSet::new(), vec![text]));
         }
         assert_eq!(World::default().restore(&Wanted::All), Restoration::default());
+    }
+
+    /// Cosign's signature of an image, that of the SBOM about it, and what is about nothing that was asked for.
+    #[test]
+    fn tags_that_are_about_an_image_come_back_with_it() {
+        let mut taken = taken();
+        let (app, other) = (name("app"), taken.world.image(&[], None));
+        let about = |digest: &Digest, suffix: &str| tag(&format!("sha256-{}.{suffix}", digest.hex()));
+        let layers = ["signature", "sbom", "unsigned"].map(|text| taken.world.blob(text));
+        let [signature, sbom, of_other] = layers.each_ref().map(|layer| taken.world.image(&[layer], None));
+        let of_sbom = taken.world.image(&[&layers[0], &layers[1]], None);
+        let tags = [
+            (about(&taken.image, "sig"), &signature),
+            (about(&taken.image, "sbom"), &sbom),
+            (about(&sbom, "sig"), &of_sbom),
+            (about(&other, "sig"), &of_other),
+        ];
+        let pointers = |(tag, digest): &(Tag, &Digest)| {
+            let tags = [layout::tag_current(&app, tag), layout::tag_history(&app, tag, digest)];
+            tags.into_iter().chain([layout::revision_link(&app, digest)]).collect::<Vec<_>>()
+        };
+        for entry in &tags {
+            let keys: Vec<(String, &Digest)> = pointers(entry).into_iter().map(|key| (key, entry.1)).collect();
+            taken.world.took("run", &keys);
+        }
+        let bound = tags[..3].iter().flat_map(pointers);
+        let expected = set(taken.keys.iter().map(|(key, _)| key.clone()).chain(bound));
+        for wanted in
+            [image_of("app:v1"), image_of(&format!("app@{}", taken.image)), Wanted::Digests(vec![taken.image.clone()])]
+        {
+            assert_eq!(keys(&taken.world.restore(&wanted)), expected, "{wanted:?}");
+        }
+        let alone = taken.world.restore(&image_of(&format!("app:{}", tags[3].0)));
+        assert_eq!(keys(&alone), set(pointers(&tags[3])), "what it is about is not asked for");
     }
 
     #[test]

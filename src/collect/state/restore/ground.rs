@@ -26,6 +26,9 @@ pub struct Ground<'a> {
     pub(super) graph: Graph,
     at: HashMap<String, usize>,
     read: HashSet<Digest>,
+    /// Tags that say by their name that they are about what was asked for, with the numbers of their repositories: they
+    /// went with it, and without them a signed image would come back unsigned.
+    bound: BTreeSet<(usize, Tag)>,
 }
 
 /// Images that were asked for: by the number of their repository their manifests, and the tags that these have or had.
@@ -66,7 +69,7 @@ impl<'a> Ground<'a> {
         let mut graph = Graph::new(if matches!(wanted, Wanted::Needed) { &now } else { &whole });
         let revisions = whole.repositories.iter().flat_map(|repository| &repository.revisions);
         graph.expect(revisions.flat_map(roots::names).cloned());
-        Self { wanted, lines, now, whole, graph, at, read: HashSet::new() }
+        Self { wanted, lines, now, whole, graph, at, read: HashSet::new(), bound: BTreeSet::new() }
     }
 
     /// What has to be read next to know what is needed. To be asked for again after each round, until it is nothing.
@@ -74,6 +77,7 @@ impl<'a> Ground<'a> {
         let mut list = if matches!(self.wanted, Wanted::Needed) {
             manifests_to_read(&self.now, &[])
         } else {
+            self.bind();
             let asked = self.asked().into_iter().flat_map(|(at, images)| {
                 let repository = &self.whole.repositories[at];
                 images.into_keys().filter(|digest| is_linked(repository, digest))
@@ -101,7 +105,7 @@ impl<'a> Ground<'a> {
     /// The images that were asked for. A tag may be there, and only what it needs be gone.
     pub(super) fn asked(&self) -> Asked {
         let mut asked = Asked::new();
-        for line in self.lines.iter().filter(|line| self.wanted.picks(line)) {
+        for line in self.lines.iter().filter(|line| self.picks(line)) {
             let at = self.number(line.repository);
             let Some(repository) = self.whole.repositories.get(at) else { continue };
             let (digest, tag) = match &line.key {
@@ -124,6 +128,46 @@ impl<'a> Ground<'a> {
             }
         }
         asked
+    }
+
+    /// Whether a pointer was asked for, or is a tag about what was.
+    pub(super) fn picks(&self, line: &Line<'_>) -> bool {
+        self.wanted.picks(line)
+            || match &line.key {
+                StorageKey::TagCurrent { tag, .. } | StorageKey::TagHistory { tag, .. } => {
+                    Tag::new(tag).is_some_and(|tag| self.bound.contains(&(self.number(line.repository), tag)))
+                }
+                _ => false,
+            }
+    }
+
+    /// Finds the tags that are about what was asked for, as far as it has been read, and about those, and so on.
+    pub(super) fn bind(&mut self) {
+        if !matches!(self.wanted, Wanted::Images(_) | Wanted::Digests(_)) {
+            return;
+        }
+        let tags = self.lines.iter().filter_map(|line| match &line.key {
+            StorageKey::TagCurrent { tag, .. } => {
+                let tag = Tag::new(tag)?;
+                let image = tag.about()?.0;
+                Some((self.number(line.repository), tag, image))
+            }
+            _ => None,
+        });
+        let tags: Vec<(usize, Tag, Digest)> = tags.collect();
+        while !tags.is_empty() {
+            let asked = self.asked();
+            let marks = self.mark_asked(images(&asked));
+            let before = self.bound.len();
+            for (at, tag, image) in &tags {
+                if marks.in_repository(*at, self.graph.id(image)).is_some() {
+                    self.bound.insert((*at, tag.clone()));
+                }
+            }
+            if self.bound.len() == before {
+                break;
+            }
+        }
     }
 
     /// Whether an image that was asked for is there.
@@ -151,6 +195,10 @@ impl<'a> Ground<'a> {
                 roots.extend(again);
             }
         }
+        self.mark_asked(asked)
+    }
+
+    fn mark_asked<'d>(&mut self, asked: impl Iterator<Item = (usize, &'d Digest)>) -> Marks {
         let root = |(at, digest): (usize, &Digest)| Root {
             repository: Some(at),
             digest: digest.clone(),
@@ -159,6 +207,11 @@ impl<'a> Ground<'a> {
         let roots: Vec<Root> = asked.map(root).collect();
         mark(&self.whole, &mut self.graph, &roots)
     }
+}
+
+/// The images that were asked for, with the numbers of their repositories.
+pub(super) fn images(asked: &Asked) -> impl Iterator<Item = (usize, &Digest)> {
+    asked.iter().flat_map(|(at, images)| images.keys().map(move |digest| (*at, digest)))
 }
 
 /// What of an image is there: its manifests, and their tags.

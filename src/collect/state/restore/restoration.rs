@@ -2,7 +2,7 @@
 
 use crate::collect::plan::Stage;
 use crate::collect::state::journal::Pointers;
-use crate::model::{Digest, RepositoryName};
+use crate::model::{Digest, RepositoryName, Timestamp};
 use serde::Serialize;
 
 /// A pointer to write back.
@@ -16,6 +16,8 @@ pub struct Write {
     pub key: String,
     /// The digest that it held.
     pub content: Digest,
+    /// When it had been written, if that is known and matters: of tags and their history.
+    pub modified: Option<Timestamp>,
 }
 
 /// A tag that names something now: a push that came later, which is not written over.

@@ -172,7 +172,7 @@ mod tests {
             run: run.into(),
             removed: pointers
                 .into_iter()
-                .map(|(key, content)| Removed { key, content: content.clone(), subject: None })
+                .map(|(key, content)| Removed { key, content: content.clone(), subject: None, modified: None })
                 .collect(),
             ..Journal::default()
         };
@@ -253,7 +253,7 @@ mod tests {
     fn only_a_link_of_another_name_may_hold_another_digest() {
         let (a, x, y) = (name("a"), of("x"), of("y"));
         let journal = |key: String| Journal {
-            removed: vec![Removed { key, content: y.clone(), subject: None }],
+            removed: vec![Removed { key, content: y.clone(), subject: None, modified: None }],
             ..Journal::default()
         };
         let counted = |key: String| {

@@ -1,0 +1,131 @@
+//! Whether what a run has taken away can still be brought back, and which run puts an end to that.
+
+use super::journal::{Journal, Pointers, Removed};
+use crate::collect::blobs::Tally;
+use crate::collect::plan::{Plan, Stage};
+use crate::model::{Digest, Timestamp};
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// What an undo of one run would find, as far as what its pointers themselves name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Undo {
+    /// Pointers that are gone and whose content is there.
+    pub possible: Pointers,
+    /// Pointers that are there again.
+    pub already_there: Pointers,
+    /// Pointers that are gone, and their content as well.
+    pub content_gone: Pointers,
+}
+
+impl Undo {
+    /// Of what a journal knows, by which keys and which contents are there.
+    #[must_use]
+    pub fn of(journal: &Journal, is_there: impl Fn(&Removed) -> bool, has_content: impl Fn(&Digest) -> bool) -> Self {
+        let mut undo = Self::default();
+        for (removed, stage) in journal.removed.iter().filter_map(|removed| Some((removed, removed.stage()?))) {
+            let pointers = if is_there(removed) {
+                &mut undo.already_there
+            } else if has_content(&removed.content) {
+                &mut undo.possible
+            } else {
+                &mut undo.content_gone
+            };
+            pointers.add(stage);
+        }
+        undo
+    }
+}
+
+/// A run that could have been undone for longer, were it not for a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndsUndo {
+    /// The run.
+    pub run: String,
+    /// Its command.
+    pub command: String,
+    /// Until when it could have been undone, RFC 3339.
+    pub until: String,
+    /// What of the content that it lets wait goes.
+    pub blobs: Tally,
+}
+
+/// The runs whose undo a plan ends before its time, the newest first. What has waited as long as was said ends nothing.
+pub fn ends_undo<'a>(journals: impl Iterator<Item = &'a Journal>, plan: &Plan, now: Timestamp) -> Vec<EndsUndo> {
+    let blobs = plan.deletions().iter().filter(|deletion| deletion.stage == Stage::Blob);
+    let blobs = blobs.filter_map(|deletion| Some((deletion.digest.as_ref()?, deletion.evidence.size)));
+    let blobs: HashMap<&Digest, u64> = blobs.collect();
+    let ended = |journal: &'a Journal| {
+        let done = journal.done.as_ref().filter(|done| done.until().is_some_and(|until| until > now))?;
+        let named: HashSet<&Digest> = journal.removed.iter().map(|removed| &removed.content).collect();
+        let mut tally = Tally::default();
+        named.into_iter().filter_map(|digest| blobs.get(digest)).for_each(|size| tally.add(*size));
+        (tally.count > 0).then(|| EndsUndo {
+            run: journal.run.clone(),
+            command: done.command.clone(),
+            until: done.until.clone(),
+            blobs: tally,
+        })
+    };
+    let mut runs: Vec<EndsUndo> = if blobs.is_empty() { Vec::new() } else { journals.filter_map(ended).collect() };
+    runs.sort_by(|a, b| b.run.cmp(&a.run));
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::Done;
+    use super::*;
+    use crate::collect::scene::{self, DAY, NOW, Storage};
+    use crate::layout;
+
+    fn journal(run: &str, until: Option<Timestamp>, contents: &[&Digest]) -> Journal {
+        let removed = contents.iter().map(|content| Removed {
+            key: layout::layer_link(&scene::name("a"), content),
+            content: (*content).clone(),
+            subject: None,
+            modified: None,
+        });
+        let done = until.map(|until| Done {
+            schema: "regsweep.done/1".into(),
+            command: "rm".into(),
+            gone: NOW.to_rfc3339(),
+            until: until.to_rfc3339(),
+        });
+        Journal { run: run.into(), removed: removed.collect(), done, ..Journal::default() }
+    }
+
+    #[test]
+    fn run_whose_content_goes_before_its_time_is_told() {
+        let mut storage = Storage::default();
+        let orphans = ["1", "22", "333"].map(|text| storage.blob(text));
+        let kept = storage.layer("a", "kept");
+        let index = storage.index("a", &[&kept]);
+        storage.tag("a", "v1", &index);
+        let (_, plan) = storage.scan(&scene::options());
+        let [one, two, three] = &orphans;
+        let journals = [
+            journal("1", Some(NOW.plus(DAY)), &[one, two, two, &kept]),
+            journal("2", Some(NOW.plus(DAY)), &[two, three]),
+            journal("over", Some(NOW), &[one]),
+            journal("unfinished", None, &[one]),
+            journal("other", Some(NOW.plus(DAY)), &[&scene::of("other")]),
+        ];
+        let told = ends_undo(journals.iter(), &plan, NOW);
+        let rows: Vec<_> = told.iter().map(|row| (row.run.as_str(), row.blobs.count, row.blobs.bytes)).collect();
+        assert_eq!(rows, [("2", 2, 5), ("1", 2, 3)]);
+        assert_eq!(ends_undo(journals.iter(), &Plan::default(), NOW), []);
+    }
+
+    #[test]
+    fn pointer_is_there_or_can_come_back_or_is_lost() {
+        let [there, waits, gone] = ["there", "waits", "gone"].map(|text| Digest::of(text.as_bytes()));
+        let undo = Undo::of(
+            &journal("run", None, &[&there, &waits, &gone, &gone]),
+            |removed| removed.content == there,
+            |content| *content != gone,
+        );
+        let layers = |layer_links| Pointers { layer_links, ..Pointers::default() };
+        assert_eq!(undo, Undo { already_there: layers(1), possible: layers(1), content_gone: layers(2) });
+    }
+}

@@ -25,9 +25,8 @@ pub fn man(args: &Man, common: &Common) -> u8 {
         let command = Cli::command().name(NAME);
         if let Some(directory) = &args.directory {
             let unwritten = |error: std::io::Error| {
-                let why = error.to_string();
-                let error = Error::new(ErrorKind::Io, "write the manual pages").because(why).caused_by(error);
-                error
+                Error::new(ErrorKind::Io, "write the manual pages")
+                    .caused_by(error)
                     .on(directory.display().to_string())
                     .next("name a directory that is there, and that may be written")
             };

@@ -117,6 +117,8 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {
+    // Such an error tells the name of a temporary file, which nobody has asked for.
+    let error = if error.get_ref().is_some() { io::Error::from(error.kind()) } else { error };
     Error::new(ErrorKind::Io, "write the report")
         .on(path.display().to_string())
         .caused_by(error)

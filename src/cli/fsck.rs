@@ -83,10 +83,20 @@ fn look(args: &Fsck, common: &Common) -> u8 {
 
 /// Options of a repair say nothing where nothing is repaired: whoever gives one wants something else.
 fn only_looks(args: &Fsck) -> Result<()> {
-    if args.deciding.output.is_none() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Usage, "save a plan")
-        .because("nothing is repaired")
-        .next("add --repair, or leave out -o"))
+    let (bounds, deciding) = (&args.bounds, &args.deciding);
+    let given = [
+        (deciding.output.is_some(), "-o"),
+        (bounds.max_duration.is_some(), "--max-duration"),
+        (bounds.max_objects.is_some(), "--max-objects"),
+        (bounds.max_bytes.is_some(), "--max-bytes"),
+        (bounds.no_state, "--no-state"),
+        (deciding.offline, "--offline"),
+        (deciding.max_delete_percent.is_some(), "--max-delete-percent"),
+        (!deciding.allow.is_empty(), "--allow"),
+        (!deciding.keep_from.is_empty(), "--keep-from"),
+    ];
+    let Some((_, option)) = given.into_iter().find(|(is_given, _)| *is_given) else { return Ok(()) };
+    Err(Error::new(ErrorKind::Usage, "look for damage")
+        .because(format!("{option} is about what a repair does, and nothing is repaired"))
+        .next(format!("add --repair, or leave out {option}")))
 }

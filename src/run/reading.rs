@@ -79,10 +79,12 @@ impl<'a> Reading<'a> {
     }
 
     /// Lists all repositories, and goes on to read what they show to be manifests. Where nothing is too young to go, the
-    /// ages of layer links are asked for only when it is known which of them go.
+    /// ages of layer links are asked for only when it is known which of them go. A plan that is applied is compared with
+    /// all that is there.
     pub(super) async fn repositories(&mut self) -> Result<Inventory> {
         let options = &self.order.options;
-        let pages = if options.mode == Mode::Offline && options.min_age.is_zero() {
+        let asks_no_ages = options.mode == Mode::Offline && options.min_age.is_zero() && self.order.limit.is_none();
+        let pages = if asks_no_ages {
             self.storage.list_names(Area::Repositories)
         } else {
             self.storage.list(Area::Repositories)

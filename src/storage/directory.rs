@@ -2,11 +2,12 @@
 
 use super::elsewhere;
 use super::identity;
+use super::look::modified;
 use super::page::Page;
 use super::reader::{Area, Content, Held, Local, Storage};
 use super::room::Room;
 use super::transport::Counters;
-use super::walk::{self, Depth, How, Message, Walk};
+use super::walk::{Depth, How, Message, Walk};
 use crate::collect::entry::Evidence;
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
@@ -106,7 +107,7 @@ impl Local for Directory {
         let path = self.root.join(Self::path(key)?.as_ref());
         match std::fs::symlink_metadata(&path) {
             Ok(found) if found.is_file() => {
-                let modified = walk::modified(&found);
+                let modified = modified(&found);
                 Ok(Some(Evidence { size: found.len(), modified, etag: None, outside: false }))
             }
             Ok(_) => Ok(None),

@@ -4,9 +4,11 @@ use crate::layout;
 use crate::model::{Algorithm, Timestamp};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 /// A directory that is open: what is looked at in it is found without walking to it again.
 #[derive(Debug)]
@@ -134,6 +136,16 @@ fn looked(stat: &Stat) -> Looked {
     Looked { size: u64::try_from(stat.st_size).unwrap_or_default(), modified }
 }
 
+/// When a file was last modified.
+pub(super) fn modified(metadata: &Metadata) -> Timestamp {
+    let Ok(time) = metadata.modified() else { return Timestamp::from_nanos(i64::MAX) };
+    let nanos = match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    };
+    Timestamp::from_nanos(nanos)
+}
+
 /// What a registry puts into a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Only {
@@ -229,7 +241,7 @@ mod tests {
         assert_eq!(opened.children().unwrap().len(), 4);
         let look = |name: &str| opened.only_file_in(OsStr::new(name), Only { file: "link", beside_directories: true });
         let whole = fs::metadata(root.path().join("plain/link")).unwrap();
-        let modified = crate::storage::walk::modified(&whole);
+        let modified = super::modified(&whole);
         // Not every file system says how many directories a directory has.
         if opened.counts_subdirectories(4) {
             assert_eq!(look("plain"), Some(Looked { size: 4, modified }));

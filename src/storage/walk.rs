@@ -3,19 +3,17 @@
 //! `object_store` lists a directory with one thread and three looks at every file, skips what dangles and stops at odd
 //! names; a collector must not overlook anything, so it walks by itself.
 
-use super::look::{Kind, LINK, Looked, Opened, is_of_tags, is_of_usual_layers, only_file};
+use super::look::{Kind, LINK, Looked, Opened, is_of_tags, is_of_usual_layers, modified, only_file};
 use super::page::Page;
 use crate::collect::entry::{Entry, NOT_LOOKED_AT};
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::SHA256_LINK_SIZE;
-use crate::model::Timestamp;
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
 use tokio::sync::mpsc::Sender;
 
 /// One directory to read.
@@ -307,16 +305,6 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.walk.done(self.failed);
     }
-}
-
-/// When a file was last modified.
-pub(super) fn modified(metadata: &Metadata) -> Timestamp {
-    let Ok(time) = metadata.modified() else { return Timestamp::from_nanos(i64::MAX) };
-    let nanos = match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
-    };
-    Timestamp::from_nanos(nanos)
 }
 
 pub(super) fn unreadable(path: &Path, error: io::Error) -> Error {

@@ -290,6 +290,8 @@ fn repair_wants_a_yes_and_refuses_what_every_run_refuses() {
     let path = directory.path().to_str().unwrap();
     regsweep(["fsck", "-o", "plan.jsonl", path]).expect(2);
     regsweep(["fsck", "--yes", path]).expect(2);
+    regsweep(["fsck", "--max-duration", "1h", path]).expect(2);
+    regsweep(["fsck", "--offline", path]).expect(2);
     let mut lost = RegistryBuilder::new();
     let image = lost.image("app", "only", &["l"]);
     lost.tag("app", "v1", &image.digest).lose_blob(&image.digest);

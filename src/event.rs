@@ -19,12 +19,16 @@ pub enum Phase {
     ListBlobs,
     /// Listing what lies beside the registry's own.
     ListElsewhere,
+    /// Listing old versions.
+    ListVersions,
     /// Comparing what is needed with what was listed.
     Verify,
     /// Listing once more what is about to lose something.
     Recheck,
     /// Deleting.
     Delete(Stage),
+    /// Deleting old versions.
+    DeleteVersions,
     /// Waiting until pushes that began before have ended.
     Settle,
     /// Writing back what is needed after all.
@@ -51,6 +55,7 @@ impl Phase {
             Self::Mark => "working out what is needed",
             Self::ListBlobs => "listing blobs",
             Self::ListElsewhere => "listing what else is there",
+            Self::ListVersions => "listing old versions",
             Self::Verify => "verifying the listing",
             Self::Recheck => "checking once more",
             Self::Delete(Stage::Tag) => "deleting tags",
@@ -59,6 +64,7 @@ impl Phase {
             Self::Delete(Stage::LayerLink) => "deleting layer links",
             Self::Delete(Stage::Upload) => "deleting uploads",
             Self::Delete(Stage::Blob) => "deleting blobs",
+            Self::DeleteVersions => "deleting old versions",
             Self::Settle => "waiting for pushes that began before",
             Self::Mend => "writing back what is needed after all",
             Self::LetGo => "deleting what was moved aside",

@@ -14,6 +14,8 @@ pub use directories::{Relation, is_in_area, own_directory, relation, upload_dire
 
 use crate::model::{Digest, RepositoryName, Tag};
 
+/// What stands before every key of the registry's, and of what regsweep keeps beside it.
+pub const REGISTRY: &str = "docker/registry/";
 /// What stands before every key of the registry's.
 pub const V2: &str = "docker/registry/v2/";
 /// Where all content is.

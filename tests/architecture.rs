@@ -118,6 +118,7 @@ fn deletes_happen_in_one_place() {
             "remove_dir_all",
             "fs::rename",
             ".rename(",
+            "signed.post(",
         ],
         &["src/storage/sweep/"],
     );
@@ -144,6 +145,8 @@ fn writes_happen_in_one_place() {
 fn only_an_approved_plan_arms_the_sweeper() {
     only_in(&["Sweeper::arm("], &["src/run.rs"]);
     only_in(&["Approved {"], &["src/cli/engine.rs", "src/storage/sweep/"]);
+    only_in(&["Purger::arm("], &["src/run/purge.rs"]);
+    only_in(&["ApprovedPurge {"], &["src/cli/purge.rs", "src/storage/sweep/"]);
 }
 
 /// A dry run is `survey`, and `survey` is given a reader: the trait has no way to change anything.

@@ -13,6 +13,8 @@ mod clients;
 mod clouds;
 #[path = "audit/freed.rs"]
 mod freed;
+#[path = "audit/listings.rs"]
+mod listings;
 #[path = "audit/outlets.rs"]
 mod outlets;
 #[path = "audit/output.rs"]

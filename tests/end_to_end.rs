@@ -36,5 +36,7 @@ mod sample;
 mod store_keeps;
 #[path = "end_to_end/undo.rs"]
 mod undo;
+#[path = "end_to_end/versions.rs"]
+mod versions;
 #[path = "end_to_end/while_asking.rs"]
 mod while_asking;

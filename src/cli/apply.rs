@@ -94,6 +94,7 @@ pub fn run(args: &Apply, common: &Common) -> u8 {
             must_match: false,
             outlets: args.outlets.clone(),
             detailed_exitcode: false,
+            purge_versions: None,
         })
     })
 }

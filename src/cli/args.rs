@@ -186,6 +186,10 @@ pub struct GarbageCollect {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+    /// Afterwards, and with a question of its own, remove for good what a versioned bucket keeps of what was deleted or
+    /// written over longer ago than --defer [default here: as without --offline]
+    #[arg(long, conflicts_with_all = ["output", "repository"])]
+    pub purge_versions: bool,
     /// What bounds the run.
     #[command(flatten)]
     pub bounds: Bounds,

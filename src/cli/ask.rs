@@ -17,7 +17,14 @@ pub fn is_possible() -> bool {
 /// If the question cannot be put, or the answer not be read.
 pub async fn confirmed(report: &Report) -> Result<bool> {
     let _ = writeln!(anstream::stderr(), "{} ({})\n{}", report.location, report.mode, human::plan(report).trim());
-    let question = question(report);
+    answered(question(report)).await
+}
+
+/// Asks, and waits for the answer.
+///
+/// # Errors
+/// If the question cannot be put, or the answer not be read.
+pub(super) async fn answered(question: String) -> Result<bool> {
     let failed = |error: io::Error| Error::new(ErrorKind::Io, "ask").caused_by(error);
     match tokio::task::spawn_blocking(move || ask(&question)).await {
         Ok(answer) => answer.map_err(failed),

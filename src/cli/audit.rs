@@ -1,6 +1,7 @@
 //! `audit`: where the bytes are. Reads only, and needs no lease.
 
 mod csv;
+mod listing;
 mod markdown;
 mod openmetrics;
 mod report;
@@ -17,8 +18,10 @@ use crate::collect::options::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::audit::{Question, audit};
 use crate::run::{self, Order};
+use crate::storage::given::Through;
 use crate::storage::manifest_cache::ManifestCache;
-use report::{Report, SCHEMA};
+use crate::storage::reader::Storage as _;
+use report::{ListingRow, Report, SCHEMA};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +38,10 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
         });
         let rules = rules.transpose()?;
         let groups = args.group.as_deref().map(groups).transpose()?;
-        let Opening { opened, order, stop } = short::open("audit", &registry, common).await?;
+        let opening = short::open("audit", &registry, common).await?;
+        let source = unless_stopped(&opening.stop, Box::pin(listing::source(args, common, &opening))).await?;
+        let recorder = listing::recorder(args, &opening, source.as_ref())?;
+        let Opening { opened, order, stop } = opening;
         let cache = common.cache_dir.as_deref().map(|named| ManifestCache::open(named, opened.place())).transpose()?;
         let options = options(args, &order.options);
         let policy = rules.as_ref().map(|rules| prune_rules::with(rules, options.clone()));
@@ -44,13 +50,19 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
         let display = progress::Display::choose(common.no_progress || common.quiet);
         let observer = progress::Progress::new(display, false);
         let left = unless_stopped(&stop, run::left_by_earlier_runs(opened.reader())).await?;
-        let answer = audit(opened.reader(), &left, &order, &question, &observer, &stop).await?;
+        let storage = Through { storage: opened.reader(), source: source.as_ref(), recorder: recorder.as_ref() };
+        let answer = audit(&storage, &left, &order, &question, &observer, &stop).await?;
         drop(observer);
         let mut report = Report::new(args, &order, answer);
-        report.requests = opened.reader().requests();
+        report.requests = storage.requests();
+        report.listing =
+            source.as_ref().map(|source| ListingRow { what: source.what, created: source.created.to_rfc3339() });
         report.finished = order.local_now().to_rfc3339();
         report.seconds = order.begun.elapsed().as_secs_f64();
         report.peak_memory_bytes = machine::peak_memory();
+        if let (Some(recorder), Some(path)) = (recorder, &args.save_listing) {
+            listing::finish(recorder, path)?;
+        }
         let written = args.outlets.write(&report);
         let shown = match (common.format, common.quiet) {
             (Format::Json, _) => engine::print(&report.json()),

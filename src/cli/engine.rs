@@ -2,7 +2,8 @@
 
 use super::apply::Applied;
 use super::args::{Colour, Common, Format, Outlets};
-use super::{advice, ask, exit, json, machine, plan_file, progress, settings, signals, telling, verbose, words};
+use super::purge::Purge;
+use super::{advice, ask, exit, json, machine, plan_file, progress, purge, settings, signals, telling, verbose, words};
 use crate::collect::named::Unmatched;
 use crate::collect::options::Options;
 use crate::collect::report::Report;
@@ -17,7 +18,7 @@ use crate::storage::sweep::Approved;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a command wants of the engine.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ pub struct Job {
     pub outlets: Outlets,
     /// Whether something to delete is told by the exit code.
     pub detailed_exitcode: bool,
+    /// Whether old versions go as well, and how long they must have been old.
+    pub purge_versions: Option<Duration>,
 }
 
 impl Job {
@@ -108,6 +111,7 @@ pub(super) fn written(result: std::io::Result<()>) -> bool {
 
 async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     job.outlets.check()?;
+    purge::check(job)?;
     for note in &job.registry.notes {
         let _ = writeln!(anstream::stderr(), "note: {note}");
     }
@@ -134,6 +138,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         location: job.registry.location.to_string(),
         harbor: job.registry.harbor,
         options: job.options.clone(),
+        purges: job.purge_versions.is_some(),
         bounds,
         limit: job.applied.as_ref().map(|applied| Arc::clone(&applied.limit)),
         started,
@@ -220,6 +225,11 @@ async fn look_and_act(
     } else {
         act(job, opened, equipment, &mut survey, order, &observer, stop, &mut report).await?
     };
+    if let Some(older_than) = job.purge_versions {
+        let tenure = equipment.tenure;
+        let purge = Purge { job, opened, tenure, survey: &survey, observer: &observer, stop };
+        report.exit_code = purge.run(older_than, order, &mut report).await;
+    }
     report.split_by(&keeps.knowing(opened.reader().said()), order.local_now());
     report.first.extend(advice::cache(&job.registry.descriptor_cache, &report));
     report.damage_left = order.mend.as_ref().map_or(0, |mend| mend.left);

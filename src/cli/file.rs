@@ -1,8 +1,13 @@
-//! Reports in files: written whole, or not at all.
+//! Reports and listings in files: written whole, or not at all.
 
 use crate::error::{Error, ErrorKind, Result};
-use std::io::{self, Write};
-use std::path::Path;
+use crate::storage::given::recorder;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Writes a file. A reader never sees a part of it, and if it cannot be written the one that was there before stays.
 ///
@@ -22,6 +27,77 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
         Ok(())
     });
     written.map_err(failed)
+}
+
+/// A listing that is being saved: a file when it is finished, and nothing before.
+#[derive(Debug)]
+pub struct Draft {
+    path: PathBuf,
+    file: NamedTempFile,
+    out: Packer,
+}
+
+#[derive(Debug)]
+enum Packer {
+    Plain(BufWriter<File>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
+}
+
+impl Draft {
+    /// Begins one; a name that ends in `.gz` compresses it.
+    ///
+    /// # Errors
+    /// If it cannot be written there.
+    pub fn begin(path: &Path) -> Result<Self> {
+        let failed = |error| failed(path, error);
+        let file = builder().tempfile_in(directory(path)).map_err(failed)?;
+        let out = Packer::of(path, &file).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file, out })
+    }
+}
+
+impl Packer {
+    fn of(path: &Path, file: &NamedTempFile) -> io::Result<Self> {
+        let out = BufWriter::new(file.as_file().try_clone()?);
+        let is_packed = path.extension().is_some_and(|extension| extension == "gz");
+        Ok(if is_packed { Self::Gzip(Box::new(GzEncoder::new(out, Compression::default()))) } else { Self::Plain(out) })
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.out {
+            Packer::Plain(out) => out.write(bytes),
+            Packer::Gzip(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.out {
+            Packer::Plain(out) => out.flush(),
+            Packer::Gzip(out) => out.flush(),
+        }
+    }
+}
+
+impl recorder::Draft for Draft {
+    fn restart(&mut self) -> io::Result<()> {
+        let file = builder().tempfile_in(directory(&self.path))?;
+        self.out = Packer::of(&self.path, &file)?;
+        self.file = file;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        let Self { path, file, out } = *self;
+        match out {
+            Packer::Plain(mut out) => out.flush()?,
+            Packer::Gzip(out) => out.finish()?.flush()?,
+        }
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
 }
 
 /// Finds out whether a file could be written, and leaves nothing behind.

@@ -48,6 +48,7 @@ fn repair(args: &Fsck, common: &Common) -> u8 {
             must_match: false,
             outlets: Outlets { json: args.outlets.json.clone(), ..Outlets::default() },
             detailed_exitcode: false,
+            purge_versions: None,
         })
     })
 }

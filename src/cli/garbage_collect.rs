@@ -12,6 +12,7 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
         let registry = settings::registry_to_change(args.operand.as_deref(), common, &args.deciding)?;
         let options =
             settings::within(&args.scope, settings::options(&args.deciding, &registry.descriptor_cache, asks)?);
+        let older_than = settings::old_versions(&args.deciding, &registry.descriptor_cache);
         Ok(Job {
             command: "garbage-collect",
             keeps_state: settings::keeps_state(&args.bounds, &options)?,
@@ -26,6 +27,7 @@ pub fn run(args: &GarbageCollect, common: &Common) -> u8 {
             must_match: false,
             outlets: args.outlets.clone(),
             detailed_exitcode: false,
+            purge_versions: args.purge_versions.then_some(older_than),
         })
     })
 }

@@ -3,7 +3,7 @@
 use super::plan_text;
 use super::repository_text::repositories;
 use super::words::{number, printable, size, wrapped};
-use super::{caution_text, held, outcome_text, repair_text, retention_text, space_text, tag_text};
+use super::{caution_text, held, outcome_text, purge, repair_text, retention_text, space_text, tag_text};
 use crate::collect::plan::Stage;
 use crate::collect::problem::ProblemCode;
 use crate::collect::report::{Counts, Report};
@@ -20,6 +20,7 @@ pub fn report(report: &Report) -> String {
     kept(&mut text, report);
     problems(&mut text, report);
     outcome_text::outcome(&mut text, report);
+    text.push_str(&report.old_versions.as_ref().map(|row| purge::text(row, false)).unwrap_or_default());
     space_text::space(&mut text, report);
     text
 }

@@ -33,6 +33,7 @@ pub mod policy;
 pub mod progress;
 pub mod prune;
 pub mod prune_rules;
+mod purge;
 pub mod remove;
 mod repair_text;
 mod repository_text;

@@ -30,6 +30,7 @@ pub fn run(args: &Plan, common: &Common) -> u8 {
             must_match: false,
             outlets: args.outlets.clone(),
             detailed_exitcode: args.detailed_exitcode,
+            purge_versions: None,
         })
     })
 }

@@ -42,6 +42,7 @@ pub fn run(args: &Prune, common: &Common) -> u8 {
             must_match: false,
             outlets: args.outlets.clone(),
             detailed_exitcode: false,
+            purge_versions: None,
         })
     })
 }

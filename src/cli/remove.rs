@@ -35,6 +35,7 @@ pub fn run(args: &Remove, common: &Common) -> u8 {
             must_match: !args.ignore_missing,
             outlets: args.outlets.clone(),
             detailed_exitcode: false,
+            purge_versions: None,
         })
     })
 }

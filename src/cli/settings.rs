@@ -40,13 +40,24 @@ fn registry_with(operand: Option<&str>, common: &Common, cache: Option<Descripto
         }
         (operand, option) => operand.or(option),
     };
-    let overrides = Overrides {
+    resolve(named, &overrides(common, cache), &ProcessEnvironment)
+}
+
+/// Another storage than the registry's, reached in the same way.
+///
+/// # Errors
+/// If it cannot be understood.
+pub(super) fn named_alone(url: &str, common: &Common) -> Result<Resolved> {
+    resolve(Some(url), &overrides(common, None), &ProcessEnvironment)
+}
+
+fn overrides(common: &Common, cache: Option<DescriptorCache>) -> Overrides {
+    Overrides {
         region: common.region.clone(),
         endpoint_url: common.endpoint_url.clone(),
         profile: common.profile.clone(),
         descriptor_cache: cache,
-    };
-    resolve(named, &overrides, &ProcessEnvironment)
+    }
 }
 
 /// How the registry was named, as a plan remembers it: so that it is found again from another directory.
@@ -123,6 +134,12 @@ pub fn within(scope: &Scope, options: Options) -> Options {
 }
 
 /// Whether the registry may go on claiming what is gone, and cannot be told.
+/// How long a version must have been old. What a stopped registry has deleted may be missed as well when it runs again.
+#[must_use]
+pub fn old_versions(deciding: &Deciding, cache: &DescriptorCache) -> Duration {
+    deciding.defer.unwrap_or(Mode::Live.default_defer(remembers(cache)))
+}
+
 fn remembers(cache: &DescriptorCache) -> bool {
     match cache {
         DescriptorCache::InMemory | DescriptorCache::Unknown => true,

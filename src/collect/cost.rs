@@ -19,6 +19,21 @@ pub struct Requests {
     pub delete: u64,
 }
 
+impl Requests {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            list: self.list + other.list,
+            get: self.get + other.get,
+            head: self.head + other.head,
+            put: self.put + other.put,
+            copy: self.copy + other.copy,
+            delete: self.delete + other.delete,
+        }
+    }
+}
+
 /// What the run cost in seconds.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Seconds {

@@ -49,6 +49,7 @@ pub mod space;
 pub mod state;
 pub mod store_keeps;
 pub mod tag_change;
+pub mod versions;
 mod why;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub use super::retained::{RetentionRow, RuleRow};
 pub use super::scan::Scan;
 pub use super::space::{Beside, Space};
 pub use super::state::undo::EndsUndo;
+pub use super::versions::OldVersions;
 
 /// What is there.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -291,6 +292,8 @@ pub struct Report {
     pub bytes: Space,
     /// What the store does with what is deleted.
     pub store_keeps: StoreKeepsRow,
+    /// Old versions, where these go as well (`--purge-versions`) and the store has any.
+    pub old_versions: Option<OldVersions>,
     /// When what is too young is old enough, RFC 3339.
     pub young_until: Option<String>,
     /// By repository, the largest first: those that lose something, now or later.

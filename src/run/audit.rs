@@ -9,7 +9,7 @@ use crate::collect::account::marked_manifests;
 use crate::collect::audit::census::{Census, Known, Needs, Seen, number_all_names};
 use crate::collect::audit::class::Class;
 use crate::collect::audit::group::Groups;
-use crate::collect::audit::report::Findings;
+use crate::collect::audit::report::{Findings, NotListed};
 use crate::collect::audit::scenario::{Kind, Scenario};
 use crate::collect::blobs::Tally;
 use crate::collect::dismissed::Dismissed;
@@ -24,7 +24,8 @@ use crate::collect::refusal::{self, refusals};
 use crate::collect::report::RefusalRow;
 use crate::collect::roots;
 use crate::collect::state::taken::Taken;
-use crate::collect::store_keeps::StoreKeeps;
+use crate::collect::store_keeps::{Deleted, StoreKeeps};
+use crate::collect::versions::Amount;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
@@ -159,12 +160,13 @@ impl Audit<'_> {
             ..refusal::Findings::default()
         };
         against.count(&inventory);
-        let not_known = self.list_elsewhere(&mut census, &mut against).await?;
+        let mut not_known = self.list_elsewhere(&mut census, &mut against).await?;
         let is_shown = |name: &str| {
             question.repositories.is_empty() || question.repositories.iter().any(|pattern| pattern.matches(name))
         };
         let mut findings = census.finish(question.groups.as_ref(), is_shown);
-        findings.not_listed.multipart_uploads = parts;
+        let hidden = self.list_versions(&store_keeps, &mut not_known).await?;
+        findings.not_listed = NotListed { multipart_uploads: parts, ..hidden };
         tell_refusals(&mut findings, against, &scenarios);
         Ok(Some(Answer { findings, retention, problems, not_known, store_keeps, now }))
     }
@@ -200,6 +202,37 @@ impl Audit<'_> {
         }
         self.observer.notice(Event::End);
         Ok(())
+    }
+
+    /// What a versioned bucket keeps beside what a listing shows.
+    async fn list_versions(self, keeps: &StoreKeeps, not_known: &mut Vec<String>) -> Result<NotListed> {
+        let nothing = Some(Tally::default());
+        let none = NotListed { noncurrent_versions: nothing, delete_markers: nothing, ..NotListed::default() };
+        if matches!(keeps.deleted, Deleted::Freed) {
+            return Ok(none);
+        }
+        let Some(mut pages) = self.storage.versions("") else { return Ok(NotListed::default()) };
+        self.observer.notice(Event::Begin(Phase::ListVersions, None));
+        let mut hidden = Amount::default();
+        loop {
+            match pages.try_next().await {
+                Ok(None) => break,
+                Ok(Some(page)) => {
+                    let old = page.iter().filter(|version| version.is_marker || !version.is_latest);
+                    old.for_each(|version| hidden.add(version));
+                    self.observer.notice(Event::Progress(page.len() as u64, 0));
+                }
+                // Whoever may not list them is told so; nobody's audit fails for that.
+                Err(error) if error.kind() != ErrorKind::Untrustworthy => {
+                    not_known.push(format!("old versions and delete markers: {error}"));
+                    return Ok(NotListed::default());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.observer.notice(Event::End);
+        let markers = Tally { count: hidden.delete_markers, bytes: 0 };
+        Ok(NotListed { noncurrent_versions: Some(hidden.noncurrent_versions), delete_markers: Some(markers), ..none })
     }
 
     /// What is not the registry's may be hidden from us: then it is said so.

@@ -10,11 +10,13 @@ use super::room::Room;
 use super::signed::Signed;
 use super::store_keeps;
 use super::transport::Counters;
+use super::versions;
 use crate::collect::listing::Proof;
 use crate::collect::multipart::Multiparts;
 use crate::collect::report::Requests;
 use crate::collect::sealed::Place;
 use crate::collect::store_keeps::{How, Said, StoreKeeps};
+use crate::collect::versions::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::digest::Hasher;
 use crate::model::{Algorithm, Digest, Timestamp};
@@ -24,6 +26,7 @@ use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStoreExt};
+use std::io;
 use std::sync::Arc;
 
 /// So much of an object is asked for at a time where all of it is read.
@@ -97,6 +100,20 @@ impl Cloud {
         Path::parse(&full).ok().filter(|path| path.as_ref() == full).ok_or_else(|| {
             Error::new(ErrorKind::Bug, "name an object").on(full).because("the store's client cannot express this key")
         })
+    }
+
+    /// Brings an object here, however large it is.
+    ///
+    /// # Errors
+    /// If it is not there, cannot be read, or cannot be written down.
+    pub async fn download(&self, key: &str, to: &mut (impl io::Write + Send)) -> Result<()> {
+        let failed = |error: &object_store::Error| explain::request(error, "read", key);
+        let answer = self.backend.store().get(&self.path(key)?).await.map_err(|error| failed(&error))?;
+        let mut body = answer.into_stream();
+        while let Some(part) = body.try_next().await.map_err(|error| failed(&error))? {
+            to.write_all(&part).map_err(|error| Error::new(ErrorKind::Io, "keep a copy").on(key).caused_by(error))?;
+        }
+        Ok(())
     }
 
     /// Notes what an answer to a delete said of what is kept: as what, or that nothing is.
@@ -226,6 +243,10 @@ impl Storage for Cloud {
 
     async fn multiparts(&self, concurrency: usize) -> Multiparts {
         multipart::below(self, concurrency).await
+    }
+
+    fn versions(&self, prefix: &str) -> Option<BoxStream<'static, Result<Vec<Version>>>> {
+        versions::below(self, prefix)
     }
 
     fn said(&self) -> Said {

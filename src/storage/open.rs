@@ -7,7 +7,7 @@ use super::credentials;
 use super::directory::Directory;
 use super::effort::Effort;
 use super::identity;
-use super::location::{AzureLocation, Location, Store};
+use super::location::{AzureLocation, Location, S3Location, Store};
 use super::pace::Limits;
 use super::reader::Storage;
 use super::transport::Wire;
@@ -60,13 +60,7 @@ impl Opened {
 /// # Errors
 /// If there is no such place, no registry in it, or the store cannot be asked.
 pub async fn open(location: &Location, connection: &Connection) -> Result<Opened> {
-    let with_setting = |error: Error| match (error.kind(), error.hint().map(str::to_owned)) {
-        (ErrorKind::Configuration, Some(hint)) if !hint.contains(&location.named_by) => {
-            error.on(location.to_string()).next(format!("{} named it; {hint}", location.named_by))
-        }
-        (ErrorKind::Configuration, None) => error.next(format!("{} named it", location.named_by)),
-        _ => error,
-    };
+    let with_setting = |error: Error| with_setting(error, location);
     let wire = Wire::new(connection.limits);
     match &location.store {
         Store::Directory(directory) => {
@@ -80,27 +74,8 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             Ok(Opened::Directory(opened))
         }
         Store::S3(s3) => {
-            let mut aws = if s3.keys.is_some() {
-                None
-            } else {
-                credentials::aws_chain(s3.profile.as_deref(), s3.region.as_deref()).await
-            };
-            // A registry does not read the endpoint of a profile or of AWS_ENDPOINT_URL: another bucket may be there.
-            if let Some(aws) = aws.as_mut().filter(|_| location.from_configuration) {
-                aws.endpoint = None;
-            }
-            let client = |effort| s3_client(s3, aws.as_ref(), connection, &wire, effort).map(Backend::S3);
-            let endpoint = s3.endpoint.as_deref().or(aws.as_ref().and_then(|aws| aws.endpoint.as_deref()));
-            let region = s3.region.as_deref().or(aws.as_ref().and_then(|aws| aws.region.as_deref()));
-            let place = identity::of_s3(s3, endpoint, region);
-            let cloud = |client| {
-                let cloud = Cloud::new(client, s3.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
-                cloud.with_storage_class(s3.writes.storage_class.clone())
-            };
-            look(&cloud(client(Effort::FirstLook)?), location).await.map_err(with_setting)?;
-            let client = client(Effort::Whole)?;
-            let signed = s3_signed(s3, aws.as_ref(), connection, &wire, &client);
-            Ok(Opened::Cloud(cloud(client).with_signed(signed)))
+            let cloud = open_s3(s3, location, connection, &wire, true).await?;
+            Ok(Opened::Cloud(cloud))
         }
         Store::Gcs(gcs) => {
             let google = gcs_sign_in(gcs)?;
@@ -118,6 +93,62 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             Ok(Opened::Cloud(cloud.with_signed(signed)))
         }
     }
+}
+
+/// What cannot be right is told with the setting that said so.
+fn with_setting(error: Error, location: &Location) -> Error {
+    match (error.kind(), error.hint().map(str::to_owned)) {
+        (ErrorKind::Configuration, Some(hint)) if !hint.contains(&location.named_by) => {
+            error.on(location.to_string()).next(format!("{} named it; {hint}", location.named_by))
+        }
+        (ErrorKind::Configuration, None) => error.next(format!("{} named it", location.named_by)),
+        _ => error,
+    }
+}
+
+/// Opens a bucket of S3 for reading, whatever is in it.
+///
+/// # Errors
+/// If it is none, or there is no way to sign in.
+pub async fn open_bucket(location: &Location, connection: &Connection) -> Result<Cloud> {
+    let Store::S3(s3) = &location.store else {
+        let error = Error::new(ErrorKind::Usage, "open the bucket").on(location.to_string());
+        return Err(error.because("it is no bucket of S3"));
+    };
+    open_s3(s3, location, connection, &Wire::new(connection.limits), false).await
+}
+
+async fn open_s3(
+    s3: &S3Location,
+    location: &Location,
+    connection: &Connection,
+    wire: &Wire,
+    is_registry: bool,
+) -> Result<Cloud> {
+    let mut aws = if s3.keys.is_some() {
+        None
+    } else {
+        credentials::aws_chain(s3.profile.as_deref(), s3.region.as_deref()).await
+    };
+    // A registry does not read the endpoint of a profile or of AWS_ENDPOINT_URL: another bucket may be there.
+    if let Some(aws) = aws.as_mut().filter(|_| location.from_configuration) {
+        aws.endpoint = None;
+    }
+    let client = |effort| s3_client(s3, aws.as_ref(), connection, wire, effort).map(Backend::S3);
+    let endpoint = s3.endpoint.as_deref().or(aws.as_ref().and_then(|aws| aws.endpoint.as_deref()));
+    let region = s3.region.as_deref().or(aws.as_ref().and_then(|aws| aws.region.as_deref()));
+    let place = identity::of_s3(s3, endpoint, region);
+    let cloud = |client| {
+        let cloud = Cloud::new(client, s3.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
+        cloud.with_storage_class(s3.writes.storage_class.clone())
+    };
+    if is_registry {
+        let first = cloud(client(Effort::FirstLook)?);
+        look(&first, location).await.map_err(|error| with_setting(error, location))?;
+    }
+    let client = client(Effort::Whole)?;
+    let signed = s3_signed(s3, aws.as_ref(), connection, wire, &client);
+    Ok(cloud(client).with_signed(signed))
 }
 
 fn no_directory(location: &Location, why: &str) -> Error {

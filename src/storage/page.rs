@@ -42,6 +42,15 @@ impl Page {
         self.objects.push(Object { key, etag, size, modified, outside, class: 0 });
     }
 
+    /// Adds an object of a storage class, where that is known.
+    pub fn push_of_class(&mut self, entry: &Entry<'_>, class: Option<&str>) {
+        self.push(entry);
+        let class = class.map_or(0, |name| self.class(name));
+        if let Some(object) = self.objects.last_mut() {
+            object.class = class;
+        }
+    }
+
     /// The number of a storage class in this page; zero if there is no room for another.
     fn class(&mut self, name: &str) -> u8 {
         let known = self.classes.iter().position(|class| class == name);

@@ -6,6 +6,7 @@ use crate::collect::listing::Proof;
 use crate::collect::multipart::Multiparts;
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::{Said, StoreKeeps};
+use crate::collect::versions::Version;
 use crate::error::Result;
 use crate::layout;
 use crate::model::{Algorithm, Digest, Timestamp};
@@ -122,6 +123,12 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// time.
     async fn multiparts(&self, _concurrency: usize) -> Multiparts {
         Multiparts::None
+    }
+
+    /// All versions and delete markers below a prefix of the registry's root, which no listing shows: by key, within a key
+    /// the newest first. None where the store has no such listing.
+    fn versions(&self, _prefix: &str) -> Option<BoxStream<'static, Result<Vec<Version>>>> {
+        None
     }
 
     /// What its answers to everything else said of that so far.

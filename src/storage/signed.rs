@@ -2,9 +2,12 @@
 
 use super::backend::Backend;
 use super::explain;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use http::{HeaderValue, Request, StatusCode, header};
+use md5::{Digest as _, Md5};
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::azure::{AzureAuthorizer, AzureCredentialProvider};
 use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
@@ -26,6 +29,13 @@ enum Signer {
     S3 { credentials: AwsCredentialProvider, region: String },
     Gcs { credentials: GcpCredentialProvider },
     Azure { credentials: AzureCredentialProvider, account: String },
+}
+
+/// What is asked, or with a body told.
+#[derive(Debug)]
+struct Question {
+    url: String,
+    body: Option<Bytes>,
 }
 
 /// An answer, whatever its status.
@@ -72,16 +82,28 @@ impl Signed {
     pub(super) async fn get_of(&self, key: &str, query: &str) -> Result<Reply, String> {
         let place = if key.is_empty() { String::new() } else { format!("/{}", utf8_percent_encode(key, IN_PATHS)) };
         let base = if key.is_empty() { self.base.as_str() } else { self.base.trim_end_matches('/') };
-        match tokio::time::timeout(PATIENCE, self.tried(&format!("{base}{place}{query}"))).await {
+        self.in_time(&Question { url: format!("{base}{place}{query}"), body: None }).await
+    }
+
+    /// Tells a bucket of S3 something that may be told again: a document that is short enough to be held.
+    ///
+    /// # Errors
+    /// Why there is no answer, in words. It may have been heard all the same.
+    pub(super) async fn post(&self, query: &str, body: String) -> Result<Reply, String> {
+        self.in_time(&Question { url: format!("{}{query}", self.base), body: Some(body.into()) }).await
+    }
+
+    async fn in_time(&self, question: &Question) -> Result<Reply, String> {
+        match tokio::time::timeout(PATIENCE, self.tried(question)).await {
             Ok(answer) => answer,
             Err(_) => Err("the store does not answer".into()),
         }
     }
 
-    async fn tried(&self, url: &str) -> Result<Reply, String> {
+    async fn tried(&self, question: &Question) -> Result<Reply, String> {
         let mut tries = 1;
         loop {
-            let answer = match self.once(url).await {
+            let answer = match self.once(question).await {
                 Ok(reply) if !is_busy(reply.status) => return Ok(reply),
                 other => other,
             };
@@ -93,8 +115,8 @@ impl Signed {
         }
     }
 
-    async fn once(&self, url: &str) -> Result<Reply, String> {
-        let request = self.request(url).await?;
+    async fn once(&self, question: &Question) -> Result<Reply, String> {
+        let request = self.request(question).await?;
         let response = self.http.execute(request).await.map_err(|error| no_answer(&error))?;
         let (parts, body) = response.into_parts();
         let mut bytes = BytesMut::new();
@@ -108,11 +130,18 @@ impl Signed {
         Ok(Reply { status: parts.status, body: bytes.freeze() })
     }
 
-    async fn request(&self, url: &str) -> Result<HttpRequest, String> {
+    async fn request(&self, Question { url, body }: &Question) -> Result<HttpRequest, String> {
         let unusable = |error: &dyn std::fmt::Display| format!("the question cannot be put: {error}");
         // What signs takes for granted that this is a URL.
         url::Url::parse(url).map_err(|error| unusable(&error))?;
-        let mut request = Request::get(url).body(HttpRequestBody::empty()).map_err(|error| unusable(&error))?;
+        let request = match body {
+            None => Request::get(url).body(HttpRequestBody::empty()),
+            Some(body) => Request::post(url)
+                .header(header::CONTENT_TYPE, "application/xml")
+                .header("content-md5", BASE64_STANDARD.encode(Md5::digest(body)))
+                .body(HttpRequestBody::from(body.clone())),
+        };
+        let mut request = request.map_err(|error| unusable(&error))?;
         let failed = |error: object_store::Error| explain::shortened(&explain::chain(&error));
         match &self.signer {
             Signer::S3 { credentials, region } => {

@@ -108,8 +108,10 @@ impl Counters {
         let has = |wanted: &str| query.split('&').any(|pair| pair == wanted || pair.strip_suffix('=') == Some(wanted));
         let has_upload = query.split('&').any(|pair| pair.starts_with("uploadId="));
         match *request.method() {
-            // What is told of parts is billed as a listing.
-            Method::GET if has("list-type=2") || has("comp=list") || has("uploads") || has_upload => &self.list,
+            // What is told of parts and of versions is billed as a listing.
+            Method::GET if ["list-type=2", "comp=list", "uploads", "versions"].into_iter().any(has) || has_upload => {
+                &self.list
+            }
             Method::GET => &self.get,
             Method::HEAD => &self.head,
             Method::DELETE => &self.delete,

@@ -33,6 +33,13 @@ pub struct Audit {
     /// Uploads that have shown no sign of life for so long are stale; `off`: none is
     #[arg(long, value_name = "DURATION|off", default_value = "168h", value_parser = duration_or_off)]
     pub uploads_older_than: Limit,
+    /// Count by this S3 inventory (its manifest.json, in a bucket or copied here; CSV or Parquet), or by what --save-listing
+    /// has saved, in place of a listing
+    #[arg(long, value_name = "s3://BUCKET/KEY|FILE")]
+    pub inventory: Option<String>,
+    /// Save the listing, to count by it again; `.gz` compresses
+    #[arg(long, value_name = "FILE")]
+    pub save_listing: Option<PathBuf>,
     /// Files.
     #[command(flatten)]
     pub outlets: Outlets,

@@ -17,6 +17,14 @@ pub(super) fn text(report: &Report) -> String {
     metrics.gauge("class", "bytes", "Bytes by what they are; all of them add up to the whole.", bytes);
     let objects = classes().map(|(labels, tally)| (labels, tally.count));
     metrics.gauge("class_objects", "", "Objects by what they are.", objects);
+    if let Some(versions) = findings.not_listed.noncurrent_versions {
+        metrics.one(
+            "noncurrent_versions",
+            "bytes",
+            "Bytes of old versions, which are in no other sum.",
+            versions.bytes,
+        );
+    }
     let stored = findings.storage_classes.iter();
     let stored = stored.map(|(name, stored)| (vec![("storage_class", name.as_str())], stored.bytes));
     metrics.gauge("storage_class", "bytes", "Bytes by storage class.", stored);

@@ -16,6 +16,15 @@ use std::time::Duration;
 
 pub(super) const SCHEMA: &str = "regsweep.audit/1";
 
+/// A listing that was counted by in place of a new one.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ListingRow {
+    /// What it is.
+    pub(super) what: &'static str,
+    /// When it was made, RFC 3339.
+    pub(super) created: String,
+}
+
 /// An audit.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -28,6 +37,7 @@ pub(super) struct Report {
     exit_code: u8,
     error: Option<()>,
     pub(super) location: String,
+    pub(super) listing: Option<ListingRow>,
     /// What is younger is not counted as what can go.
     #[serde(skip)]
     pub(super) min_age: Duration,
@@ -71,6 +81,7 @@ impl Report {
             exit_code: exit::DONE,
             error: None,
             location: order.location.clone(),
+            listing: None,
             min_age: args.min_age,
             now: now.to_rfc3339(),
             options,

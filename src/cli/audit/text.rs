@@ -19,6 +19,7 @@ pub(super) fn text(report: &Report) -> String {
     let findings = &report.findings;
     let mut text = format!("{} (reads only; nothing was changed)\n", printable(&report.location));
     let _ = writeln!(text, "{}", sum(report));
+    text += &listing(report);
     for note in &report.not_known {
         text += &wrapped(&format!("not counted: {}", printable(note)), "! ");
     }
@@ -34,6 +35,7 @@ pub(super) fn text(report: &Report) -> String {
         text += "\nhow it is stored\n";
         text += &indented(&of_storage(report));
     }
+    text += &hidden(report);
     let _ = writeln!(text, "\n{}", freeable(report.min_age));
     text += &indented(&of_after(report));
     text += &store(report);
@@ -56,6 +58,36 @@ pub(super) fn text(report: &Report) -> String {
     text += &growth(report);
     text += &problems(report);
     text
+}
+
+/// What was counted by, if not by a listing of now.
+fn listing(report: &Report) -> String {
+    report.listing.as_ref().map_or_else(String::new, |listing| {
+        let when = Timestamp::parse_rfc3339(&listing.created).map(Timestamp::to_minute).unwrap_or_default();
+        wrapped(
+            &format!("counted by the {} of {when}: what was pushed or deleted since is not in it", listing.what),
+            "! ",
+        )
+    })
+}
+
+/// What stands beside all that, as no listing shows it.
+fn hidden(report: &Report) -> String {
+    let hidden = &report.findings.not_listed;
+    let (Some(versions), Some(markers)) = (hidden.noncurrent_versions, hidden.delete_markers) else {
+        return String::new();
+    };
+    if versions.count + markers.count == 0 {
+        return String::new();
+    }
+    let line = format!(
+        "beside all this, and not in any sum: {} ({}) and {}, which the store keeps of what was deleted or written over; \
+         `regsweep gc --purge-versions` removes them",
+        number(versions.count, "old version"),
+        size(versions.bytes),
+        number(markers.count, "delete marker"),
+    );
+    format!("\n{}", wrapped(&line, ""))
 }
 
 fn indented(table: &Columns) -> String {

@@ -24,6 +24,8 @@ pub enum Said {
 pub struct Answer {
     /// What it says of each key that it names.
     pub keys: HashMap<String, Said>,
+    /// What it says of each version of a key, where it names one.
+    pub versions: HashMap<(String, String), Said>,
     /// Whether a delete left a delete marker: then it freed nothing, and the object is an old version now.
     pub leaves_markers: bool,
 }
@@ -31,6 +33,7 @@ pub struct Answer {
 #[derive(Default)]
 struct Item {
     key: Option<String>,
+    version: Option<String>,
     code: String,
     message: String,
 }
@@ -59,19 +62,27 @@ pub fn parse(body: &[u8]) -> Answer {
                 let text = text.take();
                 match end.local_name().as_ref() {
                     b"Key" => item.key = text,
+                    b"VersionId" => item.version = text,
                     b"Code" => item.code = text.unwrap_or_default(),
                     b"Message" => item.message = text.unwrap_or_default(),
                     b"DeleteMarker" => answer.leaves_markers |= text.is_some_and(|text| text.trim() == "true"),
                     b"Deleted" => {
                         if let Some(key) = item.key.take() {
+                            if let Some(version) = item.version.take() {
+                                answer.versions.entry((key.clone(), version)).or_insert(Said::Deleted);
+                            }
                             answer.keys.entry(key).or_insert(Said::Deleted);
                         }
                     }
                     b"Error" => {
-                        let Item { key, code, message } = std::mem::take(&mut item);
+                        let Item { key, version, code, message } = std::mem::take(&mut item);
                         if let Some(key) = key {
                             // If the store says both, the worse counts.
-                            answer.keys.insert(key, Said::Error { code, message });
+                            let said = Said::Error { code, message };
+                            if let Some(version) = version {
+                                answer.versions.insert((key.clone(), version), said.clone());
+                            }
+                            answer.keys.insert(key, said);
                         }
                     }
                     _ => {}
@@ -144,6 +155,17 @@ mod tests {
         assert_eq!(answer.keys.get("a&b"), Some(&Said::Deleted));
         assert_eq!(answer.keys.get("c"), Some(&Said::Error { code: "AccessDenied".into(), message: "no".into() }));
         assert_eq!(answer.keys.len(), 2);
+    }
+
+    #[test]
+    fn versions_of_one_key_are_told_apart() {
+        let answer = parse(
+            b"<DeleteResult><Deleted><Key>a</Key><VersionId>1</VersionId></Deleted><Error><Key>a</Key><VersionId>2</VersionId><Code>AccessDenied</Code></Error><Deleted><Key>a</Key></Deleted></DeleteResult>",
+        );
+        let said = |id: &str| answer.versions.get(&("a".to_owned(), id.to_owned()));
+        assert_eq!(said("1"), Some(&Said::Deleted));
+        assert_eq!(said("2"), Some(&Said::Error { code: "AccessDenied".into(), message: String::new() }));
+        assert_eq!(answer.versions.len(), 2);
     }
 
     #[test]

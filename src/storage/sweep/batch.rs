@@ -115,9 +115,14 @@ async fn bulk(cloud: &Cloud, store: Arc<dyn ObjectStore>, paths: Vec<Path>) -> V
 }
 
 fn by_answer(paths: &[Path], answer: &Answer) -> Vec<Outcome> {
-    let outcome = |path: &Path| match answer.keys.get(path.as_ref()) {
+    paths.iter().map(|path| told(answer.keys.get(path.as_ref()))).collect()
+}
+
+/// What the store's answer means for one of those that were asked for.
+pub(super) fn told(said: Option<&Said>) -> Outcome {
+    match said {
         Some(Said::Deleted) => Outcome::Deleted,
-        Some(Said::Error { code, .. }) if code == "NoSuchKey" => Outcome::AlreadyGone,
+        Some(Said::Error { code, .. }) if code == "NoSuchKey" || code == "NoSuchVersion" => Outcome::AlreadyGone,
         // These are the store's own troubles: it may have obeyed all the same.
         Some(Said::Error { code, .. })
             if matches!(code.as_str(), "InternalError" | "SlowDown" | "ServiceUnavailable") =>
@@ -127,9 +132,8 @@ fn by_answer(paths: &[Path], answer: &Answer) -> Vec<Outcome> {
         Some(Said::Error { code, message }) => {
             Outcome::Failed(explain::shortened(&format!("{code} {message}")).trim().into())
         }
-        None => Outcome::Unknown("the store's answer does not name this key".into()),
-    };
-    paths.iter().map(outcome).collect()
+        None => Outcome::Unknown("the store's answer does not name it".into()),
+    }
 }
 
 /// Results are matched by key, never by position: a refused batch is one error for all of its keys.

@@ -1,0 +1,300 @@
+//! Old versions of objects, and the marks that hide deleted ones: what a versioned bucket of S3 keeps, and bills, of what
+//! was deleted or written over. No registry ever reads them.
+//!
+//! What is current is never touched, and nothing that is hidden is brought back: a mark goes after every version that it
+//! hides.
+
+pub mod spared;
+
+use super::blobs::Tally;
+use super::outcome::Outcome;
+use crate::layout::{self, StorageKey};
+use crate::model::Timestamp;
+use serde::Serialize;
+use std::cmp::{Ordering, Reverse};
+
+/// One version of an object, or a mark that the object is deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The object's key.
+    pub key: String,
+    /// Tells it from others of the same key.
+    pub id: Box<str>,
+    /// Whether it is what a reader of the key gets.
+    pub is_latest: bool,
+    /// Whether it is a delete marker.
+    pub is_marker: bool,
+    /// When it was written.
+    pub modified: Timestamp,
+    /// Its size in bytes; a marker has none.
+    pub size: u64,
+}
+
+/// What there is of versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Amount {
+    /// Versions that are not current.
+    pub noncurrent_versions: Tally,
+    /// Delete markers, current or not.
+    pub delete_markers: u64,
+}
+
+impl Amount {
+    /// Counts one more, which is not a current object.
+    pub fn add(&mut self, version: &Version) {
+        if version.is_marker {
+            self.delete_markers += 1;
+        } else {
+            self.noncurrent_versions.add(version.size);
+        }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.noncurrent_versions.count + self.delete_markers
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(mut self, other: Self) -> Self {
+        self.noncurrent_versions.add_all(other.noncurrent_versions);
+        self.delete_markers += other.delete_markers;
+        self
+    }
+}
+
+/// Why an old version, or a marker, stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stays {
+    /// It has been old for less than was asked.
+    Young,
+    /// What is current at its key is missing or damaged, and may be mended from it.
+    Needed,
+    /// No registry writes its key.
+    Foreign,
+    /// The next write to its key takes its place: a delete by its id could hit that.
+    Reused,
+    /// A version that it hides stays.
+    Hides,
+    /// Not one version of its key is told to be the current one.
+    Unclear,
+}
+
+/// Tells whether something needs what is at a key, and what is current there does not serve it; `true` asks about a key
+/// of which nothing is current.
+pub trait Needs: std::fmt::Debug {
+    /// Whether it does.
+    fn is_needed(&self, key: &str, is_gone: bool) -> bool;
+}
+
+/// What decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule<'a> {
+    /// What has been old since then, or before, goes.
+    pub before: Timestamp,
+    /// Whether a version without an id of its own (`null`) may become the current one at any moment: so it is in a live
+    /// registry's bucket where versioning is suspended.
+    pub null_is_reused: bool,
+    /// Who needs what.
+    pub needs: &'a dyn Needs,
+}
+
+/// What is decided of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes.
+    Goes(Version),
+    /// It goes once every version that goes before it is gone: it hides those.
+    GoesLast(Version),
+    /// It stays.
+    Stays(Version, Stays),
+}
+
+/// The id of what was written while versioning was not on.
+const NULL: &str = "null";
+
+/// Puts together what belongs to one key, as pages pass. Some stores tell of all markers of a page after all versions: what
+/// was judged before its marker came would be taken for what is current, and a marker alone for one that hides nothing.
+#[derive(Debug, Default)]
+pub struct ByKey {
+    last: Vec<Version>,
+}
+
+/// A page began with a key that comes before the end of the page before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfOrder;
+
+impl ByKey {
+    /// Takes the next page; tells of each key that is complete.
+    ///
+    /// # Errors
+    /// If keys come back that were taken for complete.
+    pub fn see(&mut self, mut page: Vec<Version>, mut tell: impl FnMut(Vec<Version>)) -> Result<(), OutOfOrder> {
+        page.sort_by(|a, b| a.key.cmp(&b.key));
+        for version in page {
+            match self.last.first().map(|last| last.key.cmp(&version.key)) {
+                None | Some(Ordering::Equal) => self.last.push(version),
+                Some(Ordering::Less) => tell(std::mem::replace(&mut self.last, vec![version])),
+                Some(Ordering::Greater) => return Err(OutOfOrder),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left when nothing more comes.
+    pub fn finish(&mut self, mut tell: impl FnMut(Vec<Version>)) {
+        if !self.last.is_empty() {
+            tell(std::mem::take(&mut self.last));
+        }
+    }
+}
+
+/// Judges all that there is of one key. The current object is not told of.
+pub fn judge(rule: Rule<'_>, mut versions: Vec<Version>, mut tell: impl FnMut(Verdict)) {
+    versions.sort_by_key(|version| (!version.is_latest, Reverse(version.modified)));
+    let is_sound = versions.iter().filter(|version| version.is_latest).count() == 1;
+    let mut versions = versions.into_iter();
+    let Some(first) = versions.next() else { return };
+    let is_gone = is_sound && first.is_marker;
+    let stays = if !is_ours(&first.key) {
+        Some(Stays::Foreign)
+    } else if !is_sound {
+        // Something wrote while the listing was made, or the listing is not what it should be: nobody knows what is
+        // current.
+        Some(Stays::Unclear)
+    } else if rule.needs.is_needed(&first.key, is_gone) {
+        Some(Stays::Needed)
+    } else {
+        None
+    };
+    let decided = |version: &Version, old_since: Timestamp| {
+        let young = (old_since > rule.before).then_some(Stays::Young);
+        let reused = (rule.null_is_reused && &*version.id == NULL).then_some(Stays::Reused);
+        stays.or(young).or(reused)
+    };
+    let (mut newer, mut hides) = (first.modified, false);
+    for version in versions.filter(|version| version.is_marker || !version.is_latest) {
+        let why = decided(&version, newer.max(version.modified));
+        newer = version.modified;
+        hides |= why.is_some();
+        tell(match why {
+            Some(why) => Verdict::Stays(version, why),
+            None => Verdict::Goes(version),
+        });
+    }
+    if first.is_marker || !first.is_latest {
+        tell(match decided(&first, first.modified).or(hides.then_some(Stays::Hides)) {
+            Some(why) => Verdict::Stays(first, why),
+            None => Verdict::GoesLast(first),
+        });
+    }
+}
+
+/// Whether a registry, or regsweep beside it, writes this key.
+fn is_ours(key: &str) -> bool {
+    if layout::is_unaddressable(key) {
+        return false;
+    }
+    match StorageKey::parse(key) {
+        StorageKey::Suspect { .. } => false,
+        StorageKey::Unrecognized => layout::state::StateKey::parse(key) != layout::state::StateKey::Unrecognized,
+        _ => true,
+    }
+}
+
+/// What stays, by why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Kept {
+    /// Old for less than was asked, or hiding what is; also where nobody knows what is current.
+    pub young: Amount,
+    /// Of what is missing or damaged and needed.
+    pub needed: Amount,
+    /// Under keys that no registry writes.
+    pub foreign: Amount,
+    /// Without an id of its own, where the next write takes its place.
+    pub reused: Amount,
+}
+
+impl Kept {
+    /// All that stays.
+    #[must_use]
+    pub fn all(&self) -> Amount {
+        self.young.plus(self.needed).plus(self.foreign).plus(self.reused)
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, version: &Version, why: Stays) {
+        match why {
+            Stays::Young | Stays::Hides | Stays::Unclear => self.young.add(version),
+            Stays::Needed => self.needed.add(version),
+            Stays::Foreign => self.foreign.add(version),
+            Stays::Reused => self.reused.add(version),
+        }
+    }
+}
+
+/// What was found, planned and done about old versions (`--purge-versions`).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct OldVersions {
+    /// What has been old since then, or before, was to go, RFC 3339.
+    pub before: String,
+    /// What there is.
+    pub found: Amount,
+    /// What was to go.
+    pub planned: Amount,
+    /// What stays, and why.
+    pub kept: Kept,
+    /// What went.
+    pub deleted: Amount,
+    /// What the store refused to delete.
+    pub failed: u64,
+    /// Of which nobody knows.
+    pub unknown: u64,
+    /// What was to go, and was gone or current again when it was listed once more.
+    pub changed: u64,
+    /// What was to go and was never tried.
+    pub not_attempted: u64,
+    /// Why it stopped before its end.
+    pub stopped: Option<String>,
+    /// Why some failed, the first of each kind.
+    pub failures: Vec<String>,
+}
+
+/// So many reasons are told.
+const FAILURES_TOLD: usize = 5;
+
+impl OldVersions {
+    /// Notes what came of one that was to go.
+    pub fn note(&mut self, version: &Version, outcome: &Outcome) {
+        match outcome {
+            // A version that is gone already answers a delete as one that was there.
+            Outcome::Deleted | Outcome::AlreadyGone => self.deleted.add(version),
+            Outcome::Failed(why) => {
+                self.failed += 1;
+                self.tell(why);
+            }
+            Outcome::Unknown(why) => {
+                self.unknown += 1;
+                self.tell(why);
+            }
+            Outcome::NotAttempted | Outcome::Changed => {}
+        }
+    }
+
+    /// What was planned and not tried is told as such: as changed, where all was listed once more.
+    pub fn close(&mut self, is_whole: bool) {
+        let tried = self.deleted.count() + self.failed + self.unknown + self.not_attempted;
+        let rest = self.planned.count().saturating_sub(tried);
+        *(if is_whole { &mut self.changed } else { &mut self.not_attempted }) += rest;
+    }
+
+    fn tell(&mut self, why: &str) {
+        if self.failures.len() < FAILURES_TOLD && !self.failures.iter().any(|told| told == why) {
+            self.failures.push(why.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

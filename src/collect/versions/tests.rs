@@ -1,0 +1,196 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use super::*;
+
+const LINK: &str = "docker/registry/v2/repositories/app/_manifests/tags/v1/current/link";
+
+fn day(day: i64) -> Timestamp {
+    Timestamp::from_days(day)
+}
+
+/// Versions of one key, the newest first: an object (`o`) or a marker (`m`), and the day on which it was written.
+fn of(key: &str, all: &[(char, i64)]) -> Vec<Version> {
+    let versions = all.iter().enumerate().map(|(at, (kind, on))| Version {
+        key: key.into(),
+        id: format!("v{at}").into(),
+        is_latest: at == 0,
+        is_marker: *kind == 'm',
+        modified: day(*on),
+        size: if *kind == 'm' { 0 } else { 10 },
+    });
+    versions.collect()
+}
+
+fn judged(rule: Rule<'_>, all: Vec<Version>) -> Vec<Verdict> {
+    let (mut keys, mut told) = (ByKey::default(), Vec::new());
+    let mut tell = |versions| judge(rule, versions, |verdict| told.push(verdict));
+    keys.see(all, &mut tell).unwrap();
+    keys.finish(tell);
+    told
+}
+
+/// Which go, in order, and whether last; and why the others stay.
+fn words(verdicts: &[Verdict]) -> Vec<String> {
+    let word = |verdict: &Verdict| match verdict {
+        Verdict::Goes(version) => format!("{} goes", version.id),
+        Verdict::GoesLast(version) => format!("{} goes last", version.id),
+        Verdict::Stays(version, why) => format!("{} stays: {why:?}", version.id),
+    };
+    verdicts.iter().map(word).collect()
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl Needs for Nobody {
+    fn is_needed(&self, _key: &str, _is_gone: bool) -> bool {
+        false
+    }
+}
+
+/// Something needs what was at this key, and nothing is current there.
+#[derive(Debug)]
+struct Missing(&'static str);
+
+impl Needs for Missing {
+    fn is_needed(&self, key: &str, is_gone: bool) -> bool {
+        key == self.0 && is_gone
+    }
+}
+
+fn before(on: i64) -> Rule<'static> {
+    Rule { before: day(on), null_is_reused: false, needs: &Nobody }
+}
+
+#[test]
+fn current_object_is_never_told_of() {
+    assert!(judged(before(100), of(LINK, &[('o', 1)])).is_empty());
+    assert_eq!(words(&judged(before(100), of(LINK, &[('o', 9), ('o', 1)]))), ["v1 goes"]);
+}
+
+#[test]
+fn version_is_old_since_the_next_was_written() {
+    let all = || of(LINK, &[('o', 9), ('o', 5), ('o', 1)]);
+    assert_eq!(words(&judged(before(9), all())), ["v1 goes", "v2 goes"]);
+    assert_eq!(words(&judged(before(8), all())), ["v1 stays: Young", "v2 goes"]);
+    assert_eq!(words(&judged(before(4), all())), ["v1 stays: Young", "v2 stays: Young"]);
+}
+
+#[test]
+fn marker_goes_after_all_that_it_hides_and_stays_if_one_of_these_stays() {
+    let all = || of(LINK, &[('m', 9), ('o', 5), ('o', 1)]);
+    assert_eq!(words(&judged(before(9), all())), ["v1 goes", "v2 goes", "v0 goes last"]);
+    assert_eq!(words(&judged(before(8), all())), ["v1 stays: Young", "v2 goes", "v0 stays: Hides"]);
+    assert_eq!(words(&judged(before(9), of(LINK, &[('m', 9)]))), ["v0 goes last"]);
+    assert_eq!(words(&judged(before(8), of(LINK, &[('m', 9)]))), ["v0 stays: Young"]);
+}
+
+#[test]
+fn marker_that_is_not_current_hides_nothing() {
+    let verdicts = judged(before(9), of(LINK, &[('o', 9), ('m', 5), ('o', 1)]));
+    assert_eq!(words(&verdicts), ["v1 goes", "v2 goes"]);
+}
+
+#[test]
+fn what_may_mend_something_stays_with_the_marker_above_it() {
+    let rule = Rule { needs: &Missing(LINK), ..before(9) };
+    let verdicts = judged(rule, of(LINK, &[('m', 9), ('o', 5)]));
+    assert_eq!(words(&verdicts), ["v1 stays: Needed", "v0 stays: Needed"]);
+    assert_eq!(words(&judged(rule, of(LINK, &[('o', 9), ('o', 5)]))), ["v1 goes"]);
+}
+
+#[test]
+fn what_no_registry_writes_stays() {
+    for key in ["docker/registry/v2/blobs/x", "other/data", "docker/registry/v2/repositories/A/_layers/x/link"] {
+        let verdicts = judged(before(9), of(key, &[('m', 5), ('o', 1)]));
+        assert_eq!(words(&verdicts), ["v1 stays: Foreign", "v0 stays: Foreign"], "{key}");
+    }
+    let own = judged(before(9), of(layout::state::LEASE, &[('m', 5), ('o', 1)]));
+    assert_eq!(words(&own), ["v1 goes", "v0 goes last"]);
+}
+
+#[test]
+fn version_whose_id_the_next_write_takes_stays() {
+    let with_null = |at: usize| {
+        let mut all = of(LINK, &[('m', 5), ('o', 1)]);
+        all[at].id = "null".into();
+        all
+    };
+    let live = Rule { null_is_reused: true, ..before(9) };
+    assert_eq!(words(&judged(live, with_null(1))), ["null stays: Reused", "v0 stays: Hides"]);
+    assert_eq!(words(&judged(live, with_null(0))), ["v1 goes", "null stays: Reused"]);
+    assert_eq!(words(&judged(before(9), with_null(1))), ["null goes", "v0 goes last"]);
+}
+
+#[test]
+fn listing_that_makes_no_sense_lets_nothing_of_its_key_go() {
+    let mut two_current = of(LINK, &[('m', 5), ('o', 4), ('o', 3)]);
+    two_current[1].is_latest = true;
+    assert_eq!(words(&judged(before(9), two_current)), ["v2 stays: Unclear", "v0 stays: Unclear"]);
+    let mut none_current = of(LINK, &[('m', 5), ('o', 4)]);
+    none_current[0].is_latest = false;
+    assert_eq!(words(&judged(before(9), none_current)), ["v1 stays: Unclear", "v0 stays: Unclear"]);
+}
+
+#[test]
+fn markers_that_are_told_after_all_versions_hide_them_all_the_same() {
+    let mut all = of(LINK, &[('m', 9), ('o', 5)]);
+    all.extend(of("docker/registry/v2/repositories/app/_manifests/tags/v2/current/link", &[('o', 1)]));
+    let marker = all.remove(0);
+    all.push(marker);
+    assert_eq!(words(&judged(before(8), all)), ["v1 stays: Young", "v0 stays: Hides"]);
+}
+
+#[test]
+fn key_that_goes_on_with_the_next_page_is_judged_as_one() {
+    let mut all = of(LINK, &[('m', 9), ('o', 5), ('o', 1)]);
+    let rest = all.split_off(1);
+    let (mut keys, mut told) = (ByKey::default(), Vec::new());
+    keys.see(all, |_| unreachable!("it is not complete")).unwrap();
+    keys.see(rest, |_| unreachable!("nor now")).unwrap();
+    keys.finish(|versions| judge(before(9), versions, |verdict| told.push(verdict)));
+    assert_eq!(words(&told), ["v1 goes", "v2 goes", "v0 goes last"]);
+}
+
+#[test]
+fn key_that_comes_back_ends_it() {
+    let mut keys = ByKey::default();
+    keys.see(of("b", &[('o', 1)]), |_| {}).unwrap();
+    assert_eq!(keys.see(of("a", &[('m', 1)]), |_| {}), Err(OutOfOrder));
+}
+
+#[test]
+fn keys_are_judged_apart() {
+    let other = "docker/registry/v2/repositories/app/_manifests/tags/v2/current/link";
+    let mut all = of(LINK, &[('m', 9)]);
+    all.extend(of(other, &[('o', 20), ('o', 1)]));
+    assert_eq!(words(&judged(before(9), all)), ["v0 goes last", "v1 stays: Young"]);
+}
+
+#[test]
+fn version_that_claims_to_be_newer_than_what_follows_it_is_as_young_as_it_says() {
+    let verdicts = judged(before(9), of(LINK, &[('o', 5), ('o', 12)]));
+    assert_eq!(words(&verdicts), ["v1 stays: Young"]);
+}
+
+#[test]
+fn whatever_was_planned_is_accounted_for() {
+    let versions = of(LINK, &[('m', 9), ('o', 5), ('o', 4), ('o', 3), ('o', 2)]);
+    let mut row = OldVersions::default();
+    for version in &versions {
+        row.planned.add(version);
+    }
+    let failed = Outcome::Failed("AccessDenied".into());
+    for (version, outcome) in versions[1..].iter().zip([&Outcome::Deleted, &failed, &failed]) {
+        row.note(version, outcome);
+    }
+    row.note(&versions[4], &Outcome::Unknown("lost".into()));
+    for (is_whole, expected) in [(true, (1, 0)), (false, (0, 1))] {
+        let mut row = row.clone();
+        row.close(is_whole);
+        assert_eq!((row.changed, row.not_attempted), expected);
+    }
+    assert_eq!((row.deleted.count(), row.failed, row.unknown), (1, 2, 1));
+    assert_eq!(row.failures, ["AccessDenied", "lost"]);
+    assert_eq!(row.deleted.noncurrent_versions.bytes, 10);
+    assert_eq!(serde_json::to_value(row.planned).unwrap()["delete_markers"], 1);
+}

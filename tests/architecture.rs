@@ -201,6 +201,7 @@ fn each_foreign_word_has_one_home() {
     only_in(&["aws_config"], &["src/storage/credentials.rs"]);
     only_in(&["SystemTime::now"], &["src/cli/machine.rs", "src/storage/credentials.rs"]);
     only_in(&["indicatif", "comfy_table", "clap::"], &["src/cli/", "src/main.rs"]);
+    only_in(&["askama"], &["src/cli/audit/html.rs"]);
 }
 
 #[test]

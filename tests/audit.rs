@@ -11,10 +11,16 @@ mod classes;
 mod clients;
 #[path = "audit/clouds.rs"]
 mod clouds;
+#[path = "audit/compared.rs"]
+mod compared;
 #[path = "audit/freed.rs"]
 mod freed;
+#[path = "audit/html.rs"]
+mod html;
 #[path = "audit/listings.rs"]
 mod listings;
+#[path = "audit/money.rs"]
+mod money;
 #[path = "audit/outlets.rs"]
 mod outlets;
 #[path = "audit/output.rs"]

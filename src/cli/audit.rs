@@ -1,15 +1,19 @@
 //! `audit`: where the bytes are. Reads only, and needs no lease.
 
+mod compared;
 mod csv;
+mod html;
 mod listing;
 mod markdown;
+mod money;
 mod openmetrics;
+mod price_file;
 mod report;
 mod tables;
 mod text;
 
 use super::args::{Audit, Common, Format};
-use super::outlets::Forms as _;
+use super::outlets::{self, Forms as _};
 use super::prune_rules;
 use super::short::{self, Opening, unless_stopped};
 use super::{engine, exit, machine, progress, settings};
@@ -30,7 +34,9 @@ use std::time::Duration;
 #[must_use]
 pub fn run(args: &Audit, common: &Common) -> u8 {
     short::run(("audit", SCHEMA), common, async || {
-        args.outlets.check()?;
+        outlets::check(args.outlets.paths().chain(&args.html))?;
+        let prices = price_file::prices(args.prices.as_deref())?;
+        let before = args.compare.as_deref().map(compared::read).transpose()?;
         let registry = settings::registry(args.operand.as_deref(), common)?;
         let rules = args.policy.as_ref().map(|policy| {
             let policy = Some(policy.clone());
@@ -39,6 +45,7 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
         let rules = rules.transpose()?;
         let groups = args.group.as_deref().map(groups).transpose()?;
         let opening = short::open("audit", &registry, common).await?;
+        money::check(args, &prices, &opening.opened.biller())?;
         let source = unless_stopped(&opening.stop, Box::pin(listing::source(args, common, &opening))).await?;
         let recorder = listing::recorder(args, &opening, source.as_ref())?;
         let Opening { opened, order, stop } = opening;
@@ -57,13 +64,16 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
         report.requests = storage.requests();
         report.listing =
             source.as_ref().map(|source| ListingRow { what: source.what, created: source.created.to_rfc3339() });
+        report.named = named(args, common, &report.location);
+        money::add(&mut report, args, &prices, &opened.biller());
+        report.compared = before.map(|before| before.compare(&report.location, &report.findings));
         report.finished = order.local_now().to_rfc3339();
         report.seconds = order.begun.elapsed().as_secs_f64();
         report.peak_memory_bytes = machine::peak_memory();
         if let (Some(recorder), Some(path)) = (recorder, &args.save_listing) {
             listing::finish(recorder, path)?;
         }
-        let written = args.outlets.write(&report);
+        let written = args.outlets.write(&report) & outlets::written(&args.html, || html::text(&report));
         let shown = match (common.format, common.quiet) {
             (Format::Json, _) => engine::print(&report.json()),
             (Format::Text, true) => true,
@@ -81,6 +91,21 @@ fn options(args: &Audit, base: &Options) -> Options {
         defer: Duration::ZERO,
         ..base.clone()
     }
+}
+
+/// The registry as it was named, behind what is said of the way there.
+fn named(args: &Audit, common: &Common, location: &str) -> Vec<String> {
+    let ca_file = common.ca_file.as_ref().map(|file| file.display().to_string());
+    let way = [
+        ("--ca-file", ca_file.as_ref()),
+        ("--region", common.region.as_ref()),
+        ("--profile", common.profile.as_ref()),
+        // A password in it belongs in no file.
+        ("--endpoint-url", common.endpoint_url.as_ref().filter(|url| !url.contains('@'))),
+    ];
+    let way = way.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?.clone()]));
+    let registry = args.operand.as_ref().or(common.registry.as_ref()).map_or(location, String::as_str);
+    way.flatten().chain([registry.to_owned()]).collect()
 }
 
 fn groups(text: &str) -> Result<Groups> {

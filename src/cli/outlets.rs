@@ -19,7 +19,8 @@ pub(super) trait Forms {
 }
 
 impl Outlets {
-    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+    /// All files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.json, &self.csv, &self.markdown, &self.openmetrics].into_iter().flatten()
     }
 
@@ -52,7 +53,8 @@ impl JsonOutlet {
     }
 }
 
-fn check<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
+/// Finds out which of these files cannot be written.
+pub(super) fn check<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
     let mut seen: Vec<&Path> = Vec::new();
     for path in paths {
         if seen.contains(&path.as_path()) && !path.metadata().is_ok_and(|found| !found.is_file()) {
@@ -66,7 +68,8 @@ fn check<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn written(paths: &[PathBuf], form: impl Fn() -> String) -> bool {
+/// Writes a report in one form; tells whether that went well.
+pub(super) fn written(paths: &[PathBuf], form: impl Fn() -> String) -> bool {
     if paths.is_empty() {
         return true;
     }

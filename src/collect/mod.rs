@@ -27,6 +27,7 @@ pub mod links;
 pub mod list;
 pub mod listing;
 pub mod mark;
+pub mod money;
 pub mod multipart;
 pub mod named;
 pub mod near;

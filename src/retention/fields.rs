@@ -11,14 +11,14 @@ use std::time::Duration;
 
 /// Where a value stands, and what it is called.
 #[derive(Debug, Clone)]
-pub(super) struct Setting<'a> {
-    pub(super) path: String,
-    pub(super) node: &'a Node,
+pub(crate) struct Setting<'a> {
+    pub(crate) path: String,
+    pub(crate) node: &'a Node,
 }
 
 impl<'a> Setting<'a> {
     /// The value of a whole text.
-    pub(super) fn root(node: &'a Node) -> Self {
+    pub(crate) fn root(node: &'a Node) -> Self {
         Self { path: String::new(), node }
     }
 
@@ -28,7 +28,7 @@ impl<'a> Setting<'a> {
     }
 
     /// Says what is wrong with it.
-    pub(super) fn wrong(&self, faults: &mut Faults, message: impl Into<String>) {
+    pub(crate) fn wrong(&self, faults: &mut Faults, message: impl Into<String>) {
         faults.add(self.node.place, &self.path, message);
     }
 
@@ -38,7 +38,7 @@ impl<'a> Setting<'a> {
     }
 
     /// The keys of a mapping, all of which must be known. A mapping without any says nothing, and was hardly meant so.
-    pub(super) fn fields(&self, known: &'static [&'static str], faults: &mut Faults) -> Option<Fields<'a>> {
+    pub(crate) fn fields(&self, known: &'static [&'static str], faults: &mut Faults) -> Option<Fields<'a>> {
         let Value::Map(entries) = &self.node.value else {
             return self.expected(faults, &format!("a mapping with any of {}", known.join(", ")));
         };
@@ -51,7 +51,7 @@ impl<'a> Setting<'a> {
     }
 
     /// The items of a list that has some.
-    pub(super) fn items(&self, what: &str, faults: &mut Faults) -> Vec<Setting<'a>> {
+    pub(crate) fn items(&self, what: &str, faults: &mut Faults) -> Vec<Setting<'a>> {
         match &self.node.value {
             Value::List(list) if list.is_empty() => {
                 self.wrong(faults, format!("an empty list: expected a list of {what}"));
@@ -69,7 +69,7 @@ impl<'a> Setting<'a> {
     }
 
     /// Text; a number or a boolean is taken as it was written, as `1.10` may be a tag.
-    pub(super) fn text(&self, what: &str, faults: &mut Faults) -> Option<&'a str> {
+    pub(crate) fn text(&self, what: &str, faults: &mut Faults) -> Option<&'a str> {
         match &self.node.value {
             Value::Scalar { text, .. } if !self.node.is_null() && !text.is_empty() => Some(text),
             Value::Scalar { plain: false, .. } => {
@@ -81,7 +81,7 @@ impl<'a> Setting<'a> {
     }
 
     /// Text that something can be read from.
-    pub(super) fn parsed<T: FromStr<Err: ToString>>(&self, what: &str, faults: &mut Faults) -> Option<T> {
+    pub(crate) fn parsed<T: FromStr<Err: ToString>>(&self, what: &str, faults: &mut Faults) -> Option<T> {
         let text = self.text(what, faults)?;
         let parsed = text.parse().map_err(|error: T::Err| error.to_string());
         self.good(parsed, faults)
@@ -92,20 +92,20 @@ impl<'a> Setting<'a> {
     }
 
     /// A list of patterns.
-    pub(super) fn patterns(&self, what: &str, faults: &mut Faults) -> Vec<Pattern> {
+    pub(crate) fn patterns(&self, what: &str, faults: &mut Faults) -> Vec<Pattern> {
         let items = self.items(what, faults);
         items.iter().filter_map(|item| item.pattern(faults)).collect()
     }
 
     /// A pattern.
-    pub(super) fn pattern(&self, faults: &mut Faults) -> Option<Pattern> {
+    pub(crate) fn pattern(&self, faults: &mut Faults) -> Option<Pattern> {
         let text = self.text("a glob, or re: and a regular expression", faults)?;
         let parsed = text.parse().map_err(|why| format!("{} is no pattern: {why}", quoted(text)));
         self.good(parsed, faults)
     }
 
     /// A whole number from one on.
-    pub(super) fn count(&self, faults: &mut Faults) -> Option<usize> {
+    pub(crate) fn count(&self, faults: &mut Faults) -> Option<usize> {
         let what = "a whole number from 1 on";
         match &self.node.value {
             Value::Scalar { text, plain: true } => match text.parse() {
@@ -122,24 +122,24 @@ impl<'a> Setting<'a> {
     }
 
     /// A duration.
-    pub(super) fn duration(&self, faults: &mut Faults) -> Option<Duration> {
+    pub(crate) fn duration(&self, faults: &mut Faults) -> Option<Duration> {
         let text = self.text("a duration such as 30d", faults)?;
         self.good(duration::parse(text), faults)
     }
 
     /// A point in time: RFC 3339, a date, or how long before `now` it was.
-    pub(super) fn time(&self, now: Timestamp, faults: &mut Faults) -> Option<Timestamp> {
+    pub(crate) fn time(&self, now: Timestamp, faults: &mut Faults) -> Option<Timestamp> {
         let text = self.text("a time", faults)?;
         self.good(time(text, now), faults)
     }
 
     /// Whether it is a mapping.
-    pub(super) fn is_mapping(&self) -> bool {
+    pub(crate) fn is_mapping(&self) -> bool {
         matches!(self.node.value, Value::Map(_))
     }
 
     /// The entries of a mapping whose keys are the user's own.
-    pub(super) fn entries(&self, what: &str, faults: &mut Faults) -> Vec<(&'a Key, Setting<'a>)> {
+    pub(crate) fn entries(&self, what: &str, faults: &mut Faults) -> Vec<(&'a Key, Setting<'a>)> {
         match &self.node.value {
             Value::Map(entries) if entries.is_empty() => {
                 self.wrong(faults, format!("an empty mapping: expected {what}"));
@@ -154,7 +154,7 @@ impl<'a> Setting<'a> {
     }
 
     /// Labels and their values.
-    pub(super) fn labels(&self, faults: &mut Faults) -> Labels {
+    pub(crate) fn labels(&self, faults: &mut Faults) -> Labels {
         let entries = self.entries("names and values", faults);
         let value = |(key, value): &(&Key, Setting<'_>), faults: &mut Faults| match &value.node.value {
             Value::Scalar { text, .. } => Some((key.text.clone(), text.clone())),
@@ -165,7 +165,7 @@ impl<'a> Setting<'a> {
 }
 
 /// A point in time: RFC 3339, a date, or how long before `now` it was.
-pub(super) fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(crate) fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let time = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_date(text));
     let time = time.or_else(|| duration::parse(text).ok().map(|ago| now.minus(ago)));
     let expected = "expected an age (41d), a date (2026-11-21) or RFC 3339 (2026-11-21T19:10:00Z)";
@@ -174,25 +174,25 @@ pub(super) fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 
 /// The keys of one mapping.
 #[derive(Debug)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     setting: Setting<'a>,
     entries: &'a [(Key, Node)],
 }
 
 impl<'a> Fields<'a> {
     /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<Setting<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Setting<'a>> {
         let (_, node) = self.entries.iter().find(|(found, _)| found.text == key)?;
         Some(self.setting.at(key, node))
     }
 
     /// Where a key stands.
-    pub(super) fn place(&self, key: &str) -> Option<Place> {
+    pub(crate) fn place(&self, key: &str) -> Option<Place> {
         self.entries.iter().find(|(found, _)| found.text == key).map(|(key, _)| key.place)
     }
 
     /// The value of a key that must be there.
-    pub(super) fn required(&self, key: &str, faults: &mut Faults) -> Option<Setting<'a>> {
+    pub(crate) fn required(&self, key: &str, faults: &mut Faults) -> Option<Setting<'a>> {
         let found = self.get(key);
         if found.is_none() {
             self.setting.wrong(faults, format!("`{key}` is missing"));
@@ -201,7 +201,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether there are no keys at all, which is said if it is so.
-    pub(super) fn says_nothing(&self, next: &str, faults: &mut Faults) -> bool {
+    pub(crate) fn says_nothing(&self, next: &str, faults: &mut Faults) -> bool {
         if self.entries.is_empty() {
             self.setting.wrong(faults, format!("an empty mapping says nothing: {next}"));
         }
@@ -209,13 +209,13 @@ impl<'a> Fields<'a> {
     }
 
     /// The mapping itself.
-    pub(super) fn setting(&self) -> &Setting<'a> {
+    pub(crate) fn setting(&self) -> &Setting<'a> {
         &self.setting
     }
 }
 
 /// That a key is not known, with the known one that was perhaps meant.
-pub(super) fn unknown(key: &str, known: &[&str]) -> String {
+pub(crate) fn unknown(key: &str, known: &[&str]) -> String {
     let alike = |name: &str| name.to_ascii_lowercase().replace(['-', ' '], "_");
     let distance = |other: &&&str| strsim::damerau_levenshtein(&alike(key), &alike(other));
     let near = |other: &&&str| distance(other) <= 1 + other.len() / 4 || alike(other).starts_with(&alike(key));

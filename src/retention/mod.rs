@@ -9,7 +9,7 @@ pub mod document;
 pub mod duration;
 pub mod facts;
 pub mod fault;
-mod fields;
+pub(crate) mod fields;
 pub mod fixture;
 pub mod gather;
 pub mod images;

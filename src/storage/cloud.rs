@@ -1,6 +1,7 @@
 //! Object stores: S3, GCS and Azure, through `object_store`.
 
 use super::backend::Backend;
+use super::biller::Biller;
 use super::explain;
 use super::listing::pages::Pager;
 use super::multipart;
@@ -48,6 +49,8 @@ pub struct Cloud {
     room: Room,
     both_key_forms: bool,
     pub(super) place: Place,
+    /// Who bills for it.
+    pub(super) biller: Biller,
 }
 
 impl Cloud {
@@ -62,6 +65,7 @@ impl Cloud {
             both_key_forms: false,
             place: Place::default(),
             storage_class: None,
+            biller: Biller::default(),
         }
     }
 
@@ -75,6 +79,11 @@ impl Cloud {
     pub(super) fn with_storage_class(mut self, class: Option<String>) -> Self {
         self.storage_class = class;
         self
+    }
+
+    /// Tells who bills for it.
+    pub(super) fn billed_by(self, biller: Biller) -> Self {
+        Self { biller, ..self }
     }
 
     /// Tells which of all places this is.

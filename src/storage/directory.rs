@@ -6,7 +6,8 @@ use super::page::Page;
 use super::reader::{Area, Content, Held, Local, Storage};
 use super::room::Room;
 use super::transport::Counters;
-use super::walk::{How, Message, Walk};
+use super::walk::{self, Depth, How, Message, Walk};
+use crate::collect::entry::Evidence;
 use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::collect::sealed::Place;
@@ -99,6 +100,20 @@ impl Local for Directory {
             Err(error) => Err(unreadable(error, "read", key)),
         }
     }
+
+    fn look_now(&self, key: &str) -> Result<Option<Evidence>> {
+        self.counters.count_head();
+        let path = self.root.join(Self::path(key)?.as_ref());
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() => {
+                let modified = walk::modified(&found);
+                Ok(Some(Evidence { size: found.len(), modified, etag: None, outside: false }))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(unreadable(error, "look at", key)),
+        }
+    }
 }
 
 /// Nearly all links and manifests fit into this: their size need not be asked for.
@@ -149,15 +164,19 @@ fn unreadable(error: io::Error, doing: &str, key: &str) -> Error {
 #[async_trait]
 impl Storage for Directory {
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>> {
-        self.walk(area.prefix().to_owned(), area, How { strict: area == Area::Repositories, all: false })
+        self.walk(area.prefix().to_owned(), area, How { strict: area == Area::Repositories, depth: Depth::Usual })
+    }
+
+    fn list_names(&self, area: Area) -> BoxStream<'_, Result<Page>> {
+        self.walk(area.prefix().to_owned(), area, How { strict: area == Area::Repositories, depth: Depth::Names })
     }
 
     fn list_all(&self, area: Area) -> BoxStream<'_, Result<Page>> {
-        self.walk(area.prefix().to_owned(), area, How { strict: area == Area::Repositories, all: true })
+        self.walk(area.prefix().to_owned(), area, How { strict: area == Area::Repositories, depth: Depth::All })
     }
 
     fn list_prefix(&self, prefix: String) -> BoxStream<'_, Result<Page>> {
-        self.walk(prefix, Area::Repositories, How { strict: true, all: false })
+        self.walk(prefix, Area::Repositories, How { strict: true, depth: Depth::Usual })
     }
 
     async fn digest(&self, key: &str, algorithm: Algorithm) -> Result<Option<(Digest, u64)>> {
@@ -253,5 +272,81 @@ mod tests {
         let directory = Directory::open(root.path()).unwrap();
         let listed: Vec<Page> = directory.list(Area::Blobs).try_collect().await.unwrap();
         assert!(listed.is_empty());
+    }
+
+    /// Key, size and time of all that a listing tells of.
+    async fn told(pages: BoxStream<'_, Result<Page>>) -> Vec<(String, Evidence)> {
+        let pages: Vec<Page> = pages.try_collect().await.unwrap();
+        let entries = pages.iter().flat_map(Page::entries).map(|entry| (entry.key.to_owned(), entry.evidence()));
+        let mut told: Vec<_> = entries.collect();
+        told.sort_by(|a, b| a.0.cmp(&b.0));
+        told
+    }
+
+    fn put(root: &Path, key: &str) {
+        let path = root.join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "sha256:".to_owned() + &"0f".repeat(32)).unwrap();
+    }
+
+    const HEX: &str = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+    const APP: &str = "docker/registry/v2/repositories/app";
+
+    /// Tags of every shape, links of several algorithms, an old signature, an upload.
+    fn registry(root: &Path) {
+        let history = |tag: &str, algorithm: &str, hex: &str| {
+            put(root, &format!("{APP}/_manifests/tags/{tag}/index/{algorithm}/{hex}/link"));
+        };
+        for tag in ["usual", "two", "without-history", "of-two-algorithms", "odd"] {
+            if tag != "without-current" {
+                put(root, &format!("{APP}/_manifests/tags/{tag}/current/link"));
+            }
+            if tag != "without-history" {
+                history(tag, "sha256", HEX);
+            }
+        }
+        history("two", "sha256", &"1a".repeat(32));
+        history("of-two-algorithms", "sha512", &HEX.repeat(2));
+        history("without-current", "sha256", HEX);
+        put(root, &format!("{APP}/_manifests/tags/odd/more/link"));
+        for algorithm in ["sha256", "sha512"] {
+            let hex = HEX.repeat(if algorithm == "sha512" { 2 } else { 1 });
+            put(root, &format!("{APP}/_layers/{algorithm}/{hex}/link"));
+            put(root, &format!("{APP}/_manifests/revisions/{algorithm}/{hex}/link"));
+        }
+        put(root, &format!("{APP}/_manifests/revisions/sha256/{HEX}/signatures/sha256/{HEX}/link"));
+        put(root, &format!("{APP}/_uploads/0f8fad5b-d9cb-469f-a165-70867728950e/startedat"));
+        put(root, "docker/registry/v2/repositories/app/nested/_layers/sha256/x/link");
+    }
+
+    #[tokio::test]
+    async fn looking_into_directories_without_reading_them_leaves_nothing_out() {
+        let home = tempfile::tempdir().unwrap();
+        registry(home.path());
+        let directory = Directory::open(home.path()).unwrap();
+        let all = told(directory.list_all(Area::Repositories)).await;
+        assert_eq!(all.len(), 20);
+        assert_eq!(told(directory.list(Area::Repositories)).await, all);
+        let by_name = told(directory.list_names(Area::Repositories)).await;
+        let same = |(seen, whole): (&(String, Evidence), &(String, Evidence))| {
+            let is_layer = whole.0.contains("/_layers/sha256/0f");
+            assert_eq!((&seen.0, seen.1.size, seen.1.was_looked_at()), (&whole.0, whole.1.size, !is_layer));
+            assert!(is_layer || seen.1 == whole.1);
+        };
+        assert_eq!(by_name.len(), all.len());
+        by_name.iter().zip(&all).for_each(same);
+    }
+
+    #[tokio::test]
+    async fn link_that_is_not_there_is_told_by_its_name_and_not_when_it_is_looked_at() {
+        let home = tempfile::tempdir().unwrap();
+        let key = format!("{APP}/_layers/sha256/{HEX}/link");
+        std::fs::create_dir_all(home.path().join(&key).parent().unwrap()).unwrap();
+        let directory = Directory::open(home.path()).unwrap();
+        assert!(told(directory.list(Area::Repositories)).await.is_empty());
+        assert_eq!(told(directory.list_names(Area::Repositories)).await.len(), 1);
+        assert_eq!(directory.look_now(&key).unwrap(), None);
+        put(home.path(), &key);
+        assert!(directory.look_now(&key).unwrap().is_some_and(|evidence| evidence.was_looked_at()));
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Looked {
 const LINKS_OF_NONE: u64 = 2;
 /// What content lies in.
 const CONTENT: &str = "data";
+/// What a link lies in.
+pub(super) const LINK: &str = "link";
 
 impl Opened {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
@@ -86,21 +88,41 @@ impl Opened {
         subdirectories > 0 && links == Some(LINKS_OF_NONE + subdirectories as u64)
     }
 
-    /// The file of that name in a subdirectory, if there are no further directories beside it. It may be that other files
-    /// are: no registry puts any there, and they would neither keep anything nor go. Nothing beside content keeps anything.
-    #[allow(clippy::useless_conversion, reason = "numbers are of other types on other systems")]
-    pub(super) fn only_file_in(&self, subdirectory: &OsStr, file: &str) -> Option<Looked> {
-        if file != CONTENT {
-            let directory = self.raw(subdirectory).ok()?;
-            if u64::try_from(directory.st_nlink) != Ok(LINKS_OF_NONE) {
-                return None;
-            }
+    /// The file of that name in a subdirectory. Where directories may lie beside it, there are none. It may be that other
+    /// files are: no registry puts any there, and they would neither keep anything nor go.
+    pub(super) fn only_file_in(&self, subdirectory: &OsStr, only: Only) -> Option<Looked> {
+        if only.beside_directories && self.links(subdirectory)? != LINKS_OF_NONE {
+            return None;
         }
         let mut path = subdirectory.to_owned();
         path.push("/");
-        path.push(file);
+        path.push(only.file);
         let stat = self.raw(&path).ok()?;
         (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| looked(&stat))
+    }
+
+    /// Where a tag has a current link and a history by SHA-256, and nothing else: the link. What is in the history is then
+    /// all that is left to be read of the tag.
+    pub(super) fn usual_tag(&self, tag: &OsStr) -> Option<Looked> {
+        let in_tag = |name: &str| {
+            let mut path = tag.to_owned();
+            path.push(name);
+            path
+        };
+        let of_two = LINKS_OF_NONE + 2;
+        let is_usual = self.links(tag)? == of_two
+            && self.links(&in_tag("/index"))? == LINKS_OF_NONE + 1
+            && self.links(&in_tag("/index/sha256")).is_some();
+        let only = Only { file: LINK, beside_directories: true };
+        is_usual.then(|| self.only_file_in(&in_tag("/current"), only)).flatten()
+    }
+
+    /// How many entries a directory is linked by; none if it is no directory.
+    #[allow(clippy::useless_conversion, reason = "numbers are of other types on other systems")]
+    fn links(&self, directory: &OsStr) -> Option<u64> {
+        let stat = self.raw(directory).ok()?;
+        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        u64::try_from(stat.st_nlink).ok().filter(|_| is_directory)
     }
 }
 
@@ -112,11 +134,19 @@ fn looked(stat: &Stat) -> Looked {
     Looked { size: u64::try_from(stat.st_size).unwrap_or_default(), modified }
 }
 
+/// What a registry puts into a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Only {
+    /// The name of the one file.
+    pub(super) file: &'static str,
+    /// Whether some release of the registry has put directories beside it.
+    pub(super) beside_directories: bool,
+}
+
 /// What a registry puts, and nothing else, into a directory that is called so and lies there.
-pub(super) fn only_file(parent: &str, name: &OsStr) -> Option<&'static str> {
-    let is_tag = parent.contains("/_manifests/tags/");
-    if is_tag && name == "current" {
-        return Some("link");
+pub(super) fn only_file(parent: &str, name: &OsStr) -> Option<Only> {
+    if parent.contains("/_manifests/tags/") && name == "current" {
+        return Some(Only { file: LINK, beside_directories: true });
     }
     let algorithm = parent.strip_suffix('/')?.rsplit('/').next()?;
     let digits = |algorithm: Algorithm| match algorithm {
@@ -128,13 +158,29 @@ pub(super) fn only_file(parent: &str, name: &OsStr) -> Option<&'static str> {
     if !is_hex {
         return None;
     }
-    if let Some(below) = parent.strip_prefix(layout::BLOBS) {
-        let algorithm = below.split('/').next()?;
+    let of = |algorithm: &str, only: Only| {
         let known = Algorithm::ALL.into_iter().find(|known| known.name() == algorithm)?;
-        return (name.len() == digits(known)).then_some(CONTENT);
+        (name.len() == digits(known)).then_some(only)
+    };
+    if let Some(below) = parent.strip_prefix(layout::BLOBS) {
+        return of(below.split('/').next()?, Only { file: CONTENT, beside_directories: false });
     }
-    let known = Algorithm::ALL.into_iter().find(|known| known.name() == algorithm)?;
-    (name.len() == digits(known)).then_some("link")
+    of(algorithm, Only { file: LINK, beside_directories: !lie_alone(parent) })
+}
+
+/// Whether layer links or a tag's history lie there. Nothing has ever lain beside one of these.
+fn lie_alone(parent: &str) -> bool {
+    matches!(parent.rsplit('/').nth(2), Some("_layers" | "index"))
+}
+
+/// Whether these are the directories of layer links by SHA-256: of such a link its name tells everything but its age.
+pub(super) fn is_of_usual_layers(parent: &str) -> bool {
+    parent.ends_with("/_layers/sha256/")
+}
+
+/// Whether these are the directories of tags.
+pub(super) fn is_of_tags(parent: &str) -> bool {
+    parent.ends_with("/_manifests/tags/")
 }
 
 #[cfg(test)]
@@ -147,7 +193,7 @@ mod tests {
     fn links_and_contents_lie_alone_in_their_directories_and_nothing_else_does() {
         let name = "a/_manifests";
         let hex = "0f".repeat(32);
-        let file = |parent: &str, name: &str| only_file(parent, OsStr::new(name));
+        let file = |parent: &str, name: &str| only_file(parent, OsStr::new(name)).map(|only| only.file);
         let repositories = layout::REPOSITORIES;
         assert_eq!(file(&format!("{}sha256/0f/", layout::BLOBS), &hex), Some("data"));
         assert_eq!(file(&format!("{repositories}a/_layers/sha256/"), &hex), Some("link"));
@@ -181,7 +227,7 @@ mod tests {
         std::os::unix::fs::symlink("../plain/link", root.path().join("linked/link")).unwrap();
         let mut opened = Opened::open(root.path()).unwrap();
         assert_eq!(opened.children().unwrap().len(), 4);
-        let look = |name: &str| opened.only_file_in(OsStr::new(name), "link");
+        let look = |name: &str| opened.only_file_in(OsStr::new(name), Only { file: "link", beside_directories: true });
         let whole = fs::metadata(root.path().join("plain/link")).unwrap();
         let modified = crate::storage::walk::modified(&whole);
         // Not every file system says how many directories a directory has.

@@ -1,6 +1,7 @@
 //! The storage behind a registry: opening it, listing it, reading from it, and, in one place, deleting from it.
 
 mod backend;
+pub mod biller;
 mod clients;
 pub mod cloud;
 pub mod credentials;

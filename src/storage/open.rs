@@ -1,6 +1,7 @@
 //! Opens a registry's storage: the right client, the right credentials, and a first look that finds mistakes at once.
 
 use super::backend::Backend;
+use super::biller::Biller;
 use super::clients::{azure_client, azure_signed, gcs_client, gcs_sign_in, gcs_signed, s3_client, s3_signed};
 use super::cloud::Cloud;
 use super::credentials;
@@ -45,6 +46,15 @@ impl Opened {
         }
     }
 
+    /// Who bills for the storage.
+    #[must_use]
+    pub fn biller(&self) -> Biller {
+        match self {
+            Self::Directory(_) => Biller { provider: "directory", ..Biller::default() },
+            Self::Cloud(cloud) => cloud.biller.clone(),
+        }
+    }
+
     /// What tells it from every other storage.
     #[must_use]
     pub fn place(&self) -> &Place {
@@ -81,7 +91,11 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
             let google = gcs_sign_in(gcs)?;
             let client = |effort| gcs_client(gcs, &google, connection, &wire, effort).map(Backend::Gcs);
             let place = identity::of_gcs(gcs);
-            let cloud = |client| Cloud::new(client, gcs.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
+            let biller = Biller::of("gcs", None, gcs.endpoint.as_deref(), "googleapis.com");
+            let cloud = |client| {
+                let cloud = Cloud::new(client, gcs.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
+                cloud.billed_by(biller.clone())
+            };
             look(&cloud(client(Effort::FirstLook)?), location).await.map_err(with_setting)?;
             let client = client(Effort::Whole)?;
             let signed = gcs_signed(gcs, connection, &wire, &client);
@@ -90,7 +104,8 @@ pub async fn open(location: &Location, connection: &Connection) -> Result<Opened
         Store::Azure(azure) => {
             let cloud = open_azure(azure, location, connection, &wire).await.map_err(with_setting)?;
             let signed = azure_signed(azure, connection, &wire, &cloud.backend);
-            Ok(Opened::Cloud(cloud.with_signed(signed)))
+            let biller = Biller::of("azure", None, azure.endpoint.as_deref(), "blob.core.windows.net");
+            Ok(Opened::Cloud(cloud.with_signed(signed).billed_by(biller)))
         }
     }
 }
@@ -140,7 +155,8 @@ async fn open_s3(
     let place = identity::of_s3(s3, endpoint, region);
     let cloud = |client| {
         let cloud = Cloud::new(client, s3.prefix.clone(), Arc::clone(&wire.counters)).at(place.clone());
-        cloud.with_storage_class(s3.writes.storage_class.clone())
+        let biller = Biller::of("s3", Some(region.unwrap_or("us-east-1")), endpoint, "amazonaws.com");
+        cloud.with_storage_class(s3.writes.storage_class.clone()).billed_by(biller)
     };
     if is_registry {
         let first = cloud(client(Effort::FirstLook)?);

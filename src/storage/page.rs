@@ -42,6 +42,18 @@ impl Page {
         self.objects.push(Object { key, etag, size, modified, outside, class: 0 });
     }
 
+    /// Adds an object whose key is made of parts: what stands before it, and its name. The entry's own key is not asked.
+    pub fn push_in(&mut self, directory: &str, name: &[&str], entry: &Entry<'_>) {
+        let start = self.text.len();
+        self.text.push_str(directory);
+        for part in name {
+            self.text.push_str(part);
+        }
+        let key = start..self.text.len();
+        let Entry { size, modified, outside, .. } = *entry;
+        self.objects.push(Object { key, etag: None, size, modified, outside, class: 0 });
+    }
+
     /// Adds an object of a storage class, where that is known.
     pub fn push_of_class(&mut self, entry: &Entry<'_>, class: Option<&str>) {
         self.push(entry);

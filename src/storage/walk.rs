@@ -3,10 +3,11 @@
 //! `object_store` lists a directory with one thread and three looks at every file, skips what dangles and stops at odd
 //! names; a collector must not overlook anything, so it walks by itself.
 
-use super::look::{Kind, Looked, Opened, only_file};
+use super::look::{Kind, LINK, Looked, Opened, is_of_tags, is_of_usual_layers, only_file};
 use super::page::Page;
-use crate::collect::entry::Entry;
+use crate::collect::entry::{Entry, NOT_LOOKED_AT};
 use crate::error::{Error, ErrorKind, Result};
+use crate::layout::SHA256_LINK_SIZE;
 use crate::model::Timestamp;
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -42,8 +43,19 @@ pub(super) enum Message {
 pub(super) struct How {
     /// Whether something that cannot be followed may hide a name: then the walk fails.
     pub(super) strict: bool,
-    /// Whether directories are read in which a registry has nothing but one file.
-    pub(super) all: bool,
+    /// How closely.
+    pub(super) depth: Depth,
+}
+
+/// How closely it is looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Of layer links only the directories are seen in which they lie.
+    Names,
+    /// Directories are not read in which a registry has nothing but one file.
+    Usual,
+    /// At all there is.
+    All,
 }
 
 /// What is walked, and where its pages go.
@@ -72,6 +84,11 @@ struct Work {
 }
 
 const PAGE: usize = 1000;
+
+/// Where the history of a usual tag is.
+const HISTORY: &str = "index/sha256";
+/// What is taken for granted of a layer link that is not looked at.
+const UNSEEN_LINK: Looked = Looked { size: SHA256_LINK_SIZE, modified: NOT_LOOKED_AT };
 
 impl Walk {
     /// Walks the directory `key` (ends with a slash) below `root`, with `threads` threads, until all is sent. `area` is
@@ -173,21 +190,32 @@ impl Walk {
             }
         }
         let (number, mut counts) = (subdirectories.len(), None);
+        let depth = self.how.depth;
+        let by_name = depth == Depth::Names && is_of_usual_layers(&directory.key) && !directory.outside;
+        let has_tags = depth != Depth::All && is_of_tags(&directory.key);
         for name in subdirectories {
             // What links and contents lie in, by the hundred thousand: looked into without being read.
-            if !self.how.all
+            if depth != Depth::All
                 && let Some(only) = only_file(&directory.key, &name)
                 && *counts.get_or_insert_with(|| opened.counts_subdirectories(number))
-                && let Some(stat) = opened.only_file_in(&name, only)
             {
-                self.push(directory, &format!("{}/{only}", name.to_string_lossy()), stat, directory.outside, page)?;
-                continue;
+                let looked = if by_name { Some(UNSEEN_LINK) } else { opened.only_file_in(&name, only) };
+                if let Some(looked) = looked {
+                    self.push(directory, &[&name.to_string_lossy(), "/", only.file], looked, directory.outside, page)?;
+                    continue;
+                }
             }
-            below.push(Directory {
-                real: directory.real.join(&name),
-                key: format!("{}{}/", directory.key, name.to_string_lossy()),
-                outside: directory.outside,
-            });
+            let mut place = directory.real.join(&name);
+            let mut key = [&directory.key, &*name.to_string_lossy(), "/"].concat();
+            if has_tags
+                && *counts.get_or_insert_with(|| opened.counts_subdirectories(number))
+                && let Some(current) = opened.usual_tag(&name)
+            {
+                self.push(directory, &[&name.to_string_lossy(), "/current/", LINK], current, directory.outside, page)?;
+                place.push(HISTORY);
+                key = [&key, HISTORY, "/"].concat();
+            }
+            below.push(Directory { real: place, key, outside: directory.outside });
         }
         if !below.is_empty() {
             let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,15 +229,14 @@ impl Walk {
 
     fn see(&self, at: &Directory, opened: &Opened, name: &OsStr, page: &mut Page) -> Result<()> {
         match opened.stat(name) {
-            Ok(stat) => self.push(at, &name.to_string_lossy(), stat, at.outside, page),
+            Ok(stat) => self.push(at, &[&name.to_string_lossy()], stat, at.outside, page),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(unreadable(&at.real.join(name), error)),
         }
     }
 
-    fn push(&self, at: &Directory, name: &str, stat: Looked, outside: bool, page: &mut Page) -> Result<()> {
-        let key = [at.key.as_str(), name].concat();
-        page.push(&Entry { key: &key, size: stat.size, modified: stat.modified, etag: None, outside });
+    fn push(&self, at: &Directory, name: &[&str], stat: Looked, outside: bool, page: &mut Page) -> Result<()> {
+        page.push_in(&at.key, name, &Entry { key: "", size: stat.size, modified: stat.modified, etag: None, outside });
         if page.len() < PAGE {
             return Ok(());
         }
@@ -235,7 +262,7 @@ impl Walk {
         if metadata.is_file() {
             // Deleting it would remove the link and free nothing: what it leads to belongs to somebody else as well.
             let stat = Looked { size: metadata.len(), modified: modified(&metadata) };
-            return self.push(at, &name.to_string_lossy(), stat, true, page);
+            return self.push(at, &[&name.to_string_lossy()], stat, true, page);
         }
         if at.real.starts_with(&target) {
             let error = Error::new(ErrorKind::Untrustworthy, "follow a symbolic link").on(link.display().to_string());

@@ -212,6 +212,12 @@ fn file_that_cannot_be_written_is_found_first() {
             assert_eq!(ran.stdout, "");
         }
     }
+    for file in [&nowhere, &here] {
+        let ran = regsweep(["audit", "-R", &path, "--html", file, "--json", &twice]).expect(1);
+        assert!(ran.stderr.starts_with("error: write the report") && ran.stdout.is_empty(), "{ran:#?}");
+    }
+    let ran = regsweep(["audit", "-R", &path, "--html", &twice, "--json", &twice]).expect(2);
+    assert!(ran.stderr.contains("it is named for two reports"), "{ran:#?}");
     let ran = regsweep(["gc", "--offline", "--yes", "-R", &path, "--json", &twice, "--csv", &twice]).expect(2);
     assert!(ran.stderr.contains("it is named for two reports"), "{ran:#?}");
     assert_eq!(read_dir(directory.path()), before, "nothing went");

@@ -27,6 +27,18 @@ pub struct Audit {
     /// Measure the ages of these rules at this time: RFC 3339, a date (00:00 UTC), or from now on (+30d)
     #[arg(long, value_name = "TIME", requires = "policy")]
     pub at: Option<At>,
+    /// Take prices from this file, not from the list that comes with regsweep
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
+    /// The region whose prices count (eu-west-1, eastus-lrs); S3 tells it, GCS and Azure do not
+    #[arg(long, value_name = "REGION")]
+    pub price_region: Option<String>,
+    /// Tell what has grown and shrunk since an earlier audit, by the JSON it wrote
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Write the report as one HTML file for the one who pays; repeatable
+    #[arg(long, value_name = "FILE", help_heading = "Reports in files")]
+    pub html: Vec<PathBuf>,
     /// What is younger counts as young, with all it needs
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
     pub min_age: Duration,

@@ -3,6 +3,7 @@
 use super::report::Report;
 use crate::cli::openmetrics::{Figure, Metrics};
 use crate::collect::audit::report::Row;
+use crate::collect::money::amount::Amount;
 use crate::model::Timestamp;
 
 pub(super) fn text(report: &Report) -> String {
@@ -30,6 +31,10 @@ pub(super) fn text(report: &Report) -> String {
     metrics.gauge("storage_class", "bytes", "Bytes by storage class.", stored);
     let freed = findings.after.iter().map(|(kind, after)| (vec![("by", *kind)], after.freed.bytes));
     metrics.gauge("freeable", "bytes", "Bytes that would be free, once they have waited, by what is done; what is younger than --min-age is not among them.", freed);
+    costs(&mut metrics, report);
+    if let Some(compared) = &report.compared {
+        metrics.one("storage_change", "bytes", "How much it grew since the earlier audit.", compared.bytes.change);
+    }
     for (title, label, rows) in
         [("repository", "repository", Some(&findings.repositories)), ("group", "group", findings.groups.as_ref())]
     {
@@ -49,6 +54,37 @@ pub(super) fn text(report: &Report) -> String {
         .collect();
     metrics.gauge("repository_last_push_timestamp", "seconds", "When something was last pushed.", pushes);
     metrics.finish()
+}
+
+/// Amounts of money, in the currency that stands beside them.
+fn costs(metrics: &mut Metrics<'_>, report: &Report) {
+    let Some(money) = &report.money else { return };
+    let decimal = |amount: Amount| serde_json::json!(amount).to_string();
+    let currency = ("currency", money.currency.as_str());
+    let now = money.now.per_month.map(|month| (vec![currency], decimal(month)));
+    metrics.gauge("cost_per_month", "", "What storage costs for a month, by list prices.", now);
+    metrics.one("unpriced", "bytes", "Bytes without a price, which are in no cost.", money.now.unpriced_bytes);
+    let changes = || money.after.iter().map(|(kind, change)| (vec![("by", *kind), currency], change));
+    let saved = changes().filter_map(|(labels, change)| Some((labels, decimal(change.saved_per_month?))));
+    metrics.gauge("saved_per_month", "", "What would be saved each month, by what is done.", saved.collect::<Vec<_>>());
+    let early = changes().filter_map(|(labels, change)| Some((labels, decimal(change.early_deletion?))));
+    metrics.gauge(
+        "early_deletion_cost",
+        "",
+        "What would be charged once, as it goes early.",
+        early.collect::<Vec<_>>(),
+    );
+    let rows = report.findings.repositories.iter().chain([&report.findings.nobody]);
+    let rows =
+        rows.filter_map(|row| Some((vec![("repository", row.name.as_str()), currency], decimal(row.per_month?))));
+    metrics.gauge("repository_cost_per_month", "", "What a fair share costs for a month.", rows.collect::<Vec<_>>());
+    let rows = report.findings.repositories.iter().chain([&report.findings.nobody]);
+    let rows = rows.filter_map(|row| {
+        let unpriced = row.unpriced_bytes.filter(|bytes| *bytes > 0)?;
+        Some((vec![("repository", row.name.as_str())], unpriced))
+    });
+    let help = "Bytes of a fair share without a price, which are not in its cost.";
+    metrics.gauge("repository_unpriced", "bytes", help, rows.collect::<Vec<_>>());
 }
 
 type Of = fn(&Row) -> u64;

@@ -3,7 +3,9 @@
 use crate::cli::args::Audit;
 use crate::cli::outlets::Forms;
 use crate::cli::{exit, json};
+use crate::collect::audit::compare::Compared;
 use crate::collect::audit::report::Findings;
+use crate::collect::money::bill::Money;
 use crate::collect::problem::{Problem, ProblemCode};
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::StoreKeepsRow;
@@ -37,6 +39,9 @@ pub(super) struct Report {
     exit_code: u8,
     error: Option<()>,
     pub(super) location: String,
+    /// The registry as it was named, and how it is reached: words for commands to paste.
+    #[serde(skip)]
+    pub(super) named: Vec<String>,
     pub(super) listing: Option<ListingRow>,
     /// What is younger is not counted as what can go.
     #[serde(skip)]
@@ -46,6 +51,10 @@ pub(super) struct Report {
     pub(super) options: Value,
     #[serde(flatten)]
     pub(super) findings: Findings,
+    /// What it costs; `null` where no list of prices is about such a storage.
+    pub(super) money: Option<Money>,
+    /// What has changed since an earlier audit, if one was named.
+    pub(super) compared: Option<Compared>,
     /// What could not be counted, in words.
     pub(super) not_known: Vec<String>,
     /// What was odd about the rules of a what-if.
@@ -69,6 +78,9 @@ impl Report {
             "group": args.group,
             "repository": patterns,
             "policy": args.policy,
+            "prices": args.prices,
+            "price_region": args.price_region,
+            "compare": args.compare,
             "at": retention.as_ref().map(|said| said.at.to_rfc3339()),
         });
         Self {
@@ -81,11 +93,14 @@ impl Report {
             exit_code: exit::DONE,
             error: None,
             location: order.location.clone(),
+            named: Vec::new(),
             listing: None,
             min_age: args.min_age,
             now: now.to_rfc3339(),
             options,
             findings,
+            money: None,
+            compared: None,
             not_known,
             warnings: retention.map(|said| said.warnings).unwrap_or_default(),
             store_keeps: store_keeps.row(now),

@@ -1,10 +1,11 @@
 //! What several outlets show alike.
 
 use super::report::Report;
-use crate::cli::words::{number, size};
+use crate::cli::words::{number, printable, size};
 use crate::collect::audit::class::Class;
 use crate::collect::audit::report::After;
 use crate::collect::blobs::Tally;
+use crate::model::Timestamp;
 use crate::retention::duration::written;
 use std::time::Duration;
 
@@ -41,14 +42,13 @@ pub(super) fn classes(report: &Report) -> Vec<(&'static str, Tally)> {
     all.filter(|(_, tally)| tally.count > 0).collect()
 }
 
+/// What could be done: its name in reports, and the command.
+pub(super) const KINDS: [(&str, &str); 3] =
+    [("collection", "regsweep gc"), ("collection_untagged", "regsweep gc -m"), ("policy", "regsweep prune --policy")];
+
 /// What could be done, and what would come of it.
 pub(super) fn after(report: &Report) -> Vec<(&'static str, &After)> {
-    let kinds = [
-        ("collection", "regsweep gc"),
-        ("collection_untagged", "regsweep gc -m"),
-        ("policy", "regsweep prune --policy"),
-    ];
-    kinds.into_iter().filter_map(|(kind, words)| Some((words, report.findings.after.get(kind)?))).collect()
+    KINDS.into_iter().filter_map(|(kind, words)| Some((words, report.findings.after.get(kind)?))).collect()
 }
 
 /// What stands above that: what is young now can go as well one day, and is not among it.
@@ -56,6 +56,45 @@ pub(super) fn freeable(min_age: Duration) -> String {
     let of_what =
         if min_age.is_zero() { String::new() } else { format!(" of what is older than {}", written(min_age)) };
     format!("what can be freed{of_what}, once it has waited")
+}
+
+/// What the store does with what is deleted, unless all of it is free at once.
+pub(super) fn kept(report: &Report) -> Option<String> {
+    let keeps = &report.store_keeps;
+    Some(match (keeps.known, keeps.how) {
+        (true, None) => return None,
+        (true, Some(how)) => {
+            let until =
+                keeps.days.map_or_else(|| "until it is removed there".into(), |days| format!("for {days} days"));
+            format!("the store keeps what is deleted {until} ({}): it is not free before", how.words())
+        }
+        (false, _) => {
+            let why = keeps.why.as_deref().unwrap_or("it was not told");
+            format!("not known: whether the store keeps what is deleted; {}", printable(why))
+        }
+    })
+}
+
+/// What was counted by, if not by a listing of now.
+pub(super) fn counted_by(report: &Report) -> Option<String> {
+    let listing = report.listing.as_ref()?;
+    let when = Timestamp::parse_rfc3339(&listing.created).map(Timestamp::to_minute).unwrap_or_default();
+    Some(format!("counted by the {} of {when}: what was pushed or deleted since is not in it", listing.what))
+}
+
+/// What stands beside all that, as no listing shows it.
+pub(super) fn beside(report: &Report) -> Option<String> {
+    let hidden = &report.findings.not_listed;
+    let (versions, markers) = (hidden.noncurrent_versions?, hidden.delete_markers?);
+    (versions.count + markers.count > 0).then(|| {
+        format!(
+            "beside all this, and not in any sum: {} ({}) and {}, which the store keeps of what was deleted or written over; \
+             `regsweep gc --purge-versions` removes them",
+            number(versions.count, "old version"),
+            size(versions.bytes),
+            number(markers.count, "delete marker"),
+        )
+    })
 }
 
 /// A share of the whole, in percent.

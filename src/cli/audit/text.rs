@@ -1,7 +1,9 @@
 //! An audit for people: within eighty columns.
 
+use super::compared;
+use super::money;
 use super::report::Report;
-use super::tables::{after, classes, freeable, percent, sum};
+use super::tables::{after, beside, classes, counted_by, freeable, kept, percent, sum};
 use crate::cli::columns::{Columns, shortened};
 use crate::cli::words::{number, printable, size, wrapped};
 use crate::collect::audit::report::{Layer, Row};
@@ -40,6 +42,8 @@ pub(super) fn text(report: &Report) -> String {
     text += &indented(&of_after(report));
     text += &store(report);
     text += &refused(report);
+    text += &costs(report);
+    text += &movers(report);
     if let Some(groups) = &findings.groups {
         let _ = writeln!(text, "\nby group, the largest share first");
         text += &rows(report, groups, &[&findings.nobody], "GROUP");
@@ -62,32 +66,12 @@ pub(super) fn text(report: &Report) -> String {
 
 /// What was counted by, if not by a listing of now.
 fn listing(report: &Report) -> String {
-    report.listing.as_ref().map_or_else(String::new, |listing| {
-        let when = Timestamp::parse_rfc3339(&listing.created).map(Timestamp::to_minute).unwrap_or_default();
-        wrapped(
-            &format!("counted by the {} of {when}: what was pushed or deleted since is not in it", listing.what),
-            "! ",
-        )
-    })
+    counted_by(report).map(|line| wrapped(&line, "! ")).unwrap_or_default()
 }
 
 /// What stands beside all that, as no listing shows it.
 fn hidden(report: &Report) -> String {
-    let hidden = &report.findings.not_listed;
-    let (Some(versions), Some(markers)) = (hidden.noncurrent_versions, hidden.delete_markers) else {
-        return String::new();
-    };
-    if versions.count + markers.count == 0 {
-        return String::new();
-    }
-    let line = format!(
-        "beside all this, and not in any sum: {} ({}) and {}, which the store keeps of what was deleted or written over; \
-         `regsweep gc --purge-versions` removes them",
-        number(versions.count, "old version"),
-        size(versions.bytes),
-        number(markers.count, "delete marker"),
-    );
-    format!("\n{}", wrapped(&line, ""))
+    beside(report).map(|line| format!("\n{}", wrapped(&line, ""))).unwrap_or_default()
 }
 
 fn indented(table: &Columns) -> String {
@@ -122,6 +106,45 @@ fn of_after(report: &Report) -> Columns {
     table
 }
 
+fn costs(report: &Report) -> String {
+    let Some(money) = &report.money else { return String::new() };
+    let mut text = format!("\nwhat it costs per month ({})\n", printable(&money::title(money)));
+    if money.now.per_month.is_some() {
+        text += &indented(&money::table(money));
+    }
+    for note in money::notes(report) {
+        text += &wrapped(&printable(&note), INDENT);
+    }
+    text
+}
+
+fn movers(report: &Report) -> String {
+    let Some(compared) = &report.compared else { return String::new() };
+    let mut text = format!("\n{}\n", compared::sum(compared));
+    for note in &compared.notes {
+        text += &wrapped(&printable(note), "! ");
+    }
+    let mut table = Columns::default().left("").right("CHANGE");
+    let classes = compared::classes(compared);
+    for (words, change) in &classes {
+        table.row(vec![(*words).to_owned(), compared::signed(*change)]);
+    }
+    if !classes.is_empty() {
+        text += &indented(&table);
+    }
+    let rows = [("GROUP", compared.groups.as_ref()), ("REPOSITORY", Some(&compared.repositories))];
+    for (title, moved) in rows.into_iter().filter_map(|(title, moved)| Some((title, moved?))) {
+        if moved.is_empty() {
+            continue;
+        }
+        text += &indented(&compared::table(title, moved, ROWS, 36));
+        if let Some(more) = moved.len().checked_sub(ROWS + 1) {
+            let _ = writeln!(text, "{INDENT}and {} more (--json FILE has them all)", more + 1);
+        }
+    }
+    text
+}
+
 /// What is refused cannot be had: each reason once, with all that it speaks against.
 fn refused(report: &Report) -> String {
     let mut text = String::new();
@@ -142,20 +165,7 @@ fn refused(report: &Report) -> String {
 
 /// Bytes that the store holds are not free.
 fn store(report: &Report) -> String {
-    let keeps = &report.store_keeps;
-    let line = match (keeps.known, keeps.how) {
-        (true, None) => return String::new(),
-        (true, Some(how)) => {
-            let until =
-                keeps.days.map_or_else(|| "until it is removed there".into(), |days| format!("for {days} days"));
-            format!("the store keeps what is deleted {until} ({}): it is not free before", how.words())
-        }
-        (false, _) => {
-            let why = keeps.why.as_deref().unwrap_or("it was not told");
-            format!("not known: whether the store keeps what is deleted; {}", printable(why))
-        }
-    };
-    wrapped(&line, INDENT)
+    kept(report).map(|line| wrapped(&line, INDENT)).unwrap_or_default()
 }
 
 fn rows(report: &Report, all: &[Row], beside: &[&Row], title: &'static str) -> String {

@@ -4,6 +4,7 @@ mod bases;
 pub mod cells;
 pub mod census;
 pub mod class;
+pub mod compare;
 pub mod group;
 mod largest;
 mod pointers;

@@ -4,6 +4,7 @@ use super::scenario::Stored;
 use crate::collect::blobs::Tally;
 use crate::collect::counts::Counts;
 use crate::collect::list::row::time;
+use crate::collect::money::amount::Amount;
 use crate::collect::report::RefusalRow;
 use crate::model::Timestamp;
 use serde::Serialize;
@@ -110,6 +111,10 @@ pub struct Row {
     pub fair_share_bytes: u64,
     /// What removing it and collecting then would free.
     pub freed_by_deleting_bytes: u64,
+    /// What its fair share costs per month, as far as it has a price; `null` where none of it has one.
+    pub per_month: Option<Amount>,
+    /// Bytes of its fair share that have no price; `null` where nothing is said of money.
+    pub unpriced_bytes: Option<u64>,
     /// Bytes that it uses and that only manifests without a tag need, each object in full.
     pub untagged_bytes: u64,
     /// Its fair share of what goes, by what is done.

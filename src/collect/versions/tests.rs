@@ -1,7 +1,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
+use crate::model::{RepositoryName, Tag};
 
-const LINK: &str = "docker/registry/v2/repositories/app/_manifests/tags/v1/current/link";
+/// The current link of a tag.
+fn link(tag: &str) -> String {
+    layout::tag_current(&RepositoryName::new("app").unwrap(), &Tag::new(tag).unwrap())
+}
 
 fn day(day: i64) -> Timestamp {
     Timestamp::from_days(day)
@@ -49,7 +53,7 @@ impl Needs for Nobody {
 
 /// Something needs what was at this key, and nothing is current there.
 #[derive(Debug)]
-struct Missing(&'static str);
+struct Missing(String);
 
 impl Needs for Missing {
     fn is_needed(&self, key: &str, is_gone: bool) -> bool {
@@ -63,13 +67,13 @@ fn before(on: i64) -> Rule<'static> {
 
 #[test]
 fn current_object_is_never_told_of() {
-    assert!(judged(before(100), of(LINK, &[('o', 1)])).is_empty());
-    assert_eq!(words(&judged(before(100), of(LINK, &[('o', 9), ('o', 1)]))), ["v1 goes"]);
+    assert!(judged(before(100), of(&link("v1"), &[('o', 1)])).is_empty());
+    assert_eq!(words(&judged(before(100), of(&link("v1"), &[('o', 9), ('o', 1)]))), ["v1 goes"]);
 }
 
 #[test]
 fn version_is_old_since_the_next_was_written() {
-    let all = || of(LINK, &[('o', 9), ('o', 5), ('o', 1)]);
+    let all = || of(&link("v1"), &[('o', 9), ('o', 5), ('o', 1)]);
     assert_eq!(words(&judged(before(9), all())), ["v1 goes", "v2 goes"]);
     assert_eq!(words(&judged(before(8), all())), ["v1 stays: Young", "v2 goes"]);
     assert_eq!(words(&judged(before(4), all())), ["v1 stays: Young", "v2 stays: Young"]);
@@ -77,31 +81,32 @@ fn version_is_old_since_the_next_was_written() {
 
 #[test]
 fn marker_goes_after_all_that_it_hides_and_stays_if_one_of_these_stays() {
-    let all = || of(LINK, &[('m', 9), ('o', 5), ('o', 1)]);
+    let all = || of(&link("v1"), &[('m', 9), ('o', 5), ('o', 1)]);
     assert_eq!(words(&judged(before(9), all())), ["v1 goes", "v2 goes", "v0 goes last"]);
-    assert_eq!(words(&judged(before(8), all())), ["v1 stays: Young", "v2 goes", "v0 stays: Hides"]);
-    assert_eq!(words(&judged(before(9), of(LINK, &[('m', 9)]))), ["v0 goes last"]);
-    assert_eq!(words(&judged(before(8), of(LINK, &[('m', 9)]))), ["v0 stays: Young"]);
+    assert_eq!(words(&judged(before(8), all())), ["v1 stays: Young", "v2 goes", "v0 stays: Young"]);
+    assert_eq!(words(&judged(before(9), of(&link("v1"), &[('m', 9)]))), ["v0 goes last"]);
+    assert_eq!(words(&judged(before(8), of(&link("v1"), &[('m', 9)]))), ["v0 stays: Young"]);
 }
 
 #[test]
 fn marker_that_is_not_current_hides_nothing() {
-    let verdicts = judged(before(9), of(LINK, &[('o', 9), ('m', 5), ('o', 1)]));
+    let verdicts = judged(before(9), of(&link("v1"), &[('o', 9), ('m', 5), ('o', 1)]));
     assert_eq!(words(&verdicts), ["v1 goes", "v2 goes"]);
 }
 
 #[test]
 fn what_may_mend_something_stays_with_the_marker_above_it() {
-    let rule = Rule { needs: &Missing(LINK), ..before(9) };
-    let verdicts = judged(rule, of(LINK, &[('m', 9), ('o', 5)]));
+    let rule = Rule { needs: &Missing(link("v1")), ..before(9) };
+    let verdicts = judged(rule, of(&link("v1"), &[('m', 9), ('o', 5)]));
     assert_eq!(words(&verdicts), ["v1 stays: Needed", "v0 stays: Needed"]);
-    assert_eq!(words(&judged(rule, of(LINK, &[('o', 9), ('o', 5)]))), ["v1 goes"]);
+    assert_eq!(words(&judged(rule, of(&link("v1"), &[('o', 9), ('o', 5)]))), ["v1 goes"]);
 }
 
 #[test]
 fn what_no_registry_writes_stays() {
-    for key in ["docker/registry/v2/blobs/x", "other/data", "docker/registry/v2/repositories/A/_layers/x/link"] {
-        let verdicts = judged(before(9), of(key, &[('m', 5), ('o', 1)]));
+    let odd = [format!("{}x", layout::BLOBS), "other/data".into(), format!("{}A/_layers/x/link", layout::REPOSITORIES)];
+    for key in odd {
+        let verdicts = judged(before(9), of(&key, &[('m', 5), ('o', 1)]));
         assert_eq!(words(&verdicts), ["v1 stays: Foreign", "v0 stays: Foreign"], "{key}");
     }
     let own = judged(before(9), of(layout::state::LEASE, &[('m', 5), ('o', 1)]));
@@ -111,7 +116,7 @@ fn what_no_registry_writes_stays() {
 #[test]
 fn version_whose_id_the_next_write_takes_stays() {
     let with_null = |at: usize| {
-        let mut all = of(LINK, &[('m', 5), ('o', 1)]);
+        let mut all = of(&link("v1"), &[('m', 5), ('o', 1)]);
         all[at].id = "null".into();
         all
     };
@@ -123,26 +128,26 @@ fn version_whose_id_the_next_write_takes_stays() {
 
 #[test]
 fn listing_that_makes_no_sense_lets_nothing_of_its_key_go() {
-    let mut two_current = of(LINK, &[('m', 5), ('o', 4), ('o', 3)]);
+    let mut two_current = of(&link("v1"), &[('m', 5), ('o', 4), ('o', 3)]);
     two_current[1].is_latest = true;
     assert_eq!(words(&judged(before(9), two_current)), ["v2 stays: Unclear", "v0 stays: Unclear"]);
-    let mut none_current = of(LINK, &[('m', 5), ('o', 4)]);
+    let mut none_current = of(&link("v1"), &[('m', 5), ('o', 4)]);
     none_current[0].is_latest = false;
     assert_eq!(words(&judged(before(9), none_current)), ["v1 stays: Unclear", "v0 stays: Unclear"]);
 }
 
 #[test]
 fn markers_that_are_told_after_all_versions_hide_them_all_the_same() {
-    let mut all = of(LINK, &[('m', 9), ('o', 5)]);
-    all.extend(of("docker/registry/v2/repositories/app/_manifests/tags/v2/current/link", &[('o', 1)]));
+    let mut all = of(&link("v1"), &[('m', 9), ('o', 5)]);
+    all.extend(of(&link("v2"), &[('o', 1)]));
     let marker = all.remove(0);
     all.push(marker);
-    assert_eq!(words(&judged(before(8), all)), ["v1 stays: Young", "v0 stays: Hides"]);
+    assert_eq!(words(&judged(before(8), all)), ["v1 stays: Young", "v0 stays: Young"]);
 }
 
 #[test]
 fn key_that_goes_on_with_the_next_page_is_judged_as_one() {
-    let mut all = of(LINK, &[('m', 9), ('o', 5), ('o', 1)]);
+    let mut all = of(&link("v1"), &[('m', 9), ('o', 5), ('o', 1)]);
     let rest = all.split_off(1);
     let (mut keys, mut told) = (ByKey::default(), Vec::new());
     keys.see(all, |_| unreachable!("it is not complete")).unwrap();
@@ -160,21 +165,20 @@ fn key_that_comes_back_ends_it() {
 
 #[test]
 fn keys_are_judged_apart() {
-    let other = "docker/registry/v2/repositories/app/_manifests/tags/v2/current/link";
-    let mut all = of(LINK, &[('m', 9)]);
-    all.extend(of(other, &[('o', 20), ('o', 1)]));
+    let mut all = of(&link("v1"), &[('m', 9)]);
+    all.extend(of(&link("v2"), &[('o', 20), ('o', 1)]));
     assert_eq!(words(&judged(before(9), all)), ["v0 goes last", "v1 stays: Young"]);
 }
 
 #[test]
 fn version_that_claims_to_be_newer_than_what_follows_it_is_as_young_as_it_says() {
-    let verdicts = judged(before(9), of(LINK, &[('o', 5), ('o', 12)]));
+    let verdicts = judged(before(9), of(&link("v1"), &[('o', 5), ('o', 12)]));
     assert_eq!(words(&verdicts), ["v1 stays: Young"]);
 }
 
 #[test]
 fn whatever_was_planned_is_accounted_for() {
-    let versions = of(LINK, &[('m', 9), ('o', 5), ('o', 4), ('o', 3), ('o', 2)]);
+    let versions = of(&link("v1"), &[('m', 9), ('o', 5), ('o', 4), ('o', 3), ('o', 2)]);
     let mut row = OldVersions::default();
     for version in &versions {
         row.planned.add(version);

@@ -4,7 +4,6 @@ use super::apply::Applied;
 use super::args::{Colour, Common, Format, Outlets};
 use super::purge::Purge;
 use super::{advice, ask, exit, json, machine, plan_file, progress, purge, settings, signals, telling, verbose, words};
-use crate::collect::named::Unmatched;
 use crate::collect::options::Options;
 use crate::collect::report::Report;
 use crate::collect::sealed::Named;
@@ -138,6 +137,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         location: job.registry.location.to_string(),
         harbor: job.registry.harbor,
         options: job.options.clone(),
+        purges: job.purge_versions.is_some(),
         bounds,
         limit: job.applied.as_ref().map(|applied| Arc::clone(&applied.limit)),
         started,
@@ -195,7 +195,7 @@ async fn look_and_act(
     let order = &run::repair::prepared(opened.reader(), order, &observer, stop).await?;
     let mut survey = run::survey(opened.reader(), equipment.left, order, &observer, stop).await?;
     if job.must_match && !survey.unmatched.is_empty() {
-        return Err(not_there(&survey.unmatched));
+        return Err(telling::not_there(&survey.unmatched));
     }
     let mut report = Report::new(&survey.scan, &survey.plan, order.options.wait());
     telling::describe(&mut report, job, order, &survey);
@@ -234,27 +234,6 @@ async fn look_and_act(
     report.damage_left = order.mend.as_ref().map_or(0, |mend| mend.left);
     report.exit_code = exit::with_damage(report.exit_code, report.damage_left);
     Ok(report)
-}
-
-/// So many names are told that name nothing.
-const UNMATCHED_TOLD: usize = 5;
-
-fn not_there(unmatched: &[Unmatched]) -> Error {
-    let told = unmatched.iter().take(UNMATCHED_TOLD).map(|one| format!("{}: {}", one.image, one.why));
-    let mut told: Vec<String> = told.collect();
-    if let Some(more) = unmatched.len().checked_sub(UNMATCHED_TOLD + 1) {
-        told.push(format!("and {} more", more + 1));
-    }
-    let is_registry = |one: &Unmatched| {
-        let name = std::path::Path::new(&one.image);
-        one.image.contains("://") || name.extension().is_some_and(|it| it == "yml" || it == "yaml") || name.exists()
-    };
-    let error = Error::new(ErrorKind::NotFound, "find what is to be removed")
-        .because(format!("{}; nothing was deleted", told.join("; ")));
-    if let Some(one) = unmatched.iter().find(|one| is_registry(one)) {
-        return error.next(format!("if {0} is the registry, say -R {0}", one.image));
-    }
-    error.next("see what there is (`regsweep ls`), or add --ignore-missing if that is as it should be")
 }
 
 /// Asks, deletes, and accounts.

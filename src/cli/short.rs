@@ -70,6 +70,7 @@ pub(super) async fn open(command: &'static str, registry: &Resolved, common: &Co
         location: registry.location.to_string(),
         harbor: registry.harbor,
         options: keeping(),
+        purges: false,
         bounds: Bounds::default(),
         limit: None,
         mend: None,

@@ -4,9 +4,11 @@ use super::apply::Applied;
 use super::args::{Common, Format};
 use super::engine::{Job, print};
 use super::{exit, human, json, machine, words};
+use crate::collect::named::Unmatched;
 use crate::collect::report::{RefusalRow, Report, RetentionRow};
 use crate::collect::retained;
 use crate::collect::sealed::options;
+use crate::error::{Error, ErrorKind};
 use crate::run::{Order, Survey};
 use crate::storage::open::Opened;
 use std::io::Write;
@@ -96,4 +98,26 @@ fn show(report: &Report, job: &Job, common: &Common) -> bool {
         );
     }
     shown
+}
+
+/// So many names are told that name nothing.
+const UNMATCHED_TOLD: usize = 5;
+
+/// What was named and nothing is.
+pub(super) fn not_there(unmatched: &[Unmatched]) -> Error {
+    let told = unmatched.iter().take(UNMATCHED_TOLD).map(|one| format!("{}: {}", one.image, one.why));
+    let mut told: Vec<String> = told.collect();
+    if let Some(more) = unmatched.len().checked_sub(UNMATCHED_TOLD + 1) {
+        told.push(format!("and {} more", more + 1));
+    }
+    let is_registry = |one: &Unmatched| {
+        let name = std::path::Path::new(&one.image);
+        one.image.contains("://") || name.extension().is_some_and(|it| it == "yml" || it == "yaml") || name.exists()
+    };
+    let error = Error::new(ErrorKind::NotFound, "find what is to be removed")
+        .because(format!("{}; nothing was deleted", told.join("; ")));
+    if let Some(one) = unmatched.iter().find(|one| is_registry(one)) {
+        return error.next(format!("if {0} is the registry, say -R {0}", one.image));
+    }
+    error.next("see what there is (`regsweep ls`), or add --ignore-missing if that is as it should be")
 }

@@ -28,6 +28,8 @@ pub struct Order {
     pub harbor: bool,
     /// All that decides.
     pub options: Options,
+    /// Whether old versions that the store keeps go as well.
+    pub purges: bool,
     /// How much this run may do.
     pub bounds: Bounds,
     /// The plan that is applied: nothing goes that it does not have.

@@ -148,7 +148,7 @@ async fn look_once(
         hollow,
         left: not_now,
     };
-    complete(&mut findings, &scan, &plan);
+    complete(&mut findings, &scan, &plan, order);
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
     Ok(Some(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing }))
@@ -260,14 +260,15 @@ pub(super) fn judged_now(storage: &dyn Storage, order: &Order) -> (Timestamp, Op
     }
 }
 
-fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan) {
+fn complete(findings: &mut Findings, scan: &Scan, plan: &Plan, order: &Order) {
     findings.count(&scan.inventory);
     findings.blobs = scan.blobs.found.count;
     findings.bytes = [scan.blobs.found.bytes, scan.blobs.unrecognized.bytes, scan.inventory.multipart_bytes]
         .into_iter()
         .fold(scan.inventory.bytes, u64::saturating_add);
     findings.planned_bytes = plan.bytes();
-    findings.nothing_goes = plan.is_empty();
+    // What the plan does not say of old versions is looked up later.
+    findings.nothing_goes = plan.is_empty() && !order.purges;
 }
 
 /// When the last of the links that keep something only by their age is old enough.

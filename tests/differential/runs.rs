@@ -66,6 +66,7 @@ impl Way {
             options,
             limit: None,
             mend: None,
+            purges: false,
             bounds: Bounds::default(),
             started,
             begun: Instant::now(),

@@ -161,7 +161,7 @@ fn what_is_undone_or_can_no_longer_be_is_not_offered() {
         assert!(!told.contains("can be undone") && !told.contains("Undo: "), "{told}");
 
         // A collection that does not wait ends it, and says so before it does.
-        let second = removed(&place, "app:v1");
+        let second = removed(&place, "app:v2");
         let run = second.json()["run"].as_str().unwrap().to_owned();
         let look = place.run(&["gc", "--offline", "--dry-run"]).expect(0);
         let line = format!("! this ends the undo of run {run} (rm)");

@@ -3,6 +3,7 @@
 use crate::check::{gc, refused, rubbish, sweep, sweep_directory, sweep_in_spite_of, tagged, untagged, written};
 use crate::lab::registry::{ROOT, RegistryBuilder};
 use crate::lab::tree::{days_ago, read_dir};
+use crate::place::Place;
 
 fn without_repositories() -> RegistryBuilder {
     let mut registry = RegistryBuilder::new();
@@ -143,6 +144,12 @@ fn mirror_without_garbage_is_nothing_to_do() {
     tagged(&mut registry, "app", "latest");
     registry.raw("scheduler-state.json", "{}");
     sweep(&registry, &["-m"]).loses_nothing();
+    // Old versions are something, whatever the plan says.
+    let line = ["gc", "--offline", "-m", "--dry-run", "--format", "json"];
+    let place = Place::s3(&registry);
+    place.run(&line).expect(0);
+    let ran = place.run(&[&line[..], &["--purge-versions"]].concat()).expect(3);
+    assert_eq!(ran.refusals(), ["pull-through-cache"]);
     registry.upload("app", "11111111-2222-4333-a444-555555555555", days_ago(30), "partial");
     refused(written(&registry).path(), &["-m"], &["pull-through-cache"]);
 }

@@ -1,8 +1,9 @@
 //! What lies in a local directory beside the registry's two areas. It is counted, and nothing is ever decided on it: so it
 //! is read by one thread, and no symbolic link is followed but where the registry itself would go.
 
+use super::look::modified;
 use super::page::Page;
-use super::walk::{Message, modified, unreadable};
+use super::walk::{Message, unreadable};
 use crate::collect::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout::{self, Relation};

@@ -12,7 +12,6 @@ pub mod fsck;
 mod lease;
 pub mod left;
 pub mod list;
-mod looking;
 mod marking;
 mod order;
 mod outlines;

@@ -20,10 +20,6 @@ pub struct Entry<'a> {
     pub outside: bool,
 }
 
-/// Stands for the time of a layer link of which a listing has told only that its directory is there. It is older than any
-/// other: whoever asks for ages must not list so. Before such a link goes it is looked at.
-pub const NOT_LOOKED_AT: Timestamp = Timestamp::from_nanos(i64::MIN);
-
 /// What a listing said of an object that may be deleted: if it says something else later, the object has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
@@ -35,14 +31,6 @@ pub struct Evidence {
     pub etag: Option<Box<str>>,
     /// See [`Entry::outside`].
     pub outside: bool,
-}
-
-impl Evidence {
-    /// Whether a listing has told more than that a directory is there.
-    #[must_use]
-    pub fn was_looked_at(&self) -> bool {
-        self.modified != NOT_LOOKED_AT
-    }
 }
 
 impl Entry<'_> {

@@ -11,7 +11,7 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// From nanoseconds since 1970.
     #[must_use]
-    pub const fn from_nanos(nanos: i64) -> Self {
+    pub fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 

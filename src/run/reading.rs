@@ -6,7 +6,6 @@ use super::scan::fetched;
 use crate::collect::graph::{Expectation, Fetched, Graph, Id, Node, manifests_to_read};
 use crate::collect::inventory::Inventory;
 use crate::collect::listing::Builder;
-use crate::collect::options::Mode;
 use crate::collect::said::Said;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
@@ -78,17 +77,9 @@ impl<'a> Reading<'a> {
         Self { storage, order, observer, fetcher, asked, early: Vec::new(), references: 0, outlines }
     }
 
-    /// Lists all repositories, and goes on to read what they show to be manifests. Where nothing is too young to go, the
-    /// ages of layer links are asked for only when it is known which of them go. A plan that is applied is compared with
-    /// all that is there.
+    /// Lists all repositories, and goes on to read what they show to be manifests.
     pub(super) async fn repositories(&mut self) -> Result<Inventory> {
-        let options = &self.order.options;
-        let asks_no_ages = options.mode == Mode::Offline && options.min_age.is_zero() && self.order.limit.is_none();
-        let pages = if asks_no_ages {
-            self.storage.list_names(Area::Repositories)
-        } else {
-            self.storage.list(Area::Repositories)
-        };
+        let pages = self.storage.list(Area::Repositories);
         self.repositories_of(pages, |_| {}).await
     }
 

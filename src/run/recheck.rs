@@ -60,7 +60,7 @@ pub(super) async fn unchanged(
             return Ok(());
         }
         match known.remove(entry.key) {
-            Some(evidence) if is_as_it_was(&evidence, entry, &planned, plan) => Ok(()),
+            Some(evidence) if evidence == entry.evidence() => Ok(()),
             Some(_) | None => Err(written_to(repository, entry.key)),
         }
     };
@@ -85,10 +85,7 @@ pub(super) async fn unchanged(
     }
     // What was planned may be gone by another collector's hand. An absence in a listing alone proves nothing.
     let mut gone = Vec::new();
-    // Of a layer link that was not looked at nobody knows that it was there.
-    let was_there =
-        |(key, evidence): &(String, Evidence)| evidence.was_looked_at() || planned.contains_key(key.as_str());
-    for (key, _) in known.into_iter().filter(was_there) {
+    for key in known.into_keys() {
         let index = *planned.get(key.as_str()).ok_or_else(|| written_to("a repository", &key))?;
         gone.push((index, key));
     }
@@ -102,14 +99,6 @@ pub(super) async fn unchanged(
     }
     observer.notice(Event::End);
     Ok(())
-}
-
-/// A layer link that stays may not have been looked at; one that goes was, when it was planned.
-fn is_as_it_was(evidence: &Evidence, entry: &Entry<'_>, planned: &HashMap<&str, usize>, plan: &Plan) -> bool {
-    if evidence.was_looked_at() {
-        return *evidence == entry.evidence();
-    }
-    planned.get(entry.key).is_none_or(|index| plan.deletions()[*index].evidence == entry.evidence())
 }
 
 fn pointers_of(repository: &Repository) -> impl Iterator<Item = (String, Evidence)> {

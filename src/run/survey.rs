@@ -1,7 +1,6 @@
 //! Looking at everything, and deciding about everything. Changes nothing, and cannot.
 
 use super::left::Left;
-use super::looking::looked_at;
 use super::reading::{Found, Reading};
 use super::{Order, Survey, marking, repair, retain, scan};
 use crate::collect::account::marked_manifests;
@@ -105,7 +104,6 @@ async fn look_once(
         }
     }
     let pointers = plan_pointers(&inventory, &graph, &marks, options, &dismissed, now);
-    let pointers = looked_at(storage, pointers).await?;
     let Limited { marks, deletions: pointers, staying, not_in_plan } = match &order.limit {
         Some(limit) => limit_pointers(limit, (&inventory, &mut graph, &mut dismissed), roots, pointers, options, now),
         None => Limited::all(marks, pointers),

@@ -185,11 +185,6 @@ fn lie_alone(parent: &str) -> bool {
     matches!(parent.rsplit('/').nth(2), Some("_layers" | "index"))
 }
 
-/// Whether these are the directories of layer links by SHA-256: of such a link its name tells everything but its age.
-pub(super) fn is_of_usual_layers(parent: &str) -> bool {
-    parent.ends_with("/_layers/sha256/")
-}
-
 /// Whether these are the directories of tags.
 pub(super) fn is_of_tags(parent: &str) -> bool {
     parent.ends_with("/_manifests/tags/")

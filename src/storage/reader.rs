@@ -2,7 +2,6 @@
 
 use super::page::Page;
 pub use super::room::Held;
-use crate::collect::entry::Evidence;
 use crate::collect::listing::Proof;
 use crate::collect::multipart::Multiparts;
 use crate::collect::report::Requests;
@@ -55,12 +54,6 @@ pub trait Local {
     /// # Errors
     /// If it is there and cannot be read.
     fn read_now(&self, key: &str, limit: u64) -> Result<Content>;
-
-    /// Looks at a file in this thread; none if there is no plain file of that name.
-    ///
-    /// # Errors
-    /// If it cannot be looked at.
-    fn look_now(&self, key: &str) -> Result<Option<Evidence>>;
 }
 
 /// A registry's storage, opened for reading. It has no way to change anything.
@@ -70,12 +63,6 @@ pub trait Storage: fmt::Debug + Send + Sync {
     ///
     /// The stream ends with an error if anything is amiss: what it gave until then must not be taken for all there is.
     fn list(&self, area: Area) -> BoxStream<'_, Result<Page>>;
-
-    /// Lists an area for whoever asks for the age of no layer link: of these only their names may be told, and
-    /// [`NOT_LOOKED_AT`](crate::collect::entry::NOT_LOOKED_AT) stands for their time. There may be none where one is told.
-    fn list_names(&self, area: Area) -> BoxStream<'_, Result<Page>> {
-        self.list(area)
-    }
 
     /// Lists an area completely, also what no registry writes and what therefore neither keeps anything nor goes.
     fn list_all(&self, area: Area) -> BoxStream<'_, Result<Page>> {

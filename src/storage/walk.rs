@@ -3,11 +3,10 @@
 //! `object_store` lists a directory with one thread and three looks at every file, skips what dangles and stops at odd
 //! names; a collector must not overlook anything, so it walks by itself.
 
-use super::look::{Kind, LINK, Looked, Opened, is_of_tags, is_of_usual_layers, modified, only_file};
+use super::look::{Kind, LINK, Looked, Opened, is_of_tags, modified, only_file};
 use super::page::Page;
-use crate::collect::entry::{Entry, NOT_LOOKED_AT};
+use crate::collect::entry::Entry;
 use crate::error::{Error, ErrorKind, Result};
-use crate::layout::SHA256_LINK_SIZE;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -41,19 +40,8 @@ pub(super) enum Message {
 pub(super) struct How {
     /// Whether something that cannot be followed may hide a name: then the walk fails.
     pub(super) strict: bool,
-    /// How closely.
-    pub(super) depth: Depth,
-}
-
-/// How closely it is looked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
-    /// Of layer links only the directories are seen in which they lie.
-    Names,
-    /// Directories are not read in which a registry has nothing but one file.
-    Usual,
-    /// At all there is.
-    All,
+    /// Whether directories are read in which a registry has nothing but one file.
+    pub(super) all: bool,
 }
 
 /// What is walked, and where its pages go.
@@ -85,8 +73,6 @@ const PAGE: usize = 1000;
 
 /// Where the history of a usual tag is.
 const HISTORY: &str = "index/sha256";
-/// What is taken for granted of a layer link that is not looked at.
-const UNSEEN_LINK: Looked = Looked { size: SHA256_LINK_SIZE, modified: NOT_LOOKED_AT };
 
 impl Walk {
     /// Walks the directory `key` (ends with a slash) below `root`, with `threads` threads, until all is sent. `area` is
@@ -188,20 +174,16 @@ impl Walk {
             }
         }
         let (number, mut counts) = (subdirectories.len(), None);
-        let depth = self.how.depth;
-        let by_name = depth == Depth::Names && is_of_usual_layers(&directory.key) && !directory.outside;
-        let has_tags = depth != Depth::All && is_of_tags(&directory.key);
+        let has_tags = !self.how.all && is_of_tags(&directory.key);
         for name in subdirectories {
             // What links and contents lie in, by the hundred thousand: looked into without being read.
-            if depth != Depth::All
+            if !self.how.all
                 && let Some(only) = only_file(&directory.key, &name)
                 && *counts.get_or_insert_with(|| opened.counts_subdirectories(number))
+                && let Some(looked) = opened.only_file_in(&name, only)
             {
-                let looked = if by_name { Some(UNSEEN_LINK) } else { opened.only_file_in(&name, only) };
-                if let Some(looked) = looked {
-                    self.push(directory, &[&name.to_string_lossy(), "/", only.file], looked, directory.outside, page)?;
-                    continue;
-                }
+                self.push(directory, &[&name.to_string_lossy(), "/", only.file], looked, directory.outside, page)?;
+                continue;
             }
             let mut place = directory.real.join(&name);
             let mut key = [&directory.key, &*name.to_string_lossy(), "/"].concat();

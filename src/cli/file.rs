@@ -117,8 +117,12 @@ fn directory(path: &Path) -> &Path {
 }
 
 fn failed(path: &Path, error: io::Error) -> Error {
-    // Such an error tells the name of a temporary file, which nobody has asked for.
-    let error = if error.get_ref().is_some() { io::Error::from(error.kind()) } else { error };
+    // Some of these tell the name of a temporary file too, which nobody has asked for.
+    let text = error.to_string();
+    let error = match text.split_once(" at path ") {
+        Some((why, _)) => io::Error::new(error.kind(), why.to_owned()),
+        None => error,
+    };
     Error::new(ErrorKind::Io, "write the report")
         .on(path.display().to_string())
         .caused_by(error)

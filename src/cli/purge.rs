@@ -79,7 +79,7 @@ impl Purge<'_> {
         Ok(match row.stopped.as_deref() {
             Some("signal") => exit::INTERRUPTED,
             _ if row.failed + row.unknown > 0 => exit::INCOMPLETE,
-            Some("lease") => exit::INCOMPLETE,
+            Some("lease" | "not-by-id") => exit::INCOMPLETE,
             _ => exit::DONE,
         })
     }
@@ -134,7 +134,10 @@ pub(super) fn text(row: &OldVersions, asks: bool) -> String {
         (kept.young, "stay: old for less than that (--defer), or hiding what is"),
         (kept.needed, "stay: something needs what they may mend"),
         (kept.foreign, "stay: no registry writes their keys"),
-        (kept.reused, "stay: the next write takes their place, as versioning is suspended; --offline removes them"),
+        (
+            kept.reused,
+            "stay: they have no id of their own, and the next write may take their place; --offline removes them",
+        ),
     ] {
         if kept.count() > 0 {
             line(format!("{} {why}", amount(kept)));

@@ -71,6 +71,9 @@ pub fn named(
 /// Tags that were named, and that `--keep-from` names as well: whoever named them is told that they stay.
 #[must_use]
 pub fn kept_tags(images: &[ImagePattern], inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(usize, Tag)> {
+    if keep_from.is_empty() {
+        return Vec::new();
+    }
     let repositories = inventory.repositories.iter().enumerate();
     let kept = repositories.flat_map(|(at, repository)| {
         let is_named = |tag: &&Tag| {

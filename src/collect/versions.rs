@@ -86,6 +86,10 @@ pub enum Stays {
 pub trait Needs: std::fmt::Debug {
     /// Whether it does.
     fn is_needed(&self, key: &str, is_gone: bool) -> bool;
+
+    /// Whether what is at the key is content that something needs: it never changes, so that versions of another size show
+    /// that one of them is damaged.
+    fn is_needed_content(&self, key: &str) -> bool;
 }
 
 /// What decides.
@@ -93,8 +97,8 @@ pub trait Needs: std::fmt::Debug {
 pub struct Rule<'a> {
     /// What has been old since then, or before, goes.
     pub before: Timestamp,
-    /// Whether a version without an id of its own (`null`) may become the current one at any moment: so it is in a live
-    /// registry's bucket where versioning is suspended.
+    /// Whether a version without an id of its own (`null`) may become the current one at any moment: so it is beside a live
+    /// registry where versioning is suspended, for the bucket or for some of its keys.
     pub null_is_reused: bool,
     /// Who needs what.
     pub needs: &'a dyn Needs,
@@ -168,10 +172,13 @@ pub fn judge(rule: Rule<'_>, mut versions: Vec<Version>, mut tell: impl FnMut(Ve
     } else {
         None
     };
+    let is_content = rule.needs.is_needed_content(&first.key);
     let decided = |version: &Version, old_since: Timestamp| {
+        let differs = is_content && !is_gone && !version.is_marker && version.size != first.size;
+        let damaged = differs.then_some(Stays::Needed);
         let young = (old_since > rule.before).then_some(Stays::Young);
         let reused = (rule.null_is_reused && &*version.id == NULL).then_some(Stays::Reused);
-        stays.or(young).or(reused)
+        stays.or(damaged).or(young).or(reused)
     };
     let (mut newer, mut hides) = (first.modified, false);
     for version in versions.filter(|version| version.is_marker || !version.is_latest) {

@@ -5,8 +5,9 @@
 
 use super::{Order, Stop, Stopped, Tenure};
 use crate::collect::options::Mode;
+use crate::collect::outcome::Outcome;
 use crate::collect::report::Scan;
-use crate::collect::store_keeps::{Deleted, How, StoreKeeps};
+use crate::collect::store_keeps::{Deleted, StoreKeeps};
 use crate::collect::versions::spared::Spared;
 use crate::collect::versions::{Amount, ByKey, OldVersions, OutOfOrder, Rule, Verdict, Version, judge};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,7 +16,7 @@ use crate::layout;
 use crate::model::Timestamp;
 use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
-use crate::storage::sweep::{ApprovedPurge, Purger};
+use crate::storage::sweep::{ApprovedPurge, NOT_BY_ID, Purger};
 use futures::TryStreamExt;
 use std::collections::HashSet;
 use std::time::Duration;
@@ -69,11 +70,10 @@ pub async fn look(
     Ok(Some((before, row)))
 }
 
-/// In a bucket whose versioning is suspended whatever is written takes the place of the version that has no id of its own.
-/// Where nobody knows how it is, it is taken to be so.
+/// Where versioning is suspended, for a bucket or for some of its keys, whatever is written takes the place of the version
+/// that has no id of its own. Not every store tells.
 fn is_null_reused(question: Question<'_>) -> bool {
-    let is_on = matches!(question.keeps.deleted, Deleted::Held { how: How::Versioning | How::ObjectLock, .. });
-    question.order.options.mode == Mode::Live && !is_on
+    question.order.options.mode == Mode::Live
 }
 
 /// Lists them once more and removes what may go by now as well. What became current in the meantime is not among them.
@@ -118,11 +118,10 @@ pub async fn carry_out(
             }
             None => keys.finish(tell),
         }
-        // What a marker hides goes first.
-        if is_last || versions.len().max(markers.len()) >= purge.purger.group() {
-            purge.delete(&mut versions).await;
-            purge.delete(&mut markers).await;
-        }
+        // At once: who brings back what was deleted makes an old version the current one. What a marker hides goes first.
+        purge.delete(&mut versions).await;
+        purge.delete(&mut markers).await;
+        purge.row.stopped = purge.row.stopped.take().or(purge.interrupted().map(|stopped| stopped.name().to_owned()));
         if is_last || purge.row.stopped.is_some() {
             break Ok(());
         }
@@ -159,7 +158,7 @@ impl Purge<'_> {
         for version in all {
             let is_hiding = version.is_marker && version.is_latest && self.stay.contains(&version.key);
             let stopped = self.must_stop(tried, &version);
-            if is_hiding || stopped.is_some() {
+            if is_hiding || stopped.is_some() || self.row.stopped.is_some() {
                 self.row.not_attempted += 1;
                 self.row.stopped = self.row.stopped.take().or(stopped.map(|stopped| stopped.name().to_owned()));
                 self.stay.insert(version.key);
@@ -171,10 +170,23 @@ impl Purge<'_> {
         if going.is_empty() {
             return;
         }
-        for (version, outcome) in going.iter().zip(self.purger.delete(&going).await) {
-            self.row.note(version, &outcome);
-            if outcome.may_still_be_there() {
-                self.stay.insert(version.key.clone());
+        // A store that does not delete by ids would delete what is current: the first goes alone.
+        let alone = usize::from(self.row.deleted.count() == 0).min(going.len());
+        let (first, rest) = going.split_at(alone);
+        for part in [first, rest] {
+            if self.row.stopped.is_some() {
+                self.row.not_attempted += part.len() as u64;
+                self.stay.extend(part.iter().map(|version| version.key.clone()));
+                continue;
+            }
+            for (version, outcome) in part.iter().zip(self.purger.delete(part).await) {
+                self.row.note(version, &outcome);
+                if outcome.may_still_be_there() {
+                    self.stay.insert(version.key.clone());
+                }
+                if outcome == Outcome::Failed(NOT_BY_ID.into()) {
+                    self.row.stopped = Some("not-by-id".into());
+                }
             }
         }
         self.observer.notice(Event::Progress(going.len() as u64, going.iter().map(|version| version.size).sum()));
@@ -183,19 +195,25 @@ impl Purge<'_> {
     /// Why this one may not be begun, if so.
     fn must_stop(&self, tried: Amount, version: &Version) -> Option<Stopped> {
         let bounds = self.order.bounds;
+        if let Some(stopped) = self.interrupted() {
+            return Some(stopped);
+        }
+        if bounds.objects.is_some_and(|limit| tried.count() + self.row.unknown >= limit) {
+            return Some(Stopped::Objects);
+        }
+        let bytes = tried.noncurrent_versions.bytes.saturating_add(version.size);
+        bounds.bytes.is_some_and(|limit| bytes > limit).then_some(Stopped::Bytes)
+    }
+
+    /// Why nothing more may be begun at all, if so.
+    fn interrupted(&self) -> Option<Stopped> {
         if self.stop.is_requested() {
             return Some(Stopped::Signal);
         }
         if self.tenure.is_some_and(Tenure::is_lost) {
             return Some(Stopped::Lease);
         }
-        if bounds.duration.is_some_and(|duration| self.order.begun.elapsed() >= duration) {
-            return Some(Stopped::Duration);
-        }
-        if bounds.objects.is_some_and(|limit| tried.count() >= limit) {
-            return Some(Stopped::Objects);
-        }
-        let bytes = tried.noncurrent_versions.bytes.saturating_add(version.size);
-        bounds.bytes.is_some_and(|limit| bytes > limit).then_some(Stopped::Bytes)
+        let is_over = self.order.bounds.duration.is_some_and(|duration| self.order.begun.elapsed() >= duration);
+        is_over.then_some(Stopped::Duration)
     }
 }

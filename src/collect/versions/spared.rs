@@ -13,6 +13,8 @@ pub struct Spared<'a> {
     scan: &'a Scan,
     /// Repositories in which something is damaged or odd; none if there are more than are told by name.
     repositories: Option<BTreeSet<&'a str>>,
+    /// Whether anything is damaged or odd at all: what a manifest needs that is not there, nobody knows.
+    is_odd: bool,
 }
 
 impl<'a> Spared<'a> {
@@ -25,7 +27,9 @@ impl<'a> Spared<'a> {
             repositories.extend(problem.repository.as_deref().or(of_key));
         }
         let are_told = scan.problems.counts().all(|(_, count)| count <= TOLD_IN_FULL);
-        Self { scan, repositories: are_told.then_some(repositories) }
+        let is_whole = |(id, _)| !matches!(scan.graph.node(id), Node::Unreadable(_) | Node::Missing);
+        let is_odd = scan.problems.counts().next().is_some() || !scan.marks.all(&scan.graph).all(is_whole);
+        Self { scan, repositories: are_told.then_some(repositories), is_odd }
     }
 }
 
@@ -36,10 +40,18 @@ impl Needs for Spared<'_> {
             let graph = &self.scan.graph;
             let id = graph.id(digest);
             let is_damaged = |id| matches!(graph.node(id), Node::Unreadable(_) | Node::Missing);
-            return self.scan.marks.anywhere(id).is_some() && (is_gone || id.is_some_and(is_damaged));
+            let is_needed = self.scan.marks.anywhere(id).is_some();
+            return is_gone && (is_needed || self.is_odd) || is_needed && id.is_some_and(is_damaged);
         }
         let is_odd = |name| self.repositories.as_ref().is_none_or(|odd| odd.contains(name));
         repository_of(&key).is_some_and(is_odd)
+    }
+
+    fn is_needed_content(&self, key: &str) -> bool {
+        match StorageKey::parse(key) {
+            StorageKey::Blob(digest) => self.scan.marks.anywhere(self.scan.graph.id(&digest)).is_some(),
+            _ => false,
+        }
     }
 }
 

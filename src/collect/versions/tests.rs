@@ -49,6 +49,10 @@ impl Needs for Nobody {
     fn is_needed(&self, _key: &str, _is_gone: bool) -> bool {
         false
     }
+
+    fn is_needed_content(&self, _key: &str) -> bool {
+        false
+    }
 }
 
 /// Something needs what was at this key, and nothing is current there.
@@ -58,6 +62,10 @@ struct Missing(String);
 impl Needs for Missing {
     fn is_needed(&self, key: &str, is_gone: bool) -> bool {
         key == self.0 && is_gone
+    }
+
+    fn is_needed_content(&self, key: &str) -> bool {
+        key == self.0
     }
 }
 
@@ -100,6 +108,15 @@ fn what_may_mend_something_stays_with_the_marker_above_it() {
     let verdicts = judged(rule, of(&link("v1"), &[('m', 9), ('o', 5)]));
     assert_eq!(words(&verdicts), ["v1 stays: Needed", "v0 stays: Needed"]);
     assert_eq!(words(&judged(rule, of(&link("v1"), &[('o', 9), ('o', 5)]))), ["v1 goes"]);
+}
+
+#[test]
+fn version_of_another_size_stays_where_content_is_needed() {
+    let rule = Rule { needs: &Missing(link("v1")), ..before(9) };
+    let mut all = of(&link("v1"), &[('o', 9), ('o', 5), ('o', 1)]);
+    all[1].size = 11;
+    assert_eq!(words(&judged(rule, all.clone())), ["v1 stays: Needed", "v2 goes"]);
+    assert_eq!(words(&judged(before(9), all)), ["v1 goes", "v2 goes"]);
 }
 
 #[test]

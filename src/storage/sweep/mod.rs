@@ -18,4 +18,4 @@ pub use empty::remove_empty;
 pub use own::forget;
 pub use parts::Begun;
 pub use sweeper::{Approved, Sweeper};
-pub use versions::{ApprovedPurge, Purger};
+pub use versions::{ApprovedPurge, NOT_BY_ID, Purger};

@@ -1,6 +1,6 @@
 //! Deleting old versions and delete markers for good, each by its id.
 
-use super::answer;
+use super::answer::{self, Said};
 use super::batch;
 use crate::collect::outcome::Outcome;
 use crate::collect::versions::Version;
@@ -25,6 +25,9 @@ pub struct Purger<'a> {
     cloud: &'a Cloud,
 }
 
+/// Why nothing more is deleted on a store that does not say that it went by the id: it may have deleted what was current.
+pub const NOT_BY_ID: &str = "the store does not say that it deleted this version, and no other";
+
 /// How many batches are on their way at a time.
 const BATCHES_IN_FLIGHT: usize = 4;
 /// How often a version is tried of which the store's answer told nothing: its id is no other's, so that is safe.
@@ -38,12 +41,6 @@ impl<'a> Purger<'a> {
             Opened::Cloud(cloud) if matches!(cloud.backend, Backend::S3(_)) => Some(Self { cloud }),
             _ => None,
         }
-    }
-
-    /// So many go side by side: as many as are worth waiting for.
-    #[must_use]
-    pub fn group(&self) -> usize {
-        BATCHES_IN_FLIGHT * batch::batch_size(&self.cloud.backend)
     }
 
     /// Deletes versions by their ids; an outcome for each, in order.
@@ -92,9 +89,11 @@ impl<'a> Purger<'a> {
             status => return all(Outcome::Failed(format!("the store answered {status}"))),
         }
         let answer = answer::parse(&reply.body);
-        let outcome = |(key, version): (&String, &&Version)| {
-            batch::told(answer.versions.get(&(key.clone(), version.id.to_string())))
-        };
+        let outcome =
+            |(key, version): (&String, &&Version)| match answer.versions.get(&(key.clone(), version.id.to_string())) {
+                None if answer.keys.get(key) == Some(&Said::Deleted) => Outcome::Failed(NOT_BY_ID.into()),
+                said => batch::told(said),
+            };
         keys.iter().zip(versions).map(outcome).collect()
     }
 }

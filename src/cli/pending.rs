@@ -185,7 +185,8 @@ fn until(row: &RunRow, now: &str) -> String {
         Some(undo) if undo.content_gone.total() > 0 => {
             format!("{can}, but for {} whose content is gone", listed(&undo.content_gone).join(", "))
         }
-        Some(_) | None => can,
+        Some(_) => can,
+        None => format!("; can perhaps be undone{until}: `restore --dry-run --run` tells"),
     }
 }
 

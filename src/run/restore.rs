@@ -65,7 +65,7 @@ pub async fn overview(opened: &Opened, left: &Left, order: &Order) -> Result<Ove
         else {
             continue;
         };
-        let Some(rest) = budget.checked_sub(journal.removed.len()) else { break };
+        let Some(rest) = budget.checked_sub(journal.removed.len()) else { continue };
         budget = rest;
         row.undo = Some(undo(opened.reader(), left, journal, order.concurrency).await?);
     }

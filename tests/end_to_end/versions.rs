@@ -101,6 +101,31 @@ async fn version_that_would_mend_an_image_stays() -> Result<()> {
     Ok(())
 }
 
+/// A manifest that is gone tells nobody any more what it needs.
+#[tokio::test]
+async fn all_versions_of_an_image_whose_manifest_is_gone_stay() -> Result<()> {
+    let moto = Moto::start("registry")?;
+    moto.put("registry?versioning", &[], ENABLED).await?;
+    let mut registry = Registry::start(Storage::moto(&moto, "/some/root"))?;
+    let client = registry.client()?;
+    let image = content::image(&client, "app", Some("latest"), Flavour::Oci, 9250).await?;
+    registry.stop();
+    let lost: Vec<String> = image.needs().into_iter().chain([image.digest().to_owned()]).collect();
+    for digest in &lost {
+        let hex = digest.strip_prefix("sha256:").unwrap();
+        let key = format!("some/root/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
+        moto.store()?.delete(&Path::parse(&key)?).await?;
+    }
+    let config = registry.config().display().to_string();
+    collect(&config, &["--defer", "0s", "--allow", "holes"]);
+    let versions = moto.versions("registry").await?;
+    for digest in &lost {
+        let hex = digest.strip_prefix("sha256:").unwrap();
+        assert!(versions.iter().any(|(key, size, _)| key.contains(hex) && key.ends_with("/data") && size.is_some()));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn where_nothing_is_kept_nothing_is_purged() -> Result<()> {
     let moto = Moto::start("registry")?;

@@ -66,7 +66,7 @@ pub fn run(args: &Audit, common: &Common) -> u8 {
             source.as_ref().map(|source| ListingRow { what: source.what, created: source.created.to_rfc3339() });
         report.named = named(args, common, &report.location);
         money::add(&mut report, args, &prices, &opened.biller());
-        report.compared = before.map(|before| before.compare(&report.location, &report.findings));
+        report.compared = before.map(|before| before.compare(&report.location, &report.findings, &report.not_known));
         report.finished = order.local_now().to_rfc3339();
         report.seconds = order.begun.elapsed().as_secs_f64();
         report.peak_memory_bytes = machine::peak_memory();

@@ -128,7 +128,7 @@ async fn look_once(
     }
     tell_of_pushed(&just_pushed, &inventory, &mut problems);
     tell_of_kept(options, &inventory, &mut problems);
-    let hollow = hollow(storage, options, &mut unmatched, &mut problems).await;
+    let hollow = hollow(storage, options, &mut unmatched, &mut problems).await?;
     tell_of_links(&blobs, &mut problems);
     let young_until = young_until(&inventory, &graph, &marks, options.min_age);
     let scan = Scan {
@@ -213,7 +213,7 @@ async fn hollow(
     options: &Options,
     unmatched: &mut Vec<Unmatched>,
     problems: &mut Problems,
-) -> Vec<RepositoryName> {
+) -> Result<Vec<RepositoryName>> {
     let mut hollow = Vec::new();
     for image in options.images.iter().filter(|image| image.is_whole()) {
         let Some(name) = image.repository().literal().and_then(RepositoryName::new) else { continue };
@@ -221,7 +221,7 @@ async fn hollow(
         let Some(at) = unmatched.iter().position(|unmatched| unmatched.image == typed) else { continue };
         let mut is_there = false;
         for own in ["_layers", "_manifests", "_uploads"] {
-            is_there |= storage.has_directory(&format!("{}{own}", layout::repository(&name))).await;
+            is_there |= storage.has_directory(&format!("{}{own}", layout::repository(&name))).await?;
         }
         if is_there {
             unmatched.remove(at);
@@ -230,7 +230,7 @@ async fn hollow(
             hollow.push(name);
         }
     }
-    hollow
+    Ok(hollow)
 }
 
 fn tell_of_kept(options: &Options, inventory: &Inventory, problems: &mut Problems) {

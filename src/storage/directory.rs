@@ -201,9 +201,13 @@ impl Storage for Directory {
         Some(self)
     }
 
-    async fn has_directory(&self, key: &str) -> bool {
+    async fn has_directory(&self, key: &str) -> Result<bool> {
         let key = key.trim_end_matches('/');
-        Self::path(key).is_ok_and(|path| self.root.join(path.as_ref()).is_dir())
+        match std::fs::symlink_metadata(self.root.join(Self::path(key)?.as_ref())) {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(unreadable(error, "look for", key)),
+        }
     }
 
     async fn exists(&self, key: &str) -> Result<bool> {

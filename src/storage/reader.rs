@@ -101,8 +101,8 @@ pub trait Storage: fmt::Debug + Send + Sync {
     async fn exists(&self, key: &str) -> Result<bool>;
 
     /// Whether there is a directory of that name, where there are directories: one may be empty, and is in no listing then.
-    async fn has_directory(&self, _key: &str) -> bool {
-        false
+    async fn has_directory(&self, _key: &str) -> Result<bool> {
+        Ok(false)
     }
 
     /// What listings prove about the content of links.

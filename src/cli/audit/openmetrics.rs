@@ -4,6 +4,7 @@ use super::report::Report;
 use crate::cli::openmetrics::{Figure, Metrics};
 use crate::collect::audit::report::Row;
 use crate::collect::money::amount::Amount;
+use crate::collect::money::bill::Change;
 use crate::model::Timestamp;
 
 pub(super) fn text(report: &Report) -> String {
@@ -59,21 +60,24 @@ pub(super) fn text(report: &Report) -> String {
 /// Amounts of money, in the currency that stands beside them.
 fn costs(metrics: &mut Metrics<'_>, report: &Report) {
     let Some(money) = &report.money else { return };
+    // Nothing at all of what has no price is not known, and no figure says so.
+    let told = |change: &Change, amount: Option<Amount>| {
+        amount.filter(|amount| change.unpriced_freed_bytes == 0 || *amount > Amount::default())
+    };
     let decimal = |amount: Amount| serde_json::json!(amount).to_string();
     let currency = ("currency", money.currency.as_str());
     let now = money.now.per_month.map(|month| (vec![currency], decimal(month)));
     metrics.gauge("cost_per_month", "", "What storage costs for a month, by list prices.", now);
     metrics.one("unpriced", "bytes", "Bytes without a price, which are in no cost.", money.now.unpriced_bytes);
     let changes = || money.after.iter().map(|(kind, change)| (vec![("by", *kind), currency], change));
-    let saved = changes().filter_map(|(labels, change)| Some((labels, decimal(change.saved_per_month?))));
+    let unpriced = money.after.iter().map(|(kind, change)| (vec![("by", *kind)], change.unpriced_freed_bytes));
+    let help = "Bytes that would go and have no price, which are in no saving.";
+    metrics.gauge("unpriced_freed", "bytes", help, unpriced);
+    let saved = changes().filter_map(|(labels, change)| Some((labels, decimal(told(change, change.saved_per_month)?))));
     metrics.gauge("saved_per_month", "", "What would be saved each month, by what is done.", saved.collect::<Vec<_>>());
-    let early = changes().filter_map(|(labels, change)| Some((labels, decimal(change.early_deletion?))));
-    metrics.gauge(
-        "early_deletion_cost",
-        "",
-        "What would be charged once, as it goes early.",
-        early.collect::<Vec<_>>(),
-    );
+    let early = changes().filter_map(|(labels, change)| Some((labels, decimal(told(change, change.early_deletion)?))));
+    let help = "What would be charged once, as it goes early.";
+    metrics.gauge("early_deletion_cost", "", help, early.collect::<Vec<_>>());
     let rows = report.findings.repositories.iter().chain([&report.findings.nobody]);
     let rows =
         rows.filter_map(|row| Some((vec![("repository", row.name.as_str()), currency], decimal(row.per_month?))));

@@ -21,6 +21,9 @@ pub struct Earlier {
     nobody: EarlierRow,
     #[serde(default)]
     not_shown: EarlierNotShown,
+    /// What it could not count, in words.
+    #[serde(default)]
+    not_known: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -94,9 +97,9 @@ impl Change {
 }
 
 impl Earlier {
-    /// What has changed since.
+    /// What has changed since; `not_known` is what could not be counted now, in words.
     #[must_use]
-    pub fn compare(&self, location: &str, findings: &Findings) -> Compared {
+    pub fn compare(&self, location: &str, findings: &Findings, not_known: &[String]) -> Compared {
         let mut notes = Vec::new();
         if self.location != location {
             notes.push(format!("the earlier audit is of another registry: {}", self.location));
@@ -105,6 +108,14 @@ impl Earlier {
         if !all {
             notes.push("one of both shows only some repositories: new and gone ones are not told".to_owned());
         }
+        // What only one of both could count looks as if it had come or gone.
+        let only_in = |these: &[String], others: &[String]| {
+            these.iter().filter(|what| !others.contains(what)).cloned().collect::<Vec<_>>()
+        };
+        let then = only_in(&self.not_known, not_known).into_iter();
+        notes.extend(then.map(|what| format!("the earlier audit did not count {what}")));
+        let now = only_in(not_known, &self.not_known).into_iter();
+        notes.extend(now.map(|what| format!("this audit did not count {what}")));
         let names: BTreeSet<&str> =
             self.classes.keys().map(String::as_str).chain(findings.classes.keys().copied()).collect();
         let class = |name: &str| {
@@ -173,7 +184,7 @@ mod tests {
     fn what_moved_most_is_first_and_changes_add_up() {
         let repositories = vec![row("a", 5), row("new", 7), row("same", 3), row("less", 1)];
         let findings = Findings { bytes: 16, repositories, nobody: row("", 0), ..Findings::default() };
-        let compared = earlier(&[("a", 4), ("same", 3), ("gone", 90), ("less", 3)]).compare("here", &findings);
+        let compared = earlier(&[("a", 4), ("same", 3), ("gone", 90), ("less", 3)]).compare("here", &findings, &[]);
         let told: Vec<_> = compared.repositories.iter().map(|moved| (moved.name.as_str(), moved.how)).collect();
         assert_eq!(told, [("gone", "gone"), ("new", "new"), ("less", "shrunk"), ("a", "grown")]);
         let sum: i64 = compared.repositories.iter().map(|moved| moved.bytes.change).sum();
@@ -186,9 +197,23 @@ mod tests {
         let mut before = earlier(&[("a", 4), ("b", 4)]);
         before.not_shown.repositories = 3;
         let findings = Findings { repositories: vec![row("a", 9), row("c", 1)], ..Findings::default() };
-        let compared = before.compare("there", &findings);
+        let compared = before.compare("there", &findings, &[]);
         assert_eq!(compared.repositories.iter().map(|moved| moved.name.as_str()).collect::<Vec<_>>(), ["a"]);
         assert_eq!(compared.notes.len(), 2, "{:?}", compared.notes);
+    }
+
+    #[test]
+    fn what_only_one_of_both_could_count_is_said() {
+        let text = r#"{"now": "t", "location": "here", "objects": 1, "bytes": 2, "classes": {}, "repositories": [],
+            "not_known": ["old versions: refused", "what is in x: it may not be read"]}"#;
+        let before: Earlier = serde_json::from_str(text).unwrap();
+        let now = ["old versions: refused".to_owned(), "what lies beside the registry: refused".to_owned()];
+        let notes = before.compare("here", &Findings::default(), &now).notes;
+        let expected = [
+            "the earlier audit did not count what is in x: it may not be read",
+            "this audit did not count what lies beside the registry: refused",
+        ];
+        assert_eq!(notes, expected);
     }
 
     #[test]
@@ -198,6 +223,6 @@ mod tests {
         let text = r#"{"now": "t", "location": "l", "objects": 1, "bytes": 2, "classes": {"x": {"count": 1, "bytes": 2}},
             "repositories": [{"name": "a", "fair_share_bytes": 2, "more": [1]}]}"#;
         let earlier: Earlier = serde_json::from_str(text).unwrap();
-        assert_eq!(earlier.compare("l", &Findings::default()).classes["x"].change, -2);
+        assert_eq!(earlier.compare("l", &Findings::default(), &[]).classes["x"].change, -2);
     }
 }

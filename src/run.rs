@@ -15,6 +15,7 @@ pub mod list;
 mod marking;
 mod order;
 mod outlines;
+pub mod pending;
 pub mod purge;
 mod reading;
 mod recheck;

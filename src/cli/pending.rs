@@ -6,9 +6,10 @@ use super::short::{self, Opening, unless_stopped};
 use super::words::{number, printable, size, wrapped};
 use super::{engine, exit, json, settings};
 use crate::collect::report::Requests;
+use crate::collect::state::journal::Pointers;
 use crate::collect::state::overview::{LeaseRow, Overview, RunRow, State};
 use crate::model::Timestamp;
-use crate::run::restore;
+use crate::run::{pending, restore};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -39,7 +40,7 @@ pub fn run(args: &Waiting, common: &Common) -> u8 {
         let Opening { opened, order, stop } = short::open("pending", &registry, common).await?;
         let left = unless_stopped(&stop, restore::all_left(opened.reader())).await?;
         let now = order.now(opened.reader());
-        let overview = unless_stopped(&stop, restore::overview(&opened, &left, &order)).await?;
+        let overview = unless_stopped(&stop, pending::overview(&opened, &left, &order)).await?;
         let report = Report {
             schema: SCHEMA,
             command: "pending",
@@ -177,16 +178,26 @@ fn until(row: &RunRow, now: &str) -> String {
         Some(until) => format!(" until {}", minute(until)),
     };
     let can = format!("; can be undone{until}");
-    match &row.undo {
-        Some(undo) if undo.possible.total() == 0 && undo.content_gone.total() == 0 => {
-            "; nothing to undo: all of it is there again".to_owned()
+    let Some(undo) = &row.undo else {
+        return format!("; can perhaps be undone{until}: `restore --dry-run --run` tells");
+    };
+    let told = |pointers: &Pointers| listed(pointers).join(", ");
+    let lines = number(row.odd, "line");
+    let but = [
+        (undo.content_gone.total(), format!("{} whose content is gone", told(&undo.content_gone))),
+        (undo.named_anew.total(), format!("{} pushed anew since", told(&undo.named_anew))),
+        (row.odd, format!("{lines} of its journal that nobody can read")),
+    ];
+    let but: Vec<&str> = but.iter().filter(|(count, _)| *count > 0).map(|(_, what)| what.as_str()).collect();
+    match (undo.possible.total(), but.as_slice()) {
+        (0, []) => "; nothing to undo: all of it is there again".to_owned(),
+        (0, _) if undo.content_gone.total() == row.removed.total() && row.odd == 0 => {
+            "; cannot be undone: its content is gone".to_owned()
         }
-        Some(undo) if undo.possible.total() == 0 => "; cannot be undone: its content is gone".to_owned(),
-        Some(undo) if undo.content_gone.total() > 0 => {
-            format!("{can}, but for {} whose content is gone", listed(&undo.content_gone).join(", "))
-        }
-        Some(_) => can,
-        None => format!("; can perhaps be undone{until}: `restore --dry-run --run` tells"),
+        (0, but) if undo.already_there.total() == 0 => format!("; cannot be undone: {}", but.join(" and ")),
+        (0, but) => format!("; nothing to undo: all of it is there again, but for {}", but.join(" and ")),
+        (_, []) => can,
+        (_, but) => format!("{can}, but for {}", but.join(" and ")),
     }
 }
 

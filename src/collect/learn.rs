@@ -122,7 +122,8 @@ fn start_to_read(upload: &Upload, now: Timestamp, limit: Option<Duration>) -> Op
 }
 
 /// The digest that a link holds exactly, as the registry demands, and the one that it holds but for white space.
-fn digest_in(content: Option<&[u8]>) -> (Option<Digest>, Option<Digest>) {
+#[must_use]
+pub fn digest_in(content: Option<&[u8]>) -> (Option<Digest>, Option<Digest>) {
     let Some(text) = content.and_then(|bytes| std::str::from_utf8(bytes).ok()) else { return (None, None) };
     (text.parse().ok(), text.trim().parse().ok())
 }

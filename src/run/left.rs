@@ -124,22 +124,23 @@ async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
     if depth != Depth::Keys {
         to_read.sort();
         read_all(storage, to_read, Clone::clone, LARGEST_PART, PARTS_IN_FLIGHT, |key, content| {
-            let (Content::Bytes(bytes), Some(run)) = (content, run_of(&key)) else {
-                left.odd += 1;
+            let Some(journal) = run_of(&key).and_then(|run| journals.get_mut(run)) else { return };
+            let Content::Bytes(bytes) = content else {
+                journal.journal.odd += 1;
                 return;
             };
-            let Some(journal) = journals.get_mut(run) else { return };
             if matches!(StateKey::parse(&key), StateKey::Done { .. }) {
                 journal.journal.done = Done::parse(&bytes);
             } else {
                 let (removed, odd) = journal::parse(&bytes);
                 journal.journal.removed.extend(removed);
-                left.odd += odd;
+                journal.journal.odd += odd;
             }
         })
         .await?;
     }
     left.journals = journals.into_values().collect();
+    left.odd += left.journals.iter().map(|left| left.journal.odd).sum::<u64>();
     Ok(left)
 }
 

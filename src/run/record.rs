@@ -108,7 +108,8 @@ pub(super) async fn end(work: &Work<'_>, removed: &[Removed], gone: Timestamp) -
             writer.keep(&key, ended.to_text()).await?;
             keys.push(key);
         }
-        journals.push(Journal { run: work.order.run.clone(), keys, removed: removed.to_vec(), done: Some(ended) });
+        let (run, removed) = (work.order.run.clone(), removed.to_vec());
+        journals.push(Journal { run, keys, removed, done: Some(ended), odd: 0 });
     }
     // A store tells its time in whole seconds: a moment later may look like a moment before.
     let now = work.order.now(work.opened.reader()).max(gone);

@@ -2,15 +2,13 @@
 
 use super::left::{Depth, Left, LeftAside, read};
 use super::work::Stopped;
-use super::{Order, Stop, Tenure, again, lease, scan};
+use super::{Order, Stop, Tenure, again, scan};
 use crate::collect::blobs::Tally;
 use crate::collect::inventory::Inventory;
 use crate::collect::listing::Builder;
-use crate::collect::state::journal::{Journal, Pointers};
-use crate::collect::state::overview::{Found, Overview, State};
+use crate::collect::state::journal::Pointers;
 use crate::collect::state::pending::Pending;
 use crate::collect::state::restore::{Ground, Restoration, Wanted, Write, lines, repositories};
-use crate::collect::state::undo::Undo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::layout::{self, StorageKey, state};
@@ -22,7 +20,6 @@ use crate::storage::sweep::forget;
 use crate::storage::write::Writer;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::Hash;
 
 /// So many repositories are listed one by one; of more all there are.
 const FEW_REPOSITORIES: usize = 100;
@@ -37,66 +34,6 @@ const MANIFESTS_IN_FLIGHT: usize = 64;
 /// If the storage cannot be read.
 pub async fn all_left(storage: &dyn Storage) -> Result<Left> {
     read(storage, Depth::Acting).await
-}
-
-/// So many pointers are looked at, those of the newest runs first, to tell what can still be undone.
-const LOOKED_AT: usize = 1000;
-
-/// What waits and can still be undone, of what was left.
-///
-/// # Errors
-/// If the lease, or what can be undone, cannot be looked at.
-pub async fn overview(opened: &Opened, left: &Left, order: &Order) -> Result<Overview> {
-    let now = order.now(opened.reader());
-    let lease = match left.lease {
-        None => None,
-        Some(written) => Some((written, lease::read(opened).await?)),
-    };
-    let found = Found {
-        lease,
-        journals: left.journals.iter().map(|left| (&left.journal, left.written)).collect(),
-        pending: &left.pending,
-        aside: left.aside.iter().map(|aside| (aside.run.as_str(), aside.size)).collect(),
-    };
-    let mut overview = Overview::new(&found, now);
-    let mut budget = LOOKED_AT;
-    for row in overview.runs.iter_mut().filter(|row| row.state == State::Ended) {
-        let Some(journal) = left.journals.iter().map(|left| &left.journal).find(|journal| journal.run == row.run)
-        else {
-            continue;
-        };
-        let Some(rest) = budget.checked_sub(journal.removed.len()) else { continue };
-        budget = rest;
-        row.undo = Some(undo(opened.reader(), left, journal, order.concurrency).await?);
-    }
-    Ok(overview)
-}
-
-/// What an undo of a run would find.
-async fn undo(storage: &dyn Storage, left: &Left, journal: &Journal, concurrency: usize) -> Result<Undo> {
-    let keys = journal.removed.iter().map(|removed| removed.key.clone()).collect();
-    let there = existing(storage, keys, Clone::clone, concurrency).await?;
-    let gone = journal.removed.iter().filter(|removed| !there.contains(&removed.key));
-    let contents: HashSet<Digest> = gone.map(|removed| removed.content.clone()).collect();
-    let mut contents = existing(storage, contents, layout::blob_data, concurrency).await?;
-    contents.extend(left.aside.iter().map(|aside| aside.digest.clone()));
-    Ok(Undo::of(journal, |removed| there.contains(&removed.key), |digest| contents.contains(digest)))
-}
-
-/// Those that are there.
-async fn existing<T: Eq + Hash + Send>(
-    storage: &dyn Storage,
-    all: HashSet<T>,
-    key: impl Fn(&T) -> String,
-    concurrency: usize,
-) -> Result<HashSet<T>> {
-    let looks = all.into_iter().map(|one| {
-        let key = key(&one);
-        async move { storage.exists(&key).await.map(|is_there| is_there.then_some(one)) }
-    });
-    let looks: Vec<_> = looks.collect();
-    let found: Vec<Option<T>> = stream::iter(looks).buffer_unordered(concurrency.max(1)).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
 }
 
 /// Decides what is written back. Changes nothing, and cannot. Tells how many lines of journals were left out, too.

@@ -84,7 +84,9 @@ fn what_has_no_price_is_not_known_and_never_nothing() {
     assert!(report["money"]["now"]["per_month"].is_number(), "{:#}", report["money"]);
     bucket.store_as("/_layers/", "COLD");
     let file = prices(&home, "s3", &json!({"STANDARD": {"per_gb_month": 1000, "read_per_1000": 1}}));
-    let report = audit_bucket(&bucket, &["--prices", &file]).expect(0).json();
+    let metrics = home.path().join("audit.prom");
+    let line = ["--prices", &file, "--min-age", "0s", "--openmetrics", metrics.to_str().unwrap()];
+    let report = audit_bucket(&bucket, &line).expect(0).json();
     let cold = number(&report, "/storage_classes/COLD/bytes");
     assert!(cold > 0);
     assert_eq!(number(&report, "/money/now/unpriced_bytes"), cold);
@@ -94,6 +96,22 @@ fn what_has_no_price_is_not_known_and_never_nothing() {
     assert_eq!(rows().map(|row| row["unpriced_bytes"].as_u64().unwrap()).sum::<u64>(), cold);
     assert!(rows().any(|row| row["unpriced_bytes"].as_u64() > Some(0) && row["per_month"].is_number()));
     assert!(amount(&report, "/money/audit_requests") > 0.0);
+
+    bucket.store_as("/blobs/", "COLD");
+    let report = audit_bucket(&bucket, &line).expect(0).json();
+    let freed = number(&report, "/money/after/collection/unpriced_freed_bytes");
+    assert!(freed > 0);
+    let metrics = std::fs::read_to_string(metrics).unwrap();
+    let of_collection: Vec<&str> = metrics.lines().filter(|line| line.contains(r#"by="collection""#)).collect();
+    let unpriced = format!("by=\"collection\"}} {freed}");
+    assert!(
+        of_collection.iter().any(|line| line.contains("unpriced_freed_bytes") && line.ends_with(&unpriced)),
+        "{metrics}"
+    );
+    assert!(
+        !of_collection.iter().any(|line| line.contains("saved_per_month")),
+        "nothing saved is not known: {metrics}"
+    );
 }
 
 /// What the store keeps is billed on: nothing is paid back before it lets go.

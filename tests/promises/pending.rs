@@ -177,3 +177,41 @@ fn what_is_undone_or_can_no_longer_be_is_not_offered() {
         assert!(told.contains("cannot be undone: its content is gone"), "{told}");
     }
 }
+
+/// A tag that was pushed anew is not what was taken away, and no restore writes over it.
+#[test]
+fn tag_that_was_pushed_anew_is_not_called_there_again() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "v1");
+    tagged(&mut registry, "app", "v2");
+    for place in Place::all(&registry) {
+        let key = |tag: &str| format!("docker/registry/v2/repositories/app/_manifests/tags/{tag}/current/link");
+        let other = place.read(&key("v2"));
+        let first = removed(&place, "app:v1");
+        place.restore(&["--run", first.json()["run"].as_str().unwrap()]).expect(0);
+        place.write(&key("v1"), &other);
+        let undo = undo_of(&place.pending(), &first);
+        assert_eq!((total(&undo["named_anew"]), total(&undo["already_there"])), (1, 2), "{undo:#}");
+        let told = place.run(&["pending"]).expect(0).stdout.replace("\n    ", " ");
+        assert!(told.contains("nothing to undo: all of it is there again, but for 1 tag pushed anew since"), "{told}");
+    }
+}
+
+/// What nobody can read of a journal cannot be undone, and is said of its run.
+#[test]
+fn run_whose_journal_is_damaged_is_not_called_whole() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "v1");
+    for place in Place::all(&registry) {
+        let run = removed(&place, "app:v1");
+        let name = run.json()["run"].as_str().unwrap().to_owned();
+        let keys = place.state();
+        let part = keys.iter().find(|key| key.contains(&name) && key.contains("journal")).unwrap();
+        let text = place.read(part);
+        place.write(part, &text.replacen("{\"key\"", "{\"kay\"", 1));
+        let told = place.run(&["pending"]).expect(0).stdout.replace("\n    ", " ");
+        assert!(told.contains("but for 1 line of its journal that nobody can read"), "{told}");
+        let json = place.pending().json();
+        assert_eq!((&json["runs"][0]["odd"], &json["odd"]), (&1.into(), &1.into()), "{json:#}");
+    }
+}

@@ -202,6 +202,8 @@ pub struct Journal {
     pub removed: Vec<Removed>,
     /// Whether it ended as it should, and until when it is kept.
     pub done: Option<Done>,
+    /// Lines, and whole parts, that could not be understood: what they say cannot be written back.
+    pub odd: u64,
 }
 
 #[cfg(test)]

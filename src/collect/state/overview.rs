@@ -40,6 +40,8 @@ pub struct RunRow {
     pub removed: Pointers,
     /// What of that waits.
     pub waiting: Tally,
+    /// Lines of its journal that could not be understood: what they say cannot be undone.
+    pub odd: u64,
     /// What an undo would find, if that was looked at.
     pub undo: Option<Undo>,
 }
@@ -214,6 +216,7 @@ fn run_row(journal: &Journal, written: Timestamp, pending: &Pending) -> RunRow {
         until: done.map(|done| done.until.clone()),
         removed: journal.removed.iter().filter_map(Removed::stage).collect(),
         waiting,
+        odd: journal.odd,
         undo: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Whether what a run has taken away can still be brought back, and which run puts an end to that.
 
-use super::journal::{Journal, Pointers, Removed};
+use super::journal::{Journal, Pointers};
 use crate::collect::blobs::Tally;
 use crate::collect::plan::{Plan, Stage};
 use crate::model::{Digest, Timestamp};
@@ -14,22 +14,35 @@ pub struct Undo {
     pub possible: Pointers,
     /// Pointers that are there again.
     pub already_there: Pointers,
+    /// Tags that name something else by now: nothing is written over a newer push.
+    pub named_anew: Pointers,
     /// Pointers that are gone, and their content as well.
     pub content_gone: Pointers,
 }
 
+/// What there is now at the key of a pointer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// Nothing.
+    Nothing,
+    /// A link whose key says what it names.
+    Link,
+    /// A tag's link that names this, or that nobody can read.
+    Tag(Option<Digest>),
+}
+
 impl Undo {
-    /// Of what a journal knows, by which keys and which contents are there.
+    /// Of what a journal knows, by what there is at its keys, and which contents are there.
     #[must_use]
-    pub fn of(journal: &Journal, is_there: impl Fn(&Removed) -> bool, has_content: impl Fn(&Digest) -> bool) -> Self {
+    pub fn of<'a>(journal: &Journal, at: impl Fn(&str) -> &'a At, has_content: impl Fn(&Digest) -> bool) -> Self {
         let mut undo = Self::default();
         for (removed, stage) in journal.removed.iter().filter_map(|removed| Some((removed, removed.stage()?))) {
-            let pointers = if is_there(removed) {
-                &mut undo.already_there
-            } else if has_content(&removed.content) {
-                &mut undo.possible
-            } else {
-                &mut undo.content_gone
+            let pointers = match at(&removed.key) {
+                At::Link => &mut undo.already_there,
+                At::Tag(named) if named.as_ref() == Some(&removed.content) => &mut undo.already_there,
+                At::Tag(_) => &mut undo.named_anew,
+                At::Nothing if has_content(&removed.content) => &mut undo.possible,
+                At::Nothing => &mut undo.content_gone,
             };
             pointers.add(stage);
         }
@@ -74,7 +87,7 @@ pub fn ends_undo<'a>(journals: impl Iterator<Item = &'a Journal>, plan: &Plan, n
 
 #[cfg(test)]
 mod tests {
-    use super::super::journal::Done;
+    use super::super::journal::{Done, Removed};
     use super::*;
     use crate::collect::scene::{self, DAY, NOW, Storage};
     use crate::layout;
@@ -119,13 +132,30 @@ mod tests {
 
     #[test]
     fn pointer_is_there_or_can_come_back_or_is_lost() {
-        let [there, waits, gone] = ["there", "waits", "gone"].map(|text| Digest::of(text.as_bytes()));
+        let [there, waits, gone] = ["there", "waits", "gone"].map(scene::of);
+        let is_there = layout::layer_link(&scene::name("a"), &there);
         let undo = Undo::of(
             &journal("run", None, &[&there, &waits, &gone, &gone]),
-            |removed| removed.content == there,
+            |key| if key == is_there { &At::Link } else { &At::Nothing },
             |content| *content != gone,
         );
         let layers = |layer_links| Pointers { layer_links, ..Pointers::default() };
-        assert_eq!(undo, Undo { already_there: layers(1), possible: layers(1), content_gone: layers(2) });
+        let expected =
+            Undo { already_there: layers(1), possible: layers(1), content_gone: layers(2), ..Undo::default() };
+        assert_eq!(undo, expected);
+    }
+
+    #[test]
+    fn tag_that_names_something_else_by_now_is_not_there_again() {
+        let (was, key) = (scene::of("was"), layout::tag_current(&scene::name("a"), &scene::tag("v1")));
+        let removed = vec![Removed { key, content: was.clone(), subject: None, modified: None }];
+        let journal = Journal { removed, ..Journal::default() };
+        let undo = |at: At| Undo::of(&journal, |_| Box::leak(Box::new(at.clone())), |_| true);
+        let tag = Pointers { tags: 1, ..Pointers::default() };
+        for other in [None, Some(scene::of("other"))] {
+            assert_eq!(undo(At::Tag(other)), Undo { named_anew: tag, ..Undo::default() });
+        }
+        assert_eq!(undo(At::Tag(Some(was.clone()))), Undo { already_there: tag, ..Undo::default() });
+        assert_eq!(undo(At::Nothing), Undo { possible: tag, ..Undo::default() });
     }
 }

@@ -42,8 +42,8 @@ impl Ground<'_> {
             let is_needed = |line: &Line<'_>| keys.contains(&(line.removed.key.as_str(), &line.removed.content));
             (0..self.lines.len()).filter(|number| is_needed(&self.lines[*number])).collect()
         } else {
-            let is_wanted = |line: &Line<'_>| self.picks(line) || self.needs(&marks, line);
-            (0..self.lines.len()).filter(|number| is_wanted(&self.lines[*number])).collect()
+            let is_wanted = |number: &usize| self.picks(*number) || self.needs(&marks, &self.lines[*number]);
+            (0..self.lines.len()).filter(is_wanted).collect()
         };
         let of_lines = chosen.iter().map(|number| &self.lines[*number].removed.content);
         let mut contents: BTreeSet<Digest> = of_lines.cloned().collect();

@@ -26,6 +26,8 @@ pub struct Ground<'a> {
     pub(super) graph: Graph,
     at: HashMap<String, usize>,
     read: HashSet<Digest>,
+    /// Whether each line was asked for by itself.
+    picked: Vec<bool>,
     /// Tags that say by their name that they are about what was asked for, with the numbers of their repositories: they
     /// went with it, and without them a signed image would come back unsigned.
     bound: BTreeSet<(usize, Tag)>,
@@ -69,7 +71,8 @@ impl<'a> Ground<'a> {
         let mut graph = Graph::new(if matches!(wanted, Wanted::Needed) { &now } else { &whole });
         let revisions = whole.repositories.iter().flat_map(|repository| &repository.revisions);
         graph.expect(revisions.flat_map(roots::names).cloned());
-        Self { wanted, lines, now, whole, graph, at, read: HashSet::new(), bound: BTreeSet::new() }
+        let picked = lines.iter().map(|line| wanted.picks(line)).collect();
+        Self { wanted, lines, now, whole, graph, at, read: HashSet::new(), picked, bound: BTreeSet::new() }
     }
 
     /// What has to be read next to know what is needed. To be asked for again after each round, until it is nothing.
@@ -105,7 +108,7 @@ impl<'a> Ground<'a> {
     /// The images that were asked for. A tag may be there, and only what it needs be gone.
     pub(super) fn asked(&self) -> Asked {
         let mut asked = Asked::new();
-        for line in self.lines.iter().filter(|line| self.picks(line)) {
+        for line in (0..self.lines.len()).filter(|number| self.picks(*number)).map(|number| &self.lines[number]) {
             let at = self.number(line.repository);
             let Some(repository) = self.whole.repositories.get(at) else { continue };
             let (digest, tag) = match &line.key {
@@ -130,11 +133,12 @@ impl<'a> Ground<'a> {
         asked
     }
 
-    /// Whether a pointer was asked for, or is a tag about what was.
-    pub(super) fn picks(&self, line: &Line<'_>) -> bool {
-        self.wanted.picks(line)
+    /// Whether the pointer of a line was asked for, or is a tag about what was.
+    pub(super) fn picks(&self, number: usize) -> bool {
+        let line = &self.lines[number];
+        self.picked[number]
             || match &line.key {
-                StorageKey::TagCurrent { tag, .. } | StorageKey::TagHistory { tag, .. } => {
+                StorageKey::TagCurrent { tag, .. } | StorageKey::TagHistory { tag, .. } if !self.bound.is_empty() => {
                     Tag::new(tag).is_some_and(|tag| self.bound.contains(&(self.number(line.repository), tag)))
                 }
                 _ => false,

@@ -57,6 +57,10 @@ impl JsonOutlet {
 pub(super) fn check<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
     let mut seen: Vec<&Path> = Vec::new();
     for path in paths {
+        if path.as_os_str() == "-" {
+            let error = Error::new(ErrorKind::Usage, "write the report").because("- names no file");
+            return Err(error.next("name a file; with --quiet, /dev/stdout is one"));
+        }
         if seen.contains(&path.as_path()) && !path.metadata().is_ok_and(|found| !found.is_file()) {
             return Err(Error::new(ErrorKind::Usage, "write the report")
                 .on(path.display().to_string())

@@ -28,6 +28,8 @@ pub struct Version {
     pub modified: Timestamp,
     /// Its size in bytes; a marker has none.
     pub size: u64,
+    /// Its storage class, where that is told; a marker has none.
+    pub storage_class: Option<Box<str>>,
 }
 
 /// What there is of versions.

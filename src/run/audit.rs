@@ -10,7 +10,8 @@ use crate::collect::audit::census::{Census, Known, Needs, Seen, number_all_names
 use crate::collect::audit::class::Class;
 use crate::collect::audit::group::Groups;
 use crate::collect::audit::report::{Findings, NotListed};
-use crate::collect::audit::scenario::{Kind, Scenario};
+use crate::collect::audit::scenario::{Kind, Scenario, Stored};
+use crate::collect::audit::storage_class;
 use crate::collect::blobs::Tally;
 use crate::collect::dismissed::Dismissed;
 use crate::collect::graph::Graph;
@@ -32,6 +33,7 @@ use crate::layout;
 use crate::model::Timestamp;
 use crate::storage::reader::{Area, Storage};
 use futures::TryStreamExt;
+use std::collections::BTreeMap;
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
@@ -207,19 +209,30 @@ impl Audit<'_> {
     /// What a versioned bucket keeps beside what a listing shows.
     async fn list_versions(self, keeps: &StoreKeeps, not_known: &mut Vec<String>) -> Result<NotListed> {
         let nothing = Some(Tally::default());
-        let none = NotListed { noncurrent_versions: nothing, delete_markers: nothing, ..NotListed::default() };
+        let none = NotListed {
+            noncurrent_versions: nothing,
+            noncurrent_storage_classes: Some(BTreeMap::new()),
+            delete_markers: nothing,
+            ..NotListed::default()
+        };
         if matches!(keeps.deleted, Deleted::Freed) {
             return Ok(none);
         }
         let Some(mut pages) = self.storage.versions("") else { return Ok(NotListed::default()) };
         self.observer.notice(Event::Begin(Phase::ListVersions, None));
         let mut hidden = Amount::default();
+        let mut stored: BTreeMap<String, Stored> = BTreeMap::new();
         loop {
             match pages.try_next().await {
                 Ok(None) => break,
                 Ok(Some(page)) => {
-                    let old = page.iter().filter(|version| version.is_marker || !version.is_latest);
-                    old.for_each(|version| hidden.add(version));
+                    for version in page.iter().filter(|version| version.is_marker || !version.is_latest) {
+                        hidden.add(version);
+                        if !version.is_marker {
+                            let class = version.storage_class.as_deref().unwrap_or(storage_class::NOT_KNOWN);
+                            stored.entry(class.to_owned()).or_default().add(version.size);
+                        }
+                    }
                     self.observer.notice(Event::Progress(page.len() as u64, 0));
                 }
                 // Whoever may not list them is told so; nobody's audit fails for that.
@@ -232,7 +245,12 @@ impl Audit<'_> {
         }
         self.observer.notice(Event::End);
         let markers = Tally { count: hidden.delete_markers, bytes: 0 };
-        Ok(NotListed { noncurrent_versions: Some(hidden.noncurrent_versions), delete_markers: Some(markers), ..none })
+        Ok(NotListed {
+            noncurrent_versions: Some(hidden.noncurrent_versions),
+            noncurrent_storage_classes: Some(stored),
+            delete_markers: Some(markers),
+            ..none
+        })
     }
 
     /// What is not the registry's may be hidden from us: then it is said so.

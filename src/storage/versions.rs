@@ -105,6 +105,7 @@ pub fn read(body: &[u8]) -> Option<Page> {
             is_marker,
             modified: Timestamp::parse_rfc3339(child.text_of("LastModified")?)?,
             size: if is_marker { 0 } else { child.number_of("Size")? },
+            storage_class: child.text_of("StorageClass").filter(|class| !class.is_empty()).map(Into::into),
         });
     }
     let next = match root.text_of("IsTruncated")? {

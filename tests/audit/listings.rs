@@ -193,5 +193,21 @@ async fn old_versions_are_told_beside_all_else() -> Result<()> {
     assert_eq!(after["bytes"].as_u64().unwrap(), before["bytes"].as_u64().unwrap() + 1);
     let text = regsweep_with(["audit", "s3://registry"], variables()).expect(0).stdout;
     assert!(text.contains("2 old versions (14 B) and 1 delete marker"), "{text}");
+
+    let file = home.path().join("prices.json");
+    let class = serde_json::json!({"per_gb_month": 900_000, "read_per_1000": 1});
+    let region = serde_json::json!({
+        "list_per_1000": 5, "write_per_1000": 5, "delete_per_1000": 1, "keys_per_delete": 1000,
+        "classes": {"STANDARD": class},
+    });
+    let providers = serde_json::json!({"s3": {"gigabyte_bytes": 1_000_000_000, "regions": {"*": region}}});
+    let list = serde_json::json!({"date": "2026-01-02", "currency": "EUR", "providers": providers});
+    std::fs::write(&file, list.to_string())?;
+    let page = home.path().join("audit.html");
+    let priced = ["audit", "--prices", file.to_str().unwrap(), "--html", page.to_str().unwrap(), "s3://registry"];
+    let text = regsweep_with(priced, variables()).expect(0).stdout;
+    let html = std::fs::read_to_string(page)?;
+    assert!(html.contains(", and old versions of it 0.0126 EUR more"), "{html}");
+    assert!(text.replace('\n', " ").contains("2 old versions (14 B, 0.0126 EUR a month)"), "{text}");
     Ok(())
 }

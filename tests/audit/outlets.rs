@@ -216,6 +216,10 @@ fn file_that_cannot_be_written_is_found_first() {
         let ran = regsweep(["audit", "-R", &path, "--html", file, "--json", &twice]).expect(1);
         assert!(ran.stderr.starts_with("error: write the report") && ran.stdout.is_empty(), "{ran:#?}");
     }
+    let ran = regsweep(["audit", "-R", &path, "--html", "-"]).expect(2);
+    assert!(ran.stderr.contains("- names no file") && !Path::new("-").exists(), "{ran:#?}");
+    let ran = regsweep(["audit", "-R", &path, "--quiet", "--html", "/dev/stdout"]).expect(0);
+    assert!(ran.stdout.starts_with("<!doctype html>"), "{ran:#?}");
     let ran = regsweep(["audit", "-R", &path, "--html", &twice, "--json", &twice]).expect(2);
     assert!(ran.stderr.contains("it is named for two reports"), "{ran:#?}");
     let ran = regsweep(["gc", "--offline", "--yes", "-R", &path, "--json", &twice, "--csv", &twice]).expect(2);

@@ -151,8 +151,8 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
         ));
     }
     if money.now.per_month.is_some() && kept(report).is_some() {
-        let what = "As long as the store keeps what is deleted, it bills it; versions that it keeps already are in none of \
-                    these figures.";
+        let what = "As long as the store keeps what is deleted, it bills it; versions that it keeps already are in no sum \
+                    here.";
         notes.push(what.to_owned());
     }
     notes

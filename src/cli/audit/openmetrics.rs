@@ -69,6 +69,11 @@ fn costs(metrics: &mut Metrics<'_>, report: &Report) {
     let now = money.now.per_month.map(|month| (vec![currency], decimal(month)));
     metrics.gauge("cost_per_month", "", "What storage costs for a month, by list prices.", now);
     metrics.one("unpriced", "bytes", "Bytes without a price, which are in no cost.", money.now.unpriced_bytes);
+    let old = money
+        .old_versions
+        .and_then(|old| old.per_month.filter(|cost| old.unpriced_bytes == 0 || *cost > Amount::default()));
+    let old = old.map(|cost| (vec![currency], decimal(cost)));
+    metrics.gauge("old_versions_cost_per_month", "", "What old versions cost for a month, beside all else.", old);
     let changes = || money.after.iter().map(|(kind, change)| (vec![("by", *kind), currency], change));
     let unpriced = money.after.iter().map(|(kind, change)| (vec![("by", *kind)], change.unpriced_freed_bytes));
     let help = "Bytes that would go and have no price, which are in no saving.";

@@ -1,5 +1,6 @@
 //! What several outlets show alike.
 
+use super::money;
 use super::report::Report;
 use crate::cli::words::{number, printable, size};
 use crate::collect::audit::class::Class;
@@ -88,13 +89,21 @@ pub(super) fn beside(report: &Report) -> Option<String> {
     let (versions, markers) = (hidden.noncurrent_versions?, hidden.delete_markers?);
     (versions.count + markers.count > 0).then(|| {
         format!(
-            "beside all this, and not in any sum: {} ({}) and {}, which the store keeps of what was deleted or written over; \
+            "beside all this, and not in any sum: {} ({}{}) and {}, which the store keeps of what was deleted or written over; \
              `regsweep gc --purge-versions` removes them",
             number(versions.count, "old version"),
             size(versions.bytes),
+            of_old_versions(report).map(|cost| format!(", {cost} a month")).unwrap_or_default(),
             number(markers.count, "delete marker"),
         )
     })
+}
+
+/// What old versions cost each month, if there are any and they have a price.
+pub(super) fn of_old_versions(report: &Report) -> Option<String> {
+    let money = report.money.as_ref()?;
+    let old = money.old_versions.as_ref().filter(|old| old.per_month >= Some(money::LEAST))?;
+    Some(format!("{} {}", money::known(old.per_month, old.unpriced_bytes), money.currency))
 }
 
 /// A share of the whole, in percent.

@@ -156,12 +156,14 @@ pub struct Layer {
 }
 
 /// What listings do not show.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct NotListed {
     /// Multipart uploads that were begun and not ended.
     pub multipart_uploads: Option<Tally>,
     /// Versions of objects that are not the current ones.
     pub noncurrent_versions: Option<Tally>,
+    /// The same by storage class.
+    pub noncurrent_storage_classes: Option<BTreeMap<String, Stored>>,
     /// Marks that hide deleted objects.
     pub delete_markers: Option<Tally>,
 }

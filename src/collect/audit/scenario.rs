@@ -83,6 +83,13 @@ impl Stored {
             self.small.add(size);
         }
     }
+
+    /// Counts others as well.
+    pub fn add_all(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.small.add_all(other.small);
+    }
 }
 
 /// What goes in a scenario.

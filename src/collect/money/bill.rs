@@ -68,6 +68,8 @@ pub struct Money {
     pub gigabyte_bytes: Option<u64>,
     /// As it is.
     pub now: Bill,
+    /// What old versions cost beside that, which is in no other sum; `null` where nobody knows what there is of them.
+    pub old_versions: Option<OldVersions>,
     /// After each thing that could be done.
     pub after: BTreeMap<&'static str, Change>,
     /// What this audit's own requests cost.
@@ -96,6 +98,15 @@ pub struct ClassBill {
     pub billed_bytes: u64,
     /// What they cost.
     pub per_month: Amount,
+}
+
+/// What is paid for old versions, beside what is current.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct OldVersions {
+    /// What a month of them costs, as far as they have a price; `null` where none of them has one.
+    pub per_month: Option<Amount>,
+    /// Bytes of them that have no price.
+    pub unpriced_bytes: u64,
 }
 
 /// What comes of something that could be done, once all waits are over.
@@ -158,6 +169,19 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
     let biller = Biller { gigabyte, region };
     let now = findings.storage_classes.iter().map(|(class, stored)| (class.as_str(), *stored));
     money.now = biller.bill(now);
+    money.old_versions = findings.not_listed.noncurrent_storage_classes.as_ref().map(|old| {
+        let mut all = findings.storage_classes.clone();
+        for (class, stored) in old {
+            all.entry(class.clone()).or_default().add_all(*stored);
+        }
+        // The more is stored, the less the rest of it costs.
+        let all = biller.bill(all.iter().map(|(class, stored)| (class.as_str(), *stored)));
+        let unpriced_bytes = all.unpriced_bytes.saturating_sub(money.now.unpriced_bytes);
+        let is_priced = old.is_empty() || old.keys().any(|class| region.class(class).is_some());
+        let per_month = all.per_month.filter(|_| is_priced);
+        let per_month = per_month.map(|all| all.minus(money.now.per_month.unwrap_or_default()));
+        OldVersions { per_month, unpriced_bytes }
+    });
     // Which class is read from is not known: the dearest read counts.
     let read = findings.storage_classes.keys().filter_map(|class| region.class(class)).map(|class| class.read).max();
     let cost = |estimate: Estimate| {

@@ -174,6 +174,31 @@ fn what_goes_without_a_price_is_never_paid_back() {
     assert_eq!(money.not_known, ["the price of the storage class dark"]);
 }
 
+/// The more is stored, the less the rest of it costs: old versions cost what they add.
+#[test]
+fn old_versions_cost_what_they_add_and_what_has_no_price_is_not_known() {
+    let stored = |gigabytes: u64| Stored { count: 1, bytes: gigabytes << 30, small: Tally::default() };
+    let steps =
+        vec![Step { up_to: Some(3), price: price(1_000_000_000) }, Step { up_to: None, price: price(100_000_000) }];
+    let classes = [("A".to_owned(), ClassPrice { steps, ..ClassPrice::default() })].into();
+    let region = Region { keys_per_delete: 1, classes, ..Region::default() };
+    let mut findings =
+        Findings { bytes: 2 << 30, storage_classes: [("A".into(), stored(2))].into(), ..Findings::default() };
+    assert_eq!(of(&findings, Some(region.clone())).old_versions, None, "nobody knows of any");
+    let mut of_old = |old: &[(&str, u64)]| {
+        let old = old.iter().map(|(class, gigabytes)| ((*class).to_owned(), stored(*gigabytes)));
+        findings.not_listed.noncurrent_storage_classes = Some(old.collect());
+        let money = of(&findings, Some(region.clone()));
+        assert_eq!(money.now.per_month.map(Amount::millionths), Some(2_000_000), "as without them");
+        let old = money.old_versions.unwrap();
+        (old.per_month.map(Amount::millionths), old.unpriced_bytes)
+    };
+    assert_eq!(of_old(&[]), (Some(0), 0));
+    assert_eq!(of_old(&[("A", 3)]), (Some(1_200_000), 0));
+    assert_eq!(of_old(&[("A", 1), ("dark", 5)]), (Some(1_000_000), 5 << 30));
+    assert_eq!(of_old(&[("dark", 5)]), (None, 5 << 30));
+}
+
 /// By hand: 2 TB of which half goes, a fifth of that ten days too early.
 #[test]
 fn figures_are_those_of_a_calculation_by_hand() {

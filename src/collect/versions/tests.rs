@@ -20,6 +20,7 @@ fn of(key: &str, all: &[(char, i64)]) -> Vec<Version> {
         is_marker: *kind == 'm',
         modified: day(*on),
         size: if *kind == 'm' { 0 } else { 10 },
+        storage_class: None,
     });
     versions.collect()
 }

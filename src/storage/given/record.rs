@@ -32,7 +32,7 @@ impl Record {
     /// As one of the versions that an ordinary listing does not show.
     #[must_use]
     pub fn into_version(self) -> Version {
-        let Self { key, size, modified, is_latest, is_marker, .. } = self;
-        Version { key, id: "".into(), is_latest, is_marker, modified, size }
+        let Self { key, size, modified, class, is_latest, is_marker, .. } = self;
+        Version { key, id: "".into(), is_latest, is_marker, modified, size, storage_class: class.map(Into::into) }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::audit::money;
 use crate::cli::audit::report::Report;
+use crate::cli::audit::tables::of_old_versions;
 use crate::cli::words::size;
 
 /// One thing to do.
@@ -47,7 +48,8 @@ pub(super) fn steps(report: &Report) -> Vec<Step> {
         steps.push(step(words, format!("regsweep gc -m --dry-run {registry}")));
     }
     if let Some(versions) = findings.not_listed.noncurrent_versions.filter(|versions| versions.bytes > 0) {
-        let words = format!("See which old versions the bucket keeps, and bills: {}.", size(versions.bytes));
+        let cost = of_old_versions(report).map(|cost| format!(", {cost} a month")).unwrap_or_default();
+        let words = format!("See which old versions the bucket keeps, and bills: {}{cost}.", size(versions.bytes));
         steps.push(step(words, format!("regsweep gc --purge-versions --dry-run {registry}")));
     }
     let option = |name: &str| report.options.get(name).and_then(serde_json::Value::as_str);

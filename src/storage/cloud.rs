@@ -176,7 +176,7 @@ impl Storage for Cloud {
             let Some(held) = room.take().or_else(|| self.room.now(size)) else {
                 // An answer that waits for room would be cut off by its timeout: it is asked for again.
                 drop(answer);
-                room = Some(self.room.large().await);
+                room = Some(self.room.large(size).await);
                 continue;
             };
             let mut bytes = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());

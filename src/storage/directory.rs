@@ -187,7 +187,8 @@ impl Storage for Directory {
 
     async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)> {
         let (directory, key) = (self.clone(), key.to_owned());
-        let held = self.room.large().await;
+        // How large it is shows when it is read.
+        let held = self.room.large(limit).await;
         let read = tokio::task::spawn_blocking(move || directory.read_now(&key, limit)).await;
         let content = read.map_err(|error| Error::new(ErrorKind::Bug, "read a file").caused_by(error))??;
         Ok((content, held))

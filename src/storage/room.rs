@@ -5,8 +5,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What is larger needs room of its own. Hardly any manifest is; all of those in flight together are few megabytes.
 const LARGE: u64 = 64 << 10;
-/// So many large answers are held at a time.
-const LARGE_AT_ONCE: usize = 8;
+/// Room is given away in pieces of so many bytes.
+const PIECE: u64 = 4 << 10;
+/// So many pieces there are: for eight of the largest manifests, or for more of them than are ever in flight where they are
+/// only somewhat large, so that no answer is asked for twice.
+const PIECES: u32 = 8 << 10;
+/// What is larger than this is not held whole.
+const LARGEST: u32 = PIECES / 8;
 
 /// Room for large answers, of one storage.
 #[derive(Debug, Clone)]
@@ -20,7 +25,7 @@ pub struct Held {
 
 impl Room {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(LARGE_AT_ONCE)))
+        Self(Arc::new(Semaphore::new(PIECES as usize)))
     }
 
     /// Room for so many bytes, if there is some now.
@@ -28,14 +33,18 @@ impl Room {
         if size <= LARGE {
             return Some(Held::default());
         }
-        Some(Held { _permit: Some(Arc::clone(&self.0).try_acquire_owned().ok()?) })
+        Some(Held { _permit: Some(Arc::clone(&self.0).try_acquire_many_owned(pieces(size)).ok()?) })
     }
 
-    /// Room for a large answer, once there is some.
-    pub(super) async fn large(&self) -> Held {
+    /// Room for so many bytes, once there is some.
+    pub(super) async fn large(&self, size: u64) -> Held {
         // Nobody closes it.
-        Held { _permit: Arc::clone(&self.0).acquire_owned().await.ok() }
+        Held { _permit: Arc::clone(&self.0).acquire_many_owned(pieces(size)).await.ok() }
     }
+}
+
+fn pieces(size: u64) -> u32 {
+    u32::try_from(size.div_ceil(PIECE)).unwrap_or(LARGEST).min(LARGEST)
 }
 
 #[cfg(test)]
@@ -43,18 +52,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_so_many_large_answers_are_held_and_any_number_of_small_ones() {
-        let room = Room::new();
+    async fn only_so_many_of_the_largest_are_held_and_any_number_of_small_ones() {
+        let (room, largest) = (Room::new(), 4 << 20);
         let mut held: Vec<Held> = Vec::new();
-        for _ in 0..LARGE_AT_ONCE {
-            held.extend(room.now(LARGE + 1));
+        for _ in 0..8 {
+            held.extend(room.now(largest));
         }
-        assert_eq!(held.len(), LARGE_AT_ONCE);
+        assert_eq!(held.len(), 8);
         assert!(room.now(LARGE + 1).is_none() && room.now(LARGE).is_some());
         held.pop();
-        let waited = room.large().await;
+        let waited = room.large(u64::MAX).await;
         assert!(room.now(LARGE + 1).is_none());
         drop(waited);
         assert!(room.now(LARGE + 1).is_some());
+    }
+
+    #[tokio::test]
+    async fn as_many_somewhat_large_ones_are_held_as_are_ever_in_flight() {
+        let room = Room::new();
+        let held: Vec<Held> = (0..300).filter_map(|_| room.now(100_000)).collect();
+        assert_eq!(held.len(), 300);
+        assert!(room.now(4 << 20).is_none(), "all of it together is bounded");
     }
 }

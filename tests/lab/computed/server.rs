@@ -142,7 +142,7 @@ async fn answer(computed: &Computed, counters: &Counters, request: &Request<Inco
         return refusal(403, "AccessDenied");
     }
     if !key.is_empty() {
-        count(&counters.get);
+        count(if *request.method() == Method::HEAD { &counters.other } else { &counters.get });
         if key.ends_with("/link") {
             count(&counters.links);
         }

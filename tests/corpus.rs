@@ -65,6 +65,7 @@ replayed! {
     keep_from
     keys
     links
+    listings
     manifest_cache
     manifests
     operands

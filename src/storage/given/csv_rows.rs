@@ -2,8 +2,30 @@
 
 use super::inventory::Columns;
 use super::record::Record;
+use crate::error::shortened;
 use crate::model::Timestamp;
-use std::io::Read;
+use std::io::{self, Read};
+
+/// No row of an inventory is nearly as long: a file that only looks like one must not fill the memory.
+const LONGEST_ROW: usize = 1 << 20;
+
+/// What is read of one row at most.
+struct Bounded<R> {
+    input: R,
+    left: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !buffer.is_empty() {
+            return Err(io::Error::other("it is longer than any row"));
+        }
+        let room = buffer.len().min(self.left);
+        let read = self.input.read(&mut buffer[..room])?;
+        self.left -= read;
+        Ok(read)
+    }
+}
 
 /// Reads all rows.
 ///
@@ -14,11 +36,13 @@ pub fn read(
     columns: &Columns,
     mut see: impl FnMut(Record) -> Result<(), String>,
 ) -> Result<(), String> {
+    let input = Bounded { input, left: LONGEST_ROW };
     let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(input);
     let mut row = csv::StringRecord::new();
     loop {
         let line = rows.position().line();
-        let wrong = |why: String| format!("line {line}: {why}");
+        let wrong = |why: String| format!("line {line}: {}", shortened(&why));
+        rows.get_mut().left = LONGEST_ROW;
         if !rows.read_record(&mut row).map_err(|error| wrong(error.to_string()))? {
             return Ok(());
         }
@@ -106,5 +130,20 @@ mod tests {
         assert!(wrong("k,,2026-11-21T00:00:00.000Z\n").contains("no size"));
         assert!(wrong("k,7\n").contains("columns"));
         assert!(wrong("%ff,7,2026-11-21T00:00:00.000Z\n").contains("no key"));
+    }
+
+    #[test]
+    fn row_without_an_end_fills_no_memory_and_no_message() {
+        let endless = "x".repeat(LONGEST_ROW + 9000);
+        let why = rows("Key,Size,LastModifiedDate", &format!("\"{endless}")).unwrap_err();
+        assert!(why.contains("longer than any row"), "{why}");
+        let long = format!("k,{},2026-11-21T00:00:00.000Z\n", "9".repeat(100_000));
+        assert!(rows("Key,Size,LastModifiedDate", &long).unwrap_err().len() < 1000);
+        let row = "k,7,2026-11-21T00:00:00.000Z\n";
+        assert_eq!(
+            rows("Key,Size,LastModifiedDate", &row.repeat(100_000)).unwrap().len(),
+            100_000,
+            "each row by itself"
+        );
     }
 }

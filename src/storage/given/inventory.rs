@@ -2,6 +2,7 @@
 //!
 //! Source: Amazon S3 User Guide, "Locating your inventory list" and "Amazon S3 Inventory list".
 
+use crate::error::shortened;
 use crate::model::Timestamp;
 use serde::Deserialize;
 
@@ -77,7 +78,8 @@ impl Manifest {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn read(text: &[u8]) -> Result<Self, String> {
-        let written: Written = serde_json::from_slice(text).map_err(|error| format!("it is no manifest: {error}"))?;
+        let written: Written = serde_json::from_slice(text)
+            .map_err(|error| format!("it is no manifest: {}", shortened(&error.to_string())))?;
         let milliseconds: i64 = written
             .creation_timestamp
             .parse()
@@ -85,7 +87,7 @@ impl Manifest {
         let format = match written.file_format.as_str() {
             "CSV" => Format::Csv(Columns::named(written.file_schema.split(',').map(str::trim))?),
             "Parquet" => Format::Parquet { has_versions: written.file_schema.contains("is_delete_marker") },
-            other => return Err(format!("its files are {other}; CSV and Parquet can be read")),
+            other => return Err(format!("its files are {}; CSV and Parquet can be read", shortened(other))),
         };
         // Without a file there is an inventory of an empty bucket, which has no registry.
         if written.files.is_empty() {

@@ -27,7 +27,7 @@ pub fn read(file: impl ChunkReader + 'static, mut see: impl FnMut(Record) -> Res
     let rows = reader.get_row_iter(Some(projection)).map_err(wrong)?;
     for (number, row) in rows.enumerate() {
         let row = row.map_err(wrong)?;
-        see(record(&row).map_err(|why| format!("row {}: {why}", number + 1))?)?;
+        see(record(&row).map_err(|why| format!("row {}: {}", number + 1, crate::error::shortened(&why)))?)?;
     }
     Ok(())
 }

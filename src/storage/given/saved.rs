@@ -4,12 +4,23 @@
 use super::record::Record;
 use crate::collect::entry::Entry;
 use crate::collect::sealed::Place;
+use crate::error::shortened;
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 
 /// What stands in the first line of a saved listing.
 pub const SCHEMA: &str = "regsweep.listing/1";
+
+/// No line is nearly as long: a file that only looks like a listing must not fill the memory.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// Reads the next line; nothing at the end.
+fn next_line(input: &mut impl BufRead, line: &mut String) -> Result<(), String> {
+    line.clear();
+    input.take(LONGEST_LINE).read_line(line).map_err(|error| error.to_string())?;
+    if line.len() as u64 == LONGEST_LINE { Err("it is longer than any line".into()) } else { Ok(()) }
+}
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,12 +99,12 @@ pub fn end(out: &mut impl Write, objects: u64) -> io::Result<()> {
 /// What is wrong with it, in words.
 pub fn header(input: &mut impl BufRead) -> Result<Header, String> {
     let mut line = String::new();
-    input.read_line(&mut line).map_err(|error| error.to_string())?;
+    next_line(input, &mut line)?;
     let header: Header = serde_json::from_str(&line).map_err(|_| "it is no saved listing".to_owned())?;
     if header.schema == SCHEMA {
         Ok(header)
     } else {
-        Err(format!("it is of another version of regsweep ({})", crate::error::shortened(&header.schema)))
+        Err(format!("it is of another version of regsweep ({})", shortened(&header.schema)))
     }
 }
 
@@ -107,10 +118,10 @@ pub fn objects(
 ) -> Result<(), String> {
     let (mut text, mut number, mut seen) = (String::new(), 1_u64, 0_u64);
     loop {
-        text.clear();
         number += 1;
-        let wrong = |why: &dyn std::fmt::Display| format!("line {number}: {why}");
-        if input.read_line(&mut text).map_err(|error| wrong(&error))? == 0 {
+        let wrong = |why: &dyn std::fmt::Display| format!("line {number}: {}", shortened(&why.to_string()));
+        next_line(input, &mut text).map_err(|why| wrong(&why))?;
+        if text.is_empty() {
             return Err("it ends too early: it was not written to its end".into());
         }
         if let Ok(End { objects }) = serde_json::from_str(&text) {
@@ -186,5 +197,16 @@ mod tests {
         assert!(read(text.replace("\"objects\":2", "\"objects\":3").as_bytes()).unwrap_err().contains("2 objects"));
         assert!(read(text.replace("listing/1", "listing/2").as_bytes()).unwrap_err().contains("another version"));
         assert!(read(b"{}\n").unwrap_err().contains("no saved listing"));
+    }
+
+    #[test]
+    fn line_without_an_end_fills_no_memory_and_no_message() {
+        let begun = listing();
+        let first = begun.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        let endless = [&begun[..first], &b"x".repeat(2 << 20)].concat();
+        assert_eq!(read(&endless).unwrap_err(), "line 2: it is longer than any line");
+        assert!(read(&endless[first..]).is_err());
+        let field = format!("{{\"{}\":1}}\n", "y".repeat(100_000));
+        assert!(read(&[&begun[..first], field.as_bytes()].concat()).unwrap_err().len() < 1000);
     }
 }

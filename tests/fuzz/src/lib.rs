@@ -12,6 +12,7 @@ pub mod journals;
 pub mod keep_from;
 pub mod keys;
 pub mod links;
+pub mod listings;
 pub mod machine;
 pub mod manifest_cache;
 pub mod manifests;
@@ -27,7 +28,7 @@ pub mod text;
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 16] = [
+pub const TARGETS: [(&str, Check); 17] = [
     ("configuration", configuration::check),
     ("delete_answers", delete_answers::check),
     ("descriptor_cache", descriptor_cache::check),
@@ -36,6 +37,7 @@ pub const TARGETS: [(&str, Check); 16] = [
     ("keep_from", keep_from::check),
     ("keys", keys::check),
     ("links", links::check),
+    ("listings", listings::check),
     ("manifest_cache", manifest_cache::check),
     ("manifests", manifests::check),
     ("operands", operands::check),

@@ -1,0 +1,4 @@
+//! See `src/listings.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| regsweep_fuzz::listings::check(data));

@@ -1,6 +1,7 @@
 //! Digests, each once, by number.
 
 use crate::model::{Algorithm, Digest};
+use hashbrown::HashTable;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -8,15 +9,15 @@ use std::hash::{BuildHasher as _, RandomState};
 /// So many digests are allocated at once: a table that doubled would for a moment need three times its place.
 const CHUNK: usize = 1 << 15;
 
-/// A table that only grows. A registry of ten million blobs has as many digests: so 32 bytes each and four of an index,
+/// A table that only grows. A registry of ten million blobs has as many digests: so 32 bytes each and five of an index,
 /// and nothing else.
 #[derive(Clone)]
 pub struct DigestTable {
     chunks: Vec<Vec<[u8; 32]>>,
     /// Digests that are no SHA-256, whole; their place among the others has their beginning.
     long: HashMap<u32, Digest>,
-    /// Numbers plus one, where their digest's hash says, or behind; zero where there is none.
-    slots: Vec<u32>,
+    /// The numbers, where the hash of their digest says.
+    numbers: HashTable<u32>,
     /// Makes the hash of this process its own: whoever pushes cannot choose digests that fall together.
     key: (u64, u64),
 }
@@ -25,7 +26,7 @@ impl Default for DigestTable {
     fn default() -> Self {
         let (state, other) = (RandomState::new(), RandomState::new());
         let key = (state.hash_one(0), other.hash_one(0) | 1);
-        Self { chunks: Vec::new(), long: HashMap::new(), slots: Vec::new(), key }
+        Self { chunks: Vec::new(), long: HashMap::new(), numbers: HashTable::new(), key }
     }
 }
 
@@ -54,18 +55,17 @@ impl DigestTable {
     /// The number of a digest, if it has one.
     #[must_use]
     pub fn find(&self, digest: &Digest) -> Option<u32> {
-        self.probe(digest).ok()
+        self.numbers.find(self.hash(digest), |number| self.is(*number, digest)).copied()
     }
 
     /// The number of a digest; the next one if it has none.
     pub fn insert(&mut self, digest: &Digest) -> u32 {
-        if (self.len() + 1) * 4 > self.slots.len() * 3 {
+        if let Some(number) = self.find(digest) {
+            return number;
+        }
+        if self.numbers.len() == self.numbers.capacity() {
             self.grow();
         }
-        let slot = match self.probe(digest) {
-            Ok(number) => return number,
-            Err(slot) => slot,
-        };
         // A registry of four thousand million digests does not fit into any memory that runs this.
         let number = u32::try_from(self.len()).unwrap_or(u32::MAX);
         if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
@@ -77,13 +77,13 @@ impl DigestTable {
         if digest.algorithm() != Algorithm::Sha256 {
             self.long.insert(number, digest.clone());
         }
-        self.slots[slot] = number + 1;
+        self.note(number);
         number
     }
 
     /// The first bytes of the digest of a number: of a SHA-256 all of them.
     pub(super) fn beginning(&self, number: u32) -> &[u8; 32] {
-        &self.chunks[number as usize / CHUNK][number as usize % CHUNK]
+        beginning(&self.chunks, number)
     }
 
     fn is(&self, number: u32, digest: &Digest) -> bool {
@@ -93,43 +93,37 @@ impl DigestTable {
         }
     }
 
-    /// The number of a digest, or the slot where it belongs.
-    fn probe(&self, digest: &Digest) -> Result<u32, usize> {
-        if self.slots.is_empty() {
-            return Err(0);
-        }
-        let mask = self.slots.len() - 1;
-        let mut slot = self.slot_of(&beginning_of(digest));
-        loop {
-            match self.slots[slot] {
-                0 => return Err(slot),
-                taken if self.is(taken - 1, digest) => return Ok(taken - 1),
-                _ => slot = (slot + 1) & mask,
-            }
-        }
+    fn hash(&self, digest: &Digest) -> u64 {
+        hash(self.key, &beginning_of(digest))
     }
 
-    fn slot_of(&self, beginning: &[u8; 32]) -> usize {
-        let word = beginning[..8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        let hash = (word ^ self.key.0).wrapping_mul(self.key.1);
-        // The upper bits depend on all of the lower ones.
-        let slot = hash >> (64 - self.slots.len().trailing_zeros());
-        usize::try_from(slot).unwrap_or_default()
-    }
-
+    /// Makes room for twice as many. The old index goes first: both at once would need half as much again.
     fn grow(&mut self) {
-        let wanted = (self.slots.len() * 2).max(16);
-        self.slots = Vec::new();
-        self.slots.resize(wanted, 0);
-        let mask = wanted - 1;
+        let wanted = (self.numbers.len() * 2).max(16);
+        self.numbers = HashTable::new();
+        self.numbers = HashTable::with_capacity(wanted);
         for number in 0..u32::try_from(self.len()).unwrap_or(u32::MAX) {
-            let mut slot = self.slot_of(self.beginning(number));
-            while self.slots[slot] != 0 {
-                slot = (slot + 1) & mask;
-            }
-            self.slots[slot] = number + 1;
+            self.note(number);
         }
     }
+
+    /// Puts a number where it is found.
+    fn note(&mut self, number: u32) {
+        let Self { chunks, numbers, key, .. } = self;
+        let of = |number: &u32| hash(*key, beginning(chunks, *number));
+        numbers.insert_unique(of(&number), number, of);
+    }
+}
+
+fn beginning(chunks: &[Vec<[u8; 32]>], number: u32) -> &[u8; 32] {
+    &chunks[number as usize / CHUNK][number as usize % CHUNK]
+}
+
+fn hash(key: (u64, u64), beginning: &[u8; 32]) -> u64 {
+    let word = beginning[..8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let product = (word ^ key.0).wrapping_mul(key.1);
+    // The upper half depends on all of the lower one, and not the reverse.
+    product ^ product >> 32
 }
 
 fn beginning_of(digest: &Digest) -> [u8; 32] {

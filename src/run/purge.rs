@@ -216,7 +216,9 @@ impl Purge<'_> {
 
     async fn delete_part(&mut self, part: &[Version]) {
         if self.row.stopped.is_some() {
-            part.iter().for_each(|version| self.leave(version));
+            for version in part {
+                self.leave(version);
+            }
             return;
         }
         if part.is_empty() {

@@ -95,19 +95,19 @@ fn refused_version_keeps_its_marker_and_stops_no_other() {
 
 #[test]
 fn what_an_answer_leaves_open_is_settled() {
-    let faults: [(&str, fn() -> Fault); 7] = [
-        ("InternalError", || Fault::fail_keys("InternalError")),
-        ("InternalError, obeyed", || Fault::fail_keys_though_obeyed("InternalError")),
-        ("missing", || Fault::omit_keys_not_obeyed()),
-        ("missing, obeyed", || Fault::omit_keys()),
-        ("SlowDown", || Fault::fail_keys("SlowDown")),
-        ("cut before", || Fault::cut_before()),
-        ("cut after", || Fault::cut_after()),
+    let faults = [
+        ("InternalError", Fault::fail_keys("InternalError")),
+        ("InternalError, obeyed", Fault::fail_keys_though_obeyed("InternalError")),
+        ("missing", Fault::omit_keys_not_obeyed()),
+        ("missing, obeyed", Fault::omit_keys()),
+        ("SlowDown", Fault::fail_keys("SlowDown")),
+        ("cut before", Fault::cut_before()),
+        ("cut after", Fault::cut_after()),
     ];
     for (context, fault) in faults {
         for after in [0, 1] {
             let scene = Scene::usual();
-            scene.bucket.fault(fault().on(Kind::Purge).after(after).times(2));
+            scene.bucket.fault(fault.clone().on(Kind::Purge).after(after).times(2));
             let ran = scene.run(&[]).expect(0);
             scene.expect_unharmed(context);
             scene.expect_adds_up(&ran, context);

@@ -233,6 +233,15 @@ impl Store {
         self.state().hide(key, time);
     }
 
+    /// Adds an object at the bottom of a key, as a replication that is late does.
+    pub fn slip_under(&self, key: &str, bytes: impl Into<Bytes>, time: SystemTime) {
+        let mut state = self.state();
+        let (id, bytes) = (state.fresh_id(), bytes.into());
+        let object = Object { etag: state.etag_style.etag(&bytes), bytes, last_modified: time };
+        let below = state.versions.below.entry(key.to_owned()).or_default();
+        below.push(Below { id, object: Some(object), modified: time });
+    }
+
     /// Removes a version for good.
     pub fn remove_version(&self, key: &str, id: &str) {
         let was_there = self.state().remove_version(key, id).0;

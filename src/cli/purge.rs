@@ -31,6 +31,9 @@ impl Purge<'_> {
     /// Looks, asks and deletes; the exit code of all. Nothing is begun after a run that did not end well.
     pub(super) async fn run(self, older_than: Duration, order: &Order, report: &mut Report) -> u8 {
         if report.exit_code != exit::DONE || report.stopped.is_some() {
+            report.first.push(
+                "--purge-versions: old versions were left alone, as the collection did not come to its end".into(),
+            );
             return report.exit_code;
         }
         let order = Order { bounds: left(order.bounds, report), ..order.clone() };

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::lab::bucket::{Fault, Kind};
+use super::lab::registry::{blob_key, sha256};
 use super::scene::{Scene, count, row, wait_until};
 use super::tool::{self, Ran};
 
@@ -42,6 +43,18 @@ fn rest_is_told_with_its_reason() {
     let scene = Scene::usual();
     let ran = tool::finish(&mut scene.telling_people(&["--max-objects", "3"])).expect(0);
     assert!(ran.stdout.contains("13 left for the next run: enough for one run (--max-objects)"), "{ran:#?}");
+}
+
+/// What could mend something is not removed by a run that leaves something half done.
+#[test]
+fn after_a_collection_that_did_not_end_well_nothing_is_purged() {
+    let scene = Scene::usual();
+    scene.bucket.put(&blob_key(&sha256(b"orphan")), "orphan");
+    scene.bucket.fault(Fault::fail_keys("AccessDenied").on(Kind::Batch).key(|key| key.ends_with("/data")));
+    let ran = scene.run(&[]).expect(4);
+    assert_eq!((scene.gone().len(), scene.bucket.counts().versions), (0, 0));
+    assert!(ran.json()["old_versions"].is_null());
+    assert!(ran.json()["first"].to_string().contains("old versions were left alone"), "{ran:#?}");
 }
 
 #[test]

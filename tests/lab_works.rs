@@ -9,6 +9,8 @@ mod bucket;
 mod faults;
 #[path = "lab/works/registry.rs"]
 mod registry;
+#[path = "lab/works/versions.rs"]
+mod versions;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;

@@ -117,7 +117,8 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
     let (begun, started) = (Instant::now(), machine::clock());
-    let connection = Connection { ca_file: common.ca_file.clone(), limits: settings::limits(common) };
+    let connection =
+        Connection { ca_file: common.ca_file.clone(), limits: settings::limits(common), ..Connection::default() };
     let opened = tokio::select! {
         opened = open::open(&job.registry.location, &connection) => opened?,
         () = stop.requested() => return Err(run::interrupted()),

@@ -28,7 +28,7 @@ pub(super) fn outcome(text: &mut String, report: &Report) {
         (report.failed, "failed"),
         (report.unknown, "unknown: the store's answer was lost; run again to settle them"),
         (report.kept.changed, "changed since they were listed, and kept"),
-        (report.not_attempted, not_attempted(report)),
+        (report.not_attempted, left(report.stopped.as_deref())),
     ] {
         if count > 0 {
             text.push_str(&wrapped(&format!("{count} {what}"), "  "));
@@ -46,8 +46,9 @@ pub(super) fn outcome(text: &mut String, report: &Report) {
     }
 }
 
-fn not_attempted(report: &Report) -> &'static str {
-    match report.stopped.as_deref() {
+/// Why something was not attempted, by why the run stopped.
+pub(super) fn left(stopped: Option<&str>) -> &'static str {
+    match stopped {
         Some("max-duration") => "left for the next run: the time was over (--max-duration)",
         Some("max-objects") => "left for the next run: enough for one run (--max-objects)",
         Some("max-bytes") => "left for the next run: enough for one run (--max-bytes)",

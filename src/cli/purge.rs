@@ -3,7 +3,7 @@
 use super::engine::Job;
 use super::progress::Progress;
 use super::words::{number, size, wrapped};
-use super::{ask, exit, json, words};
+use super::{ask, exit, json, outcome_text, words};
 use crate::collect::report::Report;
 use crate::collect::versions::{Amount, OldVersions};
 use crate::error::{Error, ErrorKind, Result};
@@ -31,6 +31,9 @@ impl Purge<'_> {
     /// Looks, asks and deletes; the exit code of all. Nothing is begun after a run that did not end well.
     pub(super) async fn run(self, older_than: Duration, order: &Order, report: &mut Report) -> u8 {
         if report.exit_code != exit::DONE || report.stopped.is_some() {
+            report.first.push(
+                "--purge-versions: old versions were left alone, as the collection did not come to its end".into(),
+            );
             return report.exit_code;
         }
         let order = Order { bounds: left(order.bounds, report), ..order.clone() };
@@ -39,8 +42,8 @@ impl Purge<'_> {
             Err(error) => {
                 let _ = writeln!(anstream::stderr(), "{}", words::error(&error));
                 report.error = Some(json::row(&error));
-                let has_deleted = !report.deleted.is_zero() || report.old_versions.as_ref().is_some_and(has_deleted);
-                if has_deleted { exit::INCOMPLETE } else { exit::of_error(error.kind()) }
+                let has_begun = !report.deleted.is_zero() || report.old_versions.as_ref().is_some_and(has_begun);
+                if has_begun { exit::INCOMPLETE } else { exit::of_error(error.kind()) }
             }
         }
     }
@@ -52,7 +55,7 @@ impl Purge<'_> {
             looked = purge::look(opened.reader(), question, observer) => looked?,
             () = stop.requested() => return Ok(interrupted(report)),
         };
-        let Some((before, row)) = looked else {
+        let Some(purge::Looked { before, shown, row }) = looked else {
             report.first.push("--purge-versions: this store keeps no old versions".into());
             return Ok(exit::DONE);
         };
@@ -74,8 +77,8 @@ impl Purge<'_> {
                 return Ok(exit::FAILED);
             }
         }
-        let approved = ApprovedPurge { before };
-        purge::carry_out((opened, approved), tenure, question, row, observer, stop).await?;
+        let approved = ApprovedPurge { before, shown };
+        purge::carry_out((opened, &approved), tenure, question, row, observer, stop).await?;
         Ok(match row.stopped.as_deref() {
             Some("signal") => exit::INTERRUPTED,
             _ if row.failed + row.unknown > 0 => exit::INCOMPLETE,
@@ -104,8 +107,19 @@ fn interrupted(report: &mut Report) -> u8 {
     exit::INTERRUPTED
 }
 
-fn has_deleted(row: &OldVersions) -> bool {
-    row.deleted.count() > 0
+/// Whether a delete was sent.
+fn has_begun(row: &OldVersions) -> bool {
+    row.deleted.count() + row.failed + row.unknown > 0
+}
+
+fn not_attempted(row: &OldVersions) -> &'static str {
+    match row.stopped.as_deref() {
+        Some("signal") => "not attempted: stopped",
+        Some("not-by-id") => {
+            "not attempted: until the store says that it deleted a version by its id, no other is touched"
+        }
+        stopped => outcome_text::left(stopped),
+    }
 }
 
 /// What the collection has left of the bounds.
@@ -138,6 +152,7 @@ pub(super) fn text(row: &OldVersions, asks: bool) -> String {
             kept.reused,
             "stay: they have no id of their own, and the next write may take their place; --offline removes them",
         ),
+        (kept.later, "stay: more than one run removes; the next one goes on"),
     ] {
         if kept.count() > 0 {
             line(format!("{} {why}", amount(kept)));
@@ -155,7 +170,7 @@ pub(super) fn text(row: &OldVersions, asks: bool) -> String {
         (row.failed, "failed"),
         (row.unknown, "unknown: the store's answer was lost; run again to settle them"),
         (row.changed, "changed since they were listed, and left alone"),
-        (row.not_attempted, "not attempted"),
+        (row.not_attempted, not_attempted(row)),
     ] {
         if count > 0 {
             line(format!("{count} {what}"));

@@ -61,7 +61,8 @@ pub(super) async fn open(command: &'static str, registry: &Resolved, common: &Co
     let stop = Arc::new(Stop::default());
     signals::listen(&stop);
     let (begun, started) = (Instant::now(), machine::clock());
-    let connection = Connection { ca_file: common.ca_file.clone(), limits: settings::limits(common) };
+    let connection =
+        Connection { ca_file: common.ca_file.clone(), limits: settings::limits(common), ..Connection::default() };
     let opened = unless_stopped(&stop, Box::pin(open::open(&registry.location, &connection))).await?;
     let order = Order {
         run: machine::run_name(started),

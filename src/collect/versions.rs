@@ -4,10 +4,13 @@
 //! What is current is never touched, and nothing that is hidden is brought back: a mark goes after every version that it
 //! hides.
 
+mod row;
+pub mod shown;
 pub mod spared;
 
+pub use row::{Kept, OldVersions};
+
 use super::blobs::Tally;
-use super::outcome::Outcome;
 use crate::layout::{self, StorageKey};
 use crate::model::Timestamp;
 use serde::Serialize;
@@ -79,8 +82,10 @@ pub enum Stays {
     Reused,
     /// A version that it hides stays.
     Hides,
-    /// Not one version of its key is told to be the current one.
+    /// Not one version of its key is told to be the current one, or two of it have the same id.
     Unclear,
+    /// More would go than one run can remember.
+    Later,
 }
 
 /// Tells whether something needs what is at a key, and what is current there does not serve it; `true` asks about a key
@@ -158,8 +163,12 @@ impl ByKey {
 
 /// Judges all that there is of one key. The current object is not told of.
 pub fn judge(rule: Rule<'_>, mut versions: Vec<Version>, mut tell: impl FnMut(Verdict)) {
+    versions.sort_by(|a, b| a.id.cmp(&b.id));
+    // Some stores begin a page with the version that the last one ended with.
+    versions.dedup();
+    let is_told_once = versions.windows(2).all(|pair| pair[0].id != pair[1].id);
     versions.sort_by_key(|version| (!version.is_latest, Reverse(version.modified)));
-    let is_sound = versions.iter().filter(|version| version.is_latest).count() == 1;
+    let is_sound = is_told_once && versions.iter().filter(|version| version.is_latest).count() == 1;
     let mut versions = versions.into_iter();
     let Some(first) = versions.next() else { return };
     let is_gone = is_sound && first.is_marker;
@@ -209,99 +218,6 @@ fn is_ours(key: &str) -> bool {
         StorageKey::Suspect { .. } => false,
         StorageKey::Unrecognized => layout::state::StateKey::parse(key) != layout::state::StateKey::Unrecognized,
         _ => true,
-    }
-}
-
-/// What stays, by why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Kept {
-    /// Old for less than was asked, or hiding what is; also where nobody knows what is current.
-    pub young: Amount,
-    /// Of what is missing or damaged and needed.
-    pub needed: Amount,
-    /// Under keys that no registry writes.
-    pub foreign: Amount,
-    /// Without an id of its own, where the next write takes its place.
-    pub reused: Amount,
-}
-
-impl Kept {
-    /// All that stays.
-    #[must_use]
-    pub fn all(&self) -> Amount {
-        self.young.plus(self.needed).plus(self.foreign).plus(self.reused)
-    }
-
-    /// Counts one more.
-    pub fn add(&mut self, version: &Version, why: Stays) {
-        match why {
-            Stays::Young | Stays::Hides | Stays::Unclear => self.young.add(version),
-            Stays::Needed => self.needed.add(version),
-            Stays::Foreign => self.foreign.add(version),
-            Stays::Reused => self.reused.add(version),
-        }
-    }
-}
-
-/// What was found, planned and done about old versions (`--purge-versions`).
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct OldVersions {
-    /// What has been old since then, or before, was to go, RFC 3339.
-    pub before: String,
-    /// What there is.
-    pub found: Amount,
-    /// What was to go.
-    pub planned: Amount,
-    /// What stays, and why.
-    pub kept: Kept,
-    /// What went.
-    pub deleted: Amount,
-    /// What the store refused to delete.
-    pub failed: u64,
-    /// Of which nobody knows.
-    pub unknown: u64,
-    /// What was to go, and was gone or current again when it was listed once more.
-    pub changed: u64,
-    /// What was to go and was never tried.
-    pub not_attempted: u64,
-    /// Why it stopped before its end.
-    pub stopped: Option<String>,
-    /// Why some failed, the first of each kind.
-    pub failures: Vec<String>,
-}
-
-/// So many reasons are told.
-const FAILURES_TOLD: usize = 5;
-
-impl OldVersions {
-    /// Notes what came of one that was to go.
-    pub fn note(&mut self, version: &Version, outcome: &Outcome) {
-        match outcome {
-            // A version that is gone already answers a delete as one that was there.
-            Outcome::Deleted | Outcome::AlreadyGone => self.deleted.add(version),
-            Outcome::Failed(why) => {
-                self.failed += 1;
-                self.tell(why);
-            }
-            Outcome::Unknown(why) => {
-                self.unknown += 1;
-                self.tell(why);
-            }
-            Outcome::NotAttempted | Outcome::Changed => {}
-        }
-    }
-
-    /// What was planned and not tried is told as such: as changed, where all was listed once more.
-    pub fn close(&mut self, is_whole: bool) {
-        let tried = self.deleted.count() + self.failed + self.unknown + self.not_attempted;
-        let rest = self.planned.count().saturating_sub(tried);
-        *(if is_whole { &mut self.changed } else { &mut self.not_attempted }) += rest;
-    }
-
-    fn tell(&mut self, why: &str) {
-        if self.failures.len() < FAILURES_TOLD && !self.failures.iter().any(|told| told == why) {
-            self.failures.push(why.to_owned());
-        }
     }
 }
 

@@ -8,8 +8,9 @@ use crate::collect::options::Mode;
 use crate::collect::outcome::Outcome;
 use crate::collect::report::Scan;
 use crate::collect::store_keeps::{Deleted, StoreKeeps};
+use crate::collect::versions::shown::{MOST, Shown};
 use crate::collect::versions::spared::Spared;
-use crate::collect::versions::{Amount, ByKey, OldVersions, OutOfOrder, Rule, Verdict, Version, judge};
+use crate::collect::versions::{Amount, ByKey, OldVersions, OutOfOrder, Rule, Stays, Verdict, Version, judge};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
@@ -34,15 +35,22 @@ pub struct Question<'a> {
     pub order: &'a Order,
 }
 
-/// Looks what there is, and what may go of it: what has been old since the time that is told. None where the bucket has never kept versions, or the store has none.
+/// What a look came to.
+#[derive(Debug)]
+pub struct Looked {
+    /// What has been old since then, or before, may go.
+    pub before: Timestamp,
+    /// What may go, and nothing else.
+    pub shown: Shown,
+    /// What is told of it.
+    pub row: OldVersions,
+}
+
+/// Looks what there is, and what may go of it. None where the bucket has never kept versions, or the store has none.
 ///
 /// # Errors
 /// If the versions cannot be listed.
-pub async fn look(
-    storage: &dyn Storage,
-    question: Question<'_>,
-    observer: &dyn Observer,
-) -> Result<Option<(Timestamp, OldVersions)>> {
+pub async fn look(storage: &dyn Storage, question: Question<'_>, observer: &dyn Observer) -> Result<Option<Looked>> {
     if matches!(question.keeps.deleted, Deleted::Freed) {
         return Ok(None);
     }
@@ -53,9 +61,17 @@ pub async fn look(
     let rule = Rule { before, null_is_reused, needs: &spared };
     let Some(mut pages) = storage.versions(layout::REGISTRY) else { return Ok(None) };
     observer.notice(Event::Begin(Phase::ListVersions, None));
+    let mut shown = Shown::default();
     let mut tell = |versions| {
         judge(rule, versions, |verdict| match verdict {
-            Verdict::Goes(version) | Verdict::GoesLast(version) => row.planned.add(&version),
+            Verdict::Goes(version) | Verdict::GoesLast(version) => {
+                // What there is no room for stays, and so does the marker that hides it: it comes after it.
+                if shown.add(&version, MOST) {
+                    row.planned.add(&version);
+                } else {
+                    row.kept.add(&version, Stays::Later);
+                }
+            }
             Verdict::Stays(version, why) => row.kept.add(&version, why),
         });
     };
@@ -67,7 +83,7 @@ pub async fn look(
     keys.finish(tell);
     observer.notice(Event::End);
     row.found = row.planned.plus(row.kept.all());
-    Ok(Some((before, row)))
+    Ok(Some(Looked { before, shown: shown.closed(), row }))
 }
 
 /// Where versioning is suspended, for a bucket or for some of its keys, whatever is written takes the place of the version
@@ -76,37 +92,54 @@ fn is_null_reused(question: Question<'_>) -> bool {
     question.order.options.mode == Mode::Live
 }
 
-/// Lists them once more and removes what may go by now as well. What became current in the meantime is not among them.
+/// Lists them once more, and removes what was shown and may still go. What became current in the meantime is not among
+/// them, nor is what became old: that is for the next run.
 ///
 /// # Errors
 /// If the versions cannot be listed to their end; what went until then is in the row.
 pub async fn carry_out(
-    (opened, approved): (&Opened, ApprovedPurge),
+    (opened, approved): (&Opened, &ApprovedPurge),
     tenure: Option<&Tenure>,
     question: Question<'_>,
     row: &mut OldVersions,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<()> {
-    let Some(purger) = Purger::arm(opened, approved) else { return Ok(()) };
-    let Some(mut pages) = opened.reader().versions(layout::REGISTRY) else { return Ok(()) };
+    let (purger, pages) = (Purger::arm(opened, approved), opened.reader().versions(layout::REGISTRY));
+    let (Some(purger), Some(mut pages)) = (purger, pages) else {
+        row.close(false);
+        return Ok(());
+    };
     let spared = Spared::of(question.scan);
     let null_is_reused = is_null_reused(question);
     let rule = Rule { before: approved.before, null_is_reused, needs: &spared };
     observer.notice(Event::Begin(Phase::DeleteVersions, Some(row.planned.count())));
-    let mut purge = Purge { purger, row, observer, order: question.order, tenure, stop, stay: HashSet::new() };
+    let (spent, stay) = (Amount::default(), HashSet::new());
+    let mut purge = Purge { purger, row, observer, order: question.order, tenure, stop, spent, stay };
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     let mut keys = ByKey::default();
     let result = loop {
-        let page = match pages.try_next().await {
+        let page = tokio::select! {
+            biased;
+            () = stop.requested() => {
+                purge.stops();
+                break Ok(());
+            }
+            page = pages.try_next() => page,
+        };
+        let page = match page {
             Ok(page) => page,
             Err(error) => break Err(error),
         };
         let is_last = page.is_none();
+        if !is_last && purge.stops() {
+            break Ok(());
+        }
         let mut tell = |of_key| {
             judge(rule, of_key, |verdict| match verdict {
-                Verdict::Goes(version) => versions.push(version),
-                Verdict::GoesLast(version) => markers.push(version),
+                Verdict::Goes(version) if approved.shown.has(&version) => versions.push(version),
+                Verdict::GoesLast(version) if approved.shown.has(&version) => markers.push(version),
+                Verdict::Goes(version) | Verdict::GoesLast(version) => drop(purge.stay.insert(version.key)),
                 Verdict::Stays(..) => {}
             });
         };
@@ -119,9 +152,9 @@ pub async fn carry_out(
             None => keys.finish(tell),
         }
         // At once: who brings back what was deleted makes an old version the current one. What a marker hides goes first.
+        // The versions that the next page goes on from are not among these: their key is not complete.
         purge.delete(&mut versions).await;
         purge.delete(&mut markers).await;
-        purge.row.stopped = purge.row.stopped.take().or(purge.interrupted().map(|stopped| stopped.name().to_owned()));
         if is_last || purge.row.stopped.is_some() {
             break Ok(());
         }
@@ -145,7 +178,9 @@ struct Purge<'a> {
     order: &'a Order,
     tenure: Option<&'a Tenure>,
     stop: &'a Stop,
-    /// Keys of which a version stays that was to go: the marker that hides it stays as well.
+    /// What is gone, or may be.
+    spent: Amount,
+    /// Keys of which a version stays that may go: the marker that hides it stays as well.
     stay: HashSet<String>,
 }
 
@@ -153,43 +188,72 @@ impl Purge<'_> {
     /// Deletes these, as far as the bounds let it, and empties the list.
     async fn delete(&mut self, versions: &mut Vec<Version>) {
         let all = std::mem::take(versions);
-        let mut tried = self.row.deleted;
+        let (mut tried, mut bound) = (self.spent, None);
         let mut going = Vec::with_capacity(all.len());
         for version in all {
             let is_hiding = version.is_marker && version.is_latest && self.stay.contains(&version.key);
-            let stopped = self.must_stop(tried, &version);
-            if is_hiding || stopped.is_some() || self.row.stopped.is_some() {
-                self.row.not_attempted += 1;
-                self.row.stopped = self.row.stopped.take().or(stopped.map(|stopped| stopped.name().to_owned()));
-                self.stay.insert(version.key);
+            if !is_hiding && self.row.stopped.is_none() {
+                bound = bound.or_else(|| self.must_stop(tried, &version));
+            }
+            if is_hiding || bound.is_some() || self.row.stopped.is_some() {
+                self.leave(&version);
             } else {
                 tried.add(&version);
                 going.push(version);
             }
         }
-        if going.is_empty() {
+        // A store that does not delete by ids would delete what is current: until one has gone by its id, each goes alone.
+        let alone = usize::from(!self.purger.goes_by_ids()).min(going.len());
+        let (first, rest) = going.split_at(alone);
+        self.delete_part(first).await;
+        if alone > 0 && !self.purger.goes_by_ids() {
+            self.row.stopped.get_or_insert_with(|| "not-by-id".into());
+        }
+        self.delete_part(rest).await;
+        // What is within the bounds went.
+        self.row.stopped = self.row.stopped.take().or(bound.map(|bound| bound.name().to_owned()));
+    }
+
+    async fn delete_part(&mut self, part: &[Version]) {
+        if self.row.stopped.is_some() {
+            for version in part {
+                self.leave(version);
+            }
             return;
         }
-        // A store that does not delete by ids would delete what is current: the first goes alone.
-        let alone = usize::from(self.row.deleted.count() == 0).min(going.len());
-        let (first, rest) = going.split_at(alone);
-        for part in [first, rest] {
-            if self.row.stopped.is_some() {
-                self.row.not_attempted += part.len() as u64;
-                self.stay.extend(part.iter().map(|version| version.key.clone()));
-                continue;
+        if part.is_empty() {
+            return;
+        }
+        let outcomes = self.purger.delete(part, || self.interrupted().is_none()).await;
+        for (version, outcome) in part.iter().zip(&outcomes) {
+            self.row.note(version, outcome);
+            if outcome.may_still_be_there() {
+                self.stay.insert(version.key.clone());
             }
-            for (version, outcome) in part.iter().zip(self.purger.delete(part).await) {
-                self.row.note(version, &outcome);
-                if outcome.may_still_be_there() {
-                    self.stay.insert(version.key.clone());
-                }
-                if outcome == Outcome::Failed(NOT_BY_ID.into()) {
-                    self.row.stopped = Some("not-by-id".into());
-                }
+            if matches!(outcome, Outcome::Deleted | Outcome::AlreadyGone | Outcome::Unknown(_)) {
+                self.spent.add(version);
+            }
+            if *outcome == Outcome::Failed(NOT_BY_ID.into()) {
+                self.row.stopped = Some("not-by-id".into());
             }
         }
-        self.observer.notice(Event::Progress(going.len() as u64, going.iter().map(|version| version.size).sum()));
+        if outcomes.contains(&Outcome::NotAttempted) {
+            self.stops();
+        }
+        self.observer.notice(Event::Progress(part.len() as u64, part.iter().map(|version| version.size).sum()));
+    }
+
+    /// One that was to go stays, and so does the marker that hides it.
+    fn leave(&mut self, version: &Version) {
+        self.row.note(version, &Outcome::NotAttempted);
+        self.stay.insert(version.key.clone());
+    }
+
+    /// Whether nothing more is begun, whatever the reason.
+    fn stops(&mut self) -> bool {
+        let stopped = self.row.stopped.take();
+        self.row.stopped = stopped.or_else(|| self.interrupted().map(|stopped| stopped.name().to_owned()));
+        self.row.stopped.is_some()
     }
 
     /// Why this one may not be begun, if so.
@@ -198,7 +262,7 @@ impl Purge<'_> {
         if let Some(stopped) = self.interrupted() {
             return Some(stopped);
         }
-        if bounds.objects.is_some_and(|limit| tried.count() + self.row.unknown >= limit) {
+        if bounds.objects.is_some_and(|limit| tried.count() >= limit) {
             return Some(Stopped::Objects);
         }
         let bytes = tried.noncurrent_versions.bytes.saturating_add(version.size);

@@ -18,11 +18,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// So long one try of a request may take: a batch of a thousand deletes is slow where disks are.
+const ONE_TRY: Duration = Duration::from_mins(1);
+
 fn client_options(connection: &Connection, plain_http: bool, skip_verify: bool) -> Result<ClientOptions> {
     let mut options = ClientOptions::new()
         .with_allow_http(plain_http)
         .with_allow_invalid_certificates(skip_verify)
-        .with_timeout(Duration::from_mins(1))
+        .with_timeout(connection.answers_within.unwrap_or(ONE_TRY))
         .with_connect_timeout(Duration::from_secs(5));
     if let Ok(agent) = http::HeaderValue::from_str(concat!("regsweep/", env!("CARGO_PKG_VERSION"))) {
         options = options.with_user_agent(agent);
@@ -156,8 +159,9 @@ fn signed(
     client: &Backend,
 ) -> Option<Signed> {
     let options = client_options(connection, base.starts_with("http://"), skip_verify).ok()?;
-    let http = wire.transport(Effort::OneQuestion.patience()).connect(&options).ok()?;
-    Some(Signed::new(http, base, client, scope))
+    let connected = |effort: Effort| wire.transport(effort.patience()).connect(&options).ok();
+    let (asking, working) = (connected(Effort::OneQuestion)?, connected(Effort::Whole)?);
+    Some(Signed::new(asking, working, base, client, scope))
 }
 
 /// Finds how to sign in, once for all clients: a token that was had serves each of them.

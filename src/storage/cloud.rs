@@ -42,7 +42,7 @@ pub struct Cloud {
     /// What stands before every key in requests; how a leading slash gets into these is up to the client.
     pub(super) prefix: String,
     /// Who asks what `object_store` cannot.
-    pub(super) signed: Option<Signed>,
+    pub(super) signed: Option<Arc<Signed>>,
     /// The storage class of what is written, where it is not the store's own choice.
     pub(super) storage_class: Option<String>,
     counters: Arc<Counters>,
@@ -71,7 +71,7 @@ impl Cloud {
 
     /// With somebody who asks what `object_store` cannot.
     pub(super) fn with_signed(mut self, signed: Option<Signed>) -> Self {
-        self.signed = signed;
+        self.signed = signed.map(Arc::new);
         self
     }
 

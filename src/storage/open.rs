@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How to talk to the store, whichever it is.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct Connection {
     pub ca_file: Option<PathBuf>,
     /// How fast it may be asked.
     pub limits: Limits,
+    /// How long one try of a request may take, if not a minute.
+    pub answers_within: Option<Duration>,
 }
 
 /// An opened registry.

@@ -1,25 +1,35 @@
-//! Small questions to a store that `object_store` has no method for, signed as it signs its own requests.
+//! Requests to a store that `object_store` has no method for, signed as it signs its own.
+//!
+//! Small questions can do without an answer, and are not put for long. What a run cannot do without (pages of versions,
+//! deletes of versions) is asked for as everything else is: each try ends by itself, and where the store is busy the next
+//! one comes later, at the pace of all requests.
 
 use super::backend::Backend;
+use super::effort::Effort;
 use super::explain;
+use super::transport::{ANSWER, AnswerSink};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use http::{HeaderValue, Request, StatusCode, header};
 use md5::{Digest as _, Md5};
+use object_store::RetryConfig;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::azure::{AzureAuthorizer, AzureCredentialProvider};
 use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
 use object_store::gcp::GcpCredentialProvider;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Who asks, and what is asked about: a bucket, on Azure the whole service.
 #[derive(Debug, Clone)]
 pub(super) struct Signed {
-    http: HttpClient,
+    /// Small questions.
+    asking: HttpClient,
+    /// What a run cannot do without.
+    working: HttpClient,
     base: String,
     signer: Signer,
 }
@@ -50,21 +60,21 @@ const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// What stands for itself in a query that is signed.
 pub(super) const IN_QUERIES: &AsciiSet = &IN_PATHS.add(b'/');
 /// No answer to such a question is longer.
-const LONGEST: usize = 4 << 20;
-/// How often a question is put where the store is busy or the connection breaks. It is no tragedy if it stays open.
+const LONGEST: usize = 16 << 20;
+/// How often a small question is put where the store is busy or the connection breaks. It is no tragedy if it stays open.
 const TRIES: u32 = 3;
 /// All tries together.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Signed {
     /// Asks with the credentials of a client. `scope` is the region on S3, the account on Azure, nothing on GCS.
-    pub(super) fn new(http: HttpClient, base: String, backend: &Backend, scope: String) -> Self {
+    pub(super) fn new(asking: HttpClient, working: HttpClient, base: String, backend: &Backend, scope: String) -> Self {
         let signer = match backend {
             Backend::S3(store) => Signer::S3 { credentials: Arc::clone(store.credentials()), region: scope },
             Backend::Gcs(store) => Signer::Gcs { credentials: Arc::clone(store.credentials()) },
             Backend::Azure(store) => Signer::Azure { credentials: Arc::clone(store.credentials()), account: scope },
         };
-        Self { http, base, signer }
+        Self { asking, working, base, signer }
     }
 
     /// Asks; `query` begins with a question mark.
@@ -85,12 +95,42 @@ impl Signed {
         self.in_time(&Question { url: format!("{base}{place}{query}"), body: None }).await
     }
 
+    /// Asks for a page of a listing that the run cannot do without.
+    ///
+    /// # Errors
+    /// Why there is no answer, in words.
+    pub(super) async fn get_page(&self, query: &str) -> Result<Reply, String> {
+        self.persistently(&Question { url: format!("{}{query}", self.base), body: None }).await
+    }
+
     /// Tells a bucket of S3 something that may be told again: a document that is short enough to be held.
     ///
     /// # Errors
     /// Why there is no answer, in words. It may have been heard all the same.
     pub(super) async fn post(&self, query: &str, body: String) -> Result<Reply, String> {
-        self.in_time(&Question { url: format!("{}{query}", self.base), body: Some(body.into()) }).await
+        let question = Question { url: format!("{}{query}", self.base), body: Some(body.into()) };
+        // The transport looks into answers that somebody waits for: one may say of single keys that they came too fast.
+        ANSWER.scope(AnswerSink::default(), self.persistently(&question)).await
+    }
+
+    /// Asks as often, and as long, as `object_store` does. Each try has the client's own time, and is signed anew.
+    async fn persistently(&self, question: &Question) -> Result<Reply, String> {
+        let RetryConfig { max_retries, retry_timeout, backoff } = Effort::Whole.retries();
+        let began = Instant::now();
+        let (mut retries, mut wait) = (0, backoff.init_backoff);
+        loop {
+            let request = self.request(question).await?;
+            let answer = match exchanged(&self.working, request).await {
+                Ok(reply) if !is_busy(reply.status) => return Ok(reply),
+                other => other,
+            };
+            if retries == max_retries || began.elapsed() + wait > retry_timeout {
+                return answer;
+            }
+            tokio::time::sleep(wait).await;
+            retries += 1;
+            wait = wait.mul_f64(backoff.base).min(backoff.max_backoff);
+        }
     }
 
     async fn in_time(&self, question: &Question) -> Result<Reply, String> {
@@ -116,18 +156,7 @@ impl Signed {
     }
 
     async fn once(&self, question: &Question) -> Result<Reply, String> {
-        let request = self.request(question).await?;
-        let response = self.http.execute(request).await.map_err(|error| no_answer(&error))?;
-        let (parts, body) = response.into_parts();
-        let mut bytes = BytesMut::new();
-        let mut body = body.bytes_stream();
-        while let Some(part) = body.try_next().await.map_err(|error| no_answer(&error))? {
-            bytes.extend_from_slice(&part);
-            if bytes.len() > LONGEST {
-                return Err("the store's answer does not end".into());
-            }
-        }
-        Ok(Reply { status: parts.status, body: bytes.freeze() })
+        exchanged(&self.asking, self.request(question).await?).await
     }
 
     async fn request(&self, Question { url, body }: &Question) -> Result<HttpRequest, String> {
@@ -164,6 +193,20 @@ impl Signed {
         }
         Ok(request)
     }
+}
+
+async fn exchanged(client: &HttpClient, request: HttpRequest) -> Result<Reply, String> {
+    let response = client.execute(request).await.map_err(|error| no_answer(&error))?;
+    let (parts, body) = response.into_parts();
+    let mut bytes = BytesMut::new();
+    let mut body = body.bytes_stream();
+    while let Some(part) = body.try_next().await.map_err(|error| no_answer(&error))? {
+        bytes.extend_from_slice(&part);
+        if bytes.len() > LONGEST {
+            return Err("the store's answer does not end".into());
+        }
+    }
+    Ok(Reply { status: parts.status, body: bytes.freeze() })
 }
 
 fn is_busy(status: StatusCode) -> bool {

@@ -11,6 +11,8 @@ use crate::model::Timestamp;
 use futures::stream::{self, BoxStream, StreamExt};
 use percent_encoding::utf8_percent_encode;
 
+/// How often a page is asked for that cannot be understood.
+const TRIES: u32 = 3;
 /// The permission that it takes.
 pub const TO_LIST: &str = "s3:ListBucketVersions";
 
@@ -25,7 +27,7 @@ pub(super) fn below(cloud: &Cloud, prefix: &str) -> Option<BoxStream<'static, Re
             let Some(after) = at else { return Ok(None) };
             let page = page(&cloud, &prefix, after.as_ref()).await;
             let page = page.and_then(|page| match &page.next {
-                Some(next) if Some(next) == after.as_ref() => Err("the store's listing does not go on".into()),
+                Some(next) if !goes_on(after.as_ref(), next) => Err("the store's listing does not go on".into()),
                 _ => Ok(page),
             });
             let page = page.map_err(|why| failed(&prefix, &why))?;
@@ -33,6 +35,11 @@ pub(super) fn below(cloud: &Cloud, prefix: &str) -> Option<BoxStream<'static, Re
         }
     });
     Some(pages.boxed())
+}
+
+/// Whether the next page is another, and of no earlier key: pages without versions would lead in a circle for ever.
+fn goes_on(after: Option<&Marker>, next: &Marker) -> bool {
+    after.is_none_or(|after| next != after && next.0 >= after.0)
 }
 
 fn failed(prefix: &str, why: &str) -> Error {
@@ -51,8 +58,16 @@ async fn page(cloud: &Cloud, prefix_below: &str, after: Option<&Marker>) -> std:
     let prefix = encoded(&format!("{}{prefix_below}", cloud.prefix));
     // Signed is what is in order.
     let query = format!("?encoding-type=url{key}&prefix={prefix}{id}&versions=");
-    let reply = granted(signed.get(&query).await, TO_LIST)?;
-    let mut page = read(&reply.body).ok_or("the store's answer is not understood")?;
+    let mut tries = 1;
+    let mut page = loop {
+        let reply = granted(signed.get_page(&query).await, TO_LIST)?;
+        match read(&reply.body) {
+            Some(page) => break page,
+            // It may have broken off: reading is safe to repeat.
+            None if tries < TRIES => tries += 1,
+            None => return Err("the store's answer is not understood".into()),
+        }
+    };
     for version in &mut page.versions {
         let below = version.key.strip_prefix(&cloud.prefix).filter(|below| below.starts_with(prefix_below));
         version.key = below.ok_or("the store tells of versions that were not asked for")?.to_owned();
@@ -156,6 +171,16 @@ mod tests {
         let markers = "<NextKeyMarker>k </NextKeyMarker><NextVersionIdMarker>i</NextVersionIdMarker>";
         let page = answer(&format!("<IsTruncated>true</IsTruncated>{markers}")).unwrap();
         assert_eq!(page.next, Some(("k ".to_owned(), "i".to_owned())));
+    }
+
+    #[test]
+    fn listing_that_comes_back_does_not_go_on() {
+        let marker = |key: &str, id: &str| (key.to_owned(), id.to_owned());
+        assert!(goes_on(None, &marker("a", "1")));
+        assert!(goes_on(Some(&marker("a", "1")), &marker("a", "2")));
+        assert!(goes_on(Some(&marker("a", "1")), &marker("b", "1")));
+        assert!(!goes_on(Some(&marker("a", "1")), &marker("a", "1")));
+        assert!(!goes_on(Some(&marker("b", "1")), &marker("a", "2")));
     }
 
     #[test]

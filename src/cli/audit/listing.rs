@@ -26,7 +26,11 @@ pub(super) async fn source(args: &Audit, common: &Common, opening: &Opening) -> 
                 error.because("it names a bucket and no key").next("name its manifest.json")
             })?;
             let resolved = settings::named_alone(&format!("s3://{bucket}"), common)?;
-            let connection = Connection { ca_file: common.ca_file.clone(), limits: settings::limits(common) };
+            let connection = Connection {
+                ca_file: common.ca_file.clone(),
+                limits: settings::limits(common),
+                ..Connection::default()
+            };
             let bucket = open::open_bucket(&resolved.location, &connection).await?;
             Source::in_bucket(bucket, key, named, here).await?
         }

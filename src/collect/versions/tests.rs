@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 use super::*;
+use crate::collect::outcome::Outcome;
 use crate::model::{RepositoryName, Tag};
 
 /// The current link of a tag.
@@ -152,6 +153,19 @@ fn listing_that_makes_no_sense_lets_nothing_of_its_key_go() {
     let mut none_current = of(&link("v1"), &[('m', 5), ('o', 4)]);
     none_current[0].is_latest = false;
     assert_eq!(words(&judged(before(9), none_current)), ["v1 stays: Unclear", "v0 stays: Unclear"]);
+}
+
+#[test]
+fn version_that_is_told_twice_counts_once_and_two_of_one_id_let_nothing_go() {
+    let mut twice = of(&link("v1"), &[('m', 5), ('o', 4), ('o', 3)]);
+    twice.insert(2, twice[1].clone());
+    twice.push(twice[0].clone());
+    assert_eq!(words(&judged(before(9), twice.clone())), ["v1 goes", "v2 goes", "v0 goes last"]);
+    twice[2].size += 1;
+    assert_eq!(
+        words(&judged(before(9), twice)),
+        ["v1 stays: Unclear", "v1 stays: Unclear", "v2 stays: Unclear", "v0 stays: Unclear"]
+    );
 }
 
 #[test]

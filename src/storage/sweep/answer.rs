@@ -34,6 +34,7 @@ pub struct Answer {
 struct Item {
     key: Option<String>,
     version: Option<String>,
+    marker: Option<String>,
     code: String,
     message: String,
 }
@@ -63,19 +64,22 @@ pub fn parse(body: &[u8]) -> Answer {
                 match end.local_name().as_ref() {
                     b"Key" => item.key = text,
                     b"VersionId" => item.version = text,
+                    b"DeleteMarkerVersionId" => item.marker = text,
                     b"Code" => item.code = text.unwrap_or_default(),
                     b"Message" => item.message = text.unwrap_or_default(),
                     b"DeleteMarker" => answer.leaves_markers |= text.is_some_and(|text| text.trim() == "true"),
                     b"Deleted" => {
                         if let Some(key) = item.key.take() {
-                            if let Some(version) = item.version.take() {
+                            // A marker of another id is a new one: the version was not deleted, it was hidden.
+                            let is_it = |version: &String| item.marker.as_ref().is_none_or(|marker| marker == version);
+                            if let Some(version) = item.version.take().filter(is_it) {
                                 answer.versions.entry((key.clone(), version)).or_insert(Said::Deleted);
                             }
                             answer.keys.entry(key).or_insert(Said::Deleted);
                         }
                     }
                     b"Error" => {
-                        let Item { key, version, code, message } = std::mem::take(&mut item);
+                        let Item { key, version, code, message, .. } = std::mem::take(&mut item);
                         if let Some(key) = key {
                             // If the store says both, the worse counts.
                             let said = Said::Error { code, message };
@@ -166,6 +170,20 @@ mod tests {
         assert_eq!(said("1"), Some(&Said::Deleted));
         assert_eq!(said("2"), Some(&Said::Error { code: "AccessDenied".into(), message: String::new() }));
         assert_eq!(answer.versions.len(), 2);
+    }
+
+    #[test]
+    fn version_under_a_new_marker_is_not_deleted() {
+        let with = |marker: &str| {
+            let body = format!(
+                "<DeleteResult><Deleted><Key>a</Key><VersionId>1</VersionId><DeleteMarker>true</DeleteMarker>\
+                 <DeleteMarkerVersionId>{marker}</DeleteMarkerVersionId></Deleted></DeleteResult>"
+            );
+            let answer = parse(body.as_bytes());
+            assert_eq!(answer.keys.get("a"), Some(&Said::Deleted));
+            answer.versions.len()
+        };
+        assert_eq!((with("1"), with("2")), (1, 0), "the marker itself went, or another was made");
     }
 
     #[test]

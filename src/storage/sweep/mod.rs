@@ -1,7 +1,7 @@
 //! The only place that deletes.
 //!
-//! Everything here takes exact keys, of a plan or of regsweep's own, or ids of versions, never a prefix, and ends each of them in exactly one
-//! outcome.
+//! Everything here takes exact keys, of a plan or of regsweep's own, or ids of versions, never a prefix, and ends each of
+//! them in exactly one outcome.
 
 pub mod answer;
 mod aside;

@@ -133,7 +133,7 @@ pub(super) fn batch(store: &Store, request: &Request, verdict: &Verdict) -> Repl
         .unwrap();
     };
     let keys = &request.keys;
-    obey(store, request, verdict, |id, removed, code| match (code, removed) {
+    obey(store, request, verdict, |id, deleted, code| match (code, deleted.was_there) {
         _ if matches!(verdict.action, Some(Action::EmptyAnswer)) => (),
         (Some(code), _) => part(id, status_of(code), Some(self::code(code))),
         (None, true) => part(id, 202, None),

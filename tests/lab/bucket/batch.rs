@@ -6,6 +6,7 @@ use super::fault::Action;
 use super::request::Request;
 use super::server::Reply;
 use super::store::{Store, Verdict};
+use super::versions::Deleted;
 use super::xml;
 
 /// Obeys a batch, key by key, and answers as the rules want.
@@ -26,48 +27,66 @@ pub(super) fn delete_objects(store: &Store, request: &Request, verdict: &Verdict
         return Reply::xml(200, out);
     }
     out.push_str("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    let marker = if store.state().versioning.is_some() { MARKER } else { "" };
-    obey(store, request, verdict, |i, _, code| answer(&mut out, &request.keys[i], code, request.quiet, marker));
+    obey(store, request, verdict, |i, deleted, code| {
+        let asked = request.versions.get(i).and_then(Option::as_deref);
+        let versions = match code {
+            Some(_) => named("VersionId", asked),
+            None => marker(deleted),
+        };
+        answer(&mut out, &request.keys[i], code, request.quiet, &versions);
+    });
     if let Some(Action::Unasked { key, code }) = &verdict.action {
         answer(&mut out, key, code.as_deref(), false, "");
     }
     Reply::xml(200, out + "</DeleteResult>")
 }
 
-/// Obeys key by key; answers with the key's place, whether it was removed, and the code of its error.
+/// Obeys key by key; answers with the key's place, what came of it, and the code of its error.
 pub(super) fn obey(
     store: &Store,
     request: &Request,
     verdict: &Verdict,
-    mut answer: impl FnMut(usize, bool, Option<&str>),
+    mut answer: impl FnMut(usize, &Deleted, Option<&str>),
 ) {
+    let now = store.now();
     let mut state = store.state();
     for (i, key) in request.keys.iter().enumerate() {
-        let obeyed = match verdict.per_key.get(key) {
+        let version = request.versions.get(i).and_then(Option::as_deref);
+        let obeyed = match verdict.per_key.get(&i) {
             Some(Action::FailKey { obeyed, .. } | Action::OmitKey { obeyed }) => *obeyed,
             _ => true,
         };
-        let removed = obeyed && state.delete(key);
-        match verdict.per_key.get(key) {
+        let deleted = if obeyed { state.delete(key, version, now) } else { Deleted::default() };
+        match verdict.per_key.get(&i) {
             Some(Action::OmitKey { .. }) => (),
-            Some(Action::FailKey { code, .. }) => answer(i, removed, Some(code)),
-            _ => answer(i, removed, None),
+            Some(Action::FailKey { code, .. }) => answer(i, &deleted, Some(code)),
+            _ => answer(i, &deleted, None),
         }
     }
 }
 
-/// What S3 adds for each key of a bucket that is or was versioned.
-const MARKER: &str = "<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>lab</DeleteMarkerVersionId>";
+fn named(name: &str, text: Option<&str>) -> String {
+    text.map(|text| format!("<{name}>{}</{name}>", xml::escape(text))).unwrap_or_default()
+}
 
-fn answer(out: &mut String, key: &str, code: Option<&str>, quiet: bool, marker: &str) {
+/// What S3 adds for each key of a bucket that is or was versioned.
+fn marker(deleted: &Deleted) -> String {
+    let version = named("VersionId", deleted.version.as_deref());
+    let marker = deleted.marker.as_deref();
+    let is_marker = if marker.is_some() { "<DeleteMarker>true</DeleteMarker>" } else { "" };
+    version + is_marker + &named("DeleteMarkerVersionId", marker)
+}
+
+fn answer(out: &mut String, key: &str, code: Option<&str>, quiet: bool, versions: &str) {
     let key = xml::escape(key);
     match code {
         Some(code) => {
             let message = xml::escape(message(code));
-            write!(out, "<Error><Key>{key}</Key><Code>{code}</Code><Message>{message}</Message></Error>").unwrap();
+            write!(out, "<Error><Key>{key}</Key>{versions}<Code>{code}</Code><Message>{message}</Message></Error>")
+                .unwrap();
         }
         None if quiet => (),
-        None => write!(out, "<Deleted><Key>{key}</Key>{marker}</Deleted>").unwrap(),
+        None => write!(out, "<Deleted><Key>{key}</Key>{versions}</Deleted>").unwrap(),
     }
 }
 

@@ -19,12 +19,18 @@ pub struct Counts {
     pub delete: u64,
     /// The batches among the delete requests.
     pub batch: u64,
+    /// Pages of versions listed.
+    pub versions: u64,
+    /// The batches of versions among the delete requests.
+    pub purge: u64,
     /// Anything else (`?versioning`, `?uploads`, what is not understood).
     pub other: u64,
     /// Keys named in delete requests that arrived.
     pub keys_asked: u64,
     /// Objects that were there and were removed by a request.
     pub keys_deleted: u64,
+    /// Versions and markers that were there and were removed by their ids.
+    pub versions_deleted: u64,
     /// The most requests that were in flight at one time.
     pub peak_in_flight: usize,
 }
@@ -32,7 +38,7 @@ pub struct Counts {
 impl Counts {
     /// All requests.
     pub fn requests(&self) -> u64 {
-        self.list + self.get + self.head + self.put + self.copy + self.delete + self.other
+        self.list + self.versions + self.get + self.head + self.put + self.copy + self.delete + self.other
     }
 
     /// Requests that wrote or tried to: none in a dry run.
@@ -52,9 +58,14 @@ impl Counts {
                 self.delete += 1;
                 self.batch += 1;
             }
+            Kind::Versions => self.versions += 1,
+            Kind::Purge => {
+                self.delete += 1;
+                self.purge += 1;
+            }
             Kind::Other => self.other += 1,
         }
-        if matches!(kind, Kind::Delete | Kind::Batch) {
+        if matches!(kind, Kind::Delete | Kind::Batch | Kind::Purge) {
             self.keys_asked += keys as u64;
         }
     }
@@ -71,6 +82,8 @@ pub struct Call {
     pub key: String,
     /// The keys of a batch; of any other request only `key`.
     pub keys: Vec<String>,
+    /// The versions that a delete names, key by key.
+    pub versions: Vec<Option<String>>,
     /// The query's pairs, decoded.
     pub query: Vec<(String, String)>,
     /// Who asked: the `Authorization` header; empty where there is none.

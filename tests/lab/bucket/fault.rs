@@ -10,6 +10,10 @@ use super::super::random::Prng;
 use super::request::Kind;
 use super::store::Store;
 
+/// What the rules about listings and batches meet.
+const LISTINGS: &[Kind] = &[Kind::List, Kind::Versions];
+const BATCHES: &[Kind] = &[Kind::Batch, Kind::Purge];
+
 /// Names a rule, to ask how often it fired or to clear it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultId(pub(super) u64);
@@ -27,6 +31,7 @@ pub(super) enum Action {
     CutBody,
     TruncatedPage,
     PageWithoutToken,
+    PageFromStart,
     EmptyAnswer,
     Unasked { key: String, code: Option<String> },
     FailKey { code: String, obeyed: bool },
@@ -48,6 +53,8 @@ pub(super) enum Action {
 pub struct Fault {
     pub(super) action: Action,
     kinds: Vec<Kind>,
+    /// Whether these were told, and are not those that the action makes sense for.
+    is_told_kinds: bool,
     key: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     skip: u64,
     times: u64,
@@ -65,7 +72,9 @@ impl fmt::Debug for Fault {
 impl Fault {
     fn new(action: Action, kinds: &[Kind]) -> Self {
         let kinds = kinds.to_vec();
-        Self { action, kinds, key: Arc::new(|_| true), skip: 0, times: u64::MAX, chance: None, seen: 0, fired: 0 }
+        let key = Arc::new(|_: &str| true);
+        let (skip, times, chance, seen, fired) = (0, u64::MAX, None, 0, 0);
+        Self { action, kinds, is_told_kinds: false, key, skip, times, chance, seen, fired }
     }
 
     /// Waits before obeying. Latencies of several rules add up.
@@ -130,54 +139,60 @@ impl Fault {
 
     /// Answers a listing with half of its XML, as a complete HTTP message.
     pub fn truncated_page() -> Self {
-        Self::new(Action::TruncatedPage, &[Kind::List])
+        Self::new(Action::TruncatedPage, LISTINGS)
     }
 
     /// Answers a page that says `IsTruncated` and has no continuation token.
     pub fn page_without_token() -> Self {
-        Self::new(Action::PageWithoutToken, &[Kind::List])
+        Self::new(Action::PageWithoutToken, LISTINGS)
+    }
+
+    /// Answers a page of versions as if it were asked for the first.
+    pub fn page_from_start() -> Self {
+        Self::new(Action::PageFromStart, &[Kind::Versions])
     }
 
     /// Obeys a batch and answers `<DeleteResult/>`.
     pub fn empty_answer() -> Self {
-        Self::new(Action::EmptyAnswer, &[Kind::Batch])
+        Self::new(Action::EmptyAnswer, BATCHES)
     }
 
     /// Obeys a batch and also answers for a key that was not asked: an error with that code, or `Deleted`.
     pub fn answer_unasked(key: &str, code: Option<&str>) -> Self {
-        Self::new(Action::Unasked { key: key.to_owned(), code: code.map(str::to_owned) }, &[Kind::Batch])
+        Self::new(Action::Unasked { key: key.to_owned(), code: code.map(str::to_owned) }, BATCHES)
     }
 
     /// Keeps matching keys of a batch and answers an error for them inside the 200.
     pub fn fail_keys(code: &str) -> Self {
-        Self::new(Action::FailKey { code: code.to_owned(), obeyed: false }, &[Kind::Batch])
+        Self::new(Action::FailKey { code: code.to_owned(), obeyed: false }, BATCHES)
     }
 
     /// As [`fail_keys`](Self::fail_keys), but the keys are removed: the error lies.
     pub fn fail_keys_though_obeyed(code: &str) -> Self {
-        Self::new(Action::FailKey { code: code.to_owned(), obeyed: true }, &[Kind::Batch])
+        Self::new(Action::FailKey { code: code.to_owned(), obeyed: true }, BATCHES)
     }
 
     /// Removes matching keys of a batch and leaves them out of the answer.
     pub fn omit_keys() -> Self {
-        Self::new(Action::OmitKey { obeyed: true }, &[Kind::Batch])
+        Self::new(Action::OmitKey { obeyed: true }, BATCHES)
     }
 
     /// Keeps matching keys of a batch and leaves them out of the answer.
     pub fn omit_keys_not_obeyed() -> Self {
-        Self::new(Action::OmitKey { obeyed: false }, &[Kind::Batch])
+        Self::new(Action::OmitKey { obeyed: false }, BATCHES)
     }
 
     /// Leaves matching keys out of listings: a listing with holes. The objects stay readable.
     pub fn hide() -> Self {
-        Self::new(Action::Hide, &[Kind::List])
+        Self::new(Action::Hide, LISTINGS)
     }
 
     /// Only requests of this kind; called twice, of either kind.
     pub fn on(mut self, kind: Kind) -> Self {
-        if !matches!(self.action, Action::FailKey { .. } | Action::OmitKey { .. } | Action::Hide) {
-            self.kinds.push(kind);
+        if !std::mem::replace(&mut self.is_told_kinds, true) {
+            self.kinds.clear();
         }
+        self.kinds.push(kind);
         self
     }
 

@@ -6,13 +6,13 @@ use std::ops::Bound;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::object::{Object, hex};
-use super::request::Request;
+use super::request::{Kind, Request};
 use super::server::Reply;
 use super::store::{State, Store};
 use super::{Dialect, xml};
 
 /// What `encoding-type=url` leaves as it is.
-const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+pub(super) const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 
 /// Where a page goes on: after a key, or after everything below a common prefix.
 pub(super) enum After {
@@ -100,7 +100,7 @@ pub(super) fn page(
         if !key.starts_with(prefix) {
             break;
         }
-        if last.as_ref().is_some_and(|last| !last.passes(key)) || State::hides(rules, key) {
+        if last.as_ref().is_some_and(|last| !last.passes(key)) || State::hides(rules, Kind::List, key) {
             continue;
         }
         if page.contents.len() + page.prefixes.len() == limit {

@@ -11,6 +11,7 @@ mod request;
 mod server;
 mod single;
 mod store;
+mod versions;
 mod xml;
 
 pub use counts::{Call, Counts};
@@ -19,6 +20,7 @@ pub use object::{EtagStyle, Object, hex, http_date};
 pub use request::Kind;
 pub use server::Bucket;
 pub use store::Store;
+pub use versions::{ById, NULL, Saved, Version};
 
 /// Whose protocol a bucket speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

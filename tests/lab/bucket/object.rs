@@ -56,8 +56,13 @@ impl Object {
 
     /// The time in a listing: `2024-02-29T12:00:00.000Z`.
     pub fn listed_time(&self) -> String {
-        DateTime::<Utc>::from(self.last_modified).to_rfc3339_opts(SecondsFormat::Millis, true)
+        listed_time(self.last_modified)
     }
+}
+
+/// A time in a listing.
+pub(super) fn listed_time(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The time in a header: `Thu, 29 Feb 2024 12:00:00 GMT`.

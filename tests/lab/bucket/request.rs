@@ -23,6 +23,10 @@ pub enum Kind {
     Delete,
     /// A batch delete (`POST ?delete`).
     Batch,
+    /// A page of versions; its key is the prefix.
+    Versions,
+    /// A batch delete that names versions.
+    Purge,
     /// Anything else.
     Other,
 }
@@ -35,6 +39,8 @@ pub(super) struct Request {
     pub(super) bucket: String,
     pub(super) key: String,
     pub(super) keys: Vec<String>,
+    /// The version that a delete names, key by key.
+    pub(super) versions: Vec<Option<String>>,
     pub(super) query: Vec<(String, String)>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -71,6 +77,7 @@ impl Request {
             _ if question.is_some() => Kind::Other,
             _ if dialect == Dialect::Azure => azure::kind(&parts.method, key, has, &parts.headers),
             ("GET", true) if asks("uploads") || asks("location") => Kind::Other,
+            ("GET", true) if asks("versions") && dialect == Dialect::S3 => Kind::Versions,
             ("GET", true) => Kind::List,
             ("POST", true) if asks("delete") && dialect == Dialect::S3 => Kind::Batch,
             _ if asks("uploadId") || asks("uploads") => Kind::Other,
@@ -86,6 +93,7 @@ impl Request {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             keys: vec![key.to_owned()],
+            versions: Vec::new(),
             query,
             method: parts.method,
             headers: parts.headers,
@@ -102,7 +110,10 @@ impl Request {
             request.key = format!("?{question}");
             request.keys = vec![request.key.clone()];
         }
-        if kind == Kind::List {
+        if kind == Kind::Delete {
+            request.versions = vec![request.query("versionId").map(str::to_owned)];
+        }
+        if matches!(kind, Kind::List | Kind::Versions) {
             request.key = request.query("prefix").unwrap_or_default().to_owned();
             request.keys = vec![request.key.clone()];
         } else if kind == Kind::Batch && dialect == Dialect::Azure {
@@ -111,10 +122,13 @@ impl Request {
             request.keys = keys.unwrap_or_default();
         } else if kind == Kind::Batch {
             let text = String::from_utf8_lossy(&request.body);
-            let keys = xml::texts(&text, "Key");
+            let objects = objects(&text);
             request.quiet = xml::texts(&text, "Quiet").is_some_and(|found| found.iter().any(|text| text == "true"));
-            request.well_formed = text.contains("<Delete") && text.contains("</Delete>") && keys.is_some();
-            request.keys = keys.unwrap_or_default();
+            request.well_formed = text.contains("<Delete") && text.contains("</Delete>") && objects.is_some();
+            (request.keys, request.versions) = objects.unwrap_or_default().into_iter().unzip();
+            if request.versions.iter().any(Option::is_some) {
+                request.kind = Kind::Purge;
+            }
         }
         request
     }
@@ -137,6 +151,17 @@ impl Request {
         let (bucket, key) = path.strip_prefix('/').unwrap_or(path).split_once('/')?;
         Some((bucket.to_owned(), key.to_owned()))
     }
+}
+
+/// Keys and versions of a batch; none where it is not understood.
+fn objects(xml: &str) -> Option<Vec<(String, Option<String>)>> {
+    let mut objects = Vec::new();
+    for object in xml.split("<Object>").skip(1) {
+        let (object, _) = object.split_once("</Object>")?;
+        let [key] = xml::texts(object, "Key")?.try_into().ok()?;
+        objects.push((key, xml::texts(object, "VersionId")?.pop()));
+    }
+    Some(objects)
 }
 
 fn copy_source(headers: &HeaderMap) -> Option<&str> {

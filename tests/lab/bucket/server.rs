@@ -159,6 +159,7 @@ async fn handle(store: &Store, request: hyper::Request<Incoming>) -> io::Result<
             kind: request.kind,
             key: request.key.clone(),
             keys: request.keys.clone(),
+            versions: request.versions.clone(),
             query: request.query.clone(),
             authorization: request.header("authorization").unwrap_or_default().to_owned(),
             session: request.header("x-amz-security-token").unwrap_or_default().to_owned(),

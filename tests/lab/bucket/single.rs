@@ -10,7 +10,7 @@ use super::object::{Object, http_date};
 use super::request::{Kind, Request};
 use super::server::Reply;
 use super::store::{State, Store, Verdict};
-use super::{Dialect, azure, batch, xml};
+use super::{Dialect, azure, batch, versions, xml};
 
 /// Obeys a request.
 pub(super) fn obey(store: &Store, request: &Request, verdict: &Verdict) -> Reply {
@@ -28,7 +28,11 @@ pub(super) fn obey(store: &Store, request: &Request, verdict: &Verdict) -> Reply
         Kind::Copy => copy(store, request),
         Kind::Delete => delete(store, request),
         Kind::Batch if store.dialect == Dialect::Azure => azure::batch(store, request, verdict),
-        Kind::Batch => batch::delete_objects(store, request, verdict),
+        Kind::Batch | Kind::Purge => batch::delete_objects(store, request, verdict),
+        Kind::Versions => {
+            let with_markers = !matches!(verdict.action, Some(Action::PageWithoutToken));
+            versions::list(store, request, with_markers, matches!(verdict.action, Some(Action::PageFromStart)))
+        }
         Kind::Other => other(store, request),
     }
 }
@@ -51,20 +55,20 @@ fn read(store: &Store, request: &Request) -> Reply {
     }
     let unchanged = names("if-none-match").unwrap_or_else(|| since("if-modified-since") == Some(false));
     if unchanged {
-        return describe(Reply::new(304, ""), store, &object);
+        return describe(Reply::new(304, ""), store, request, &object);
     }
     let size = object.bytes.len();
     match request.header("range").map(|range| parse_range(range, size)) {
         Some(None) => Reply::error(416, "InvalidRange", "The requested range is not satisfiable"),
         Some(Some(range)) => {
             let shown = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-            describe(Reply::new(206, object.bytes.slice(range)).header("content-range", shown), store, &object)
+            describe(Reply::new(206, object.bytes.slice(range)).header("content-range", shown), store, request, &object)
         }
-        None => describe(Reply::new(200, object.bytes.clone()), store, &object),
+        None => describe(Reply::new(200, object.bytes.clone()), store, request, &object),
     }
 }
 
-fn describe(reply: Reply, store: &Store, object: &Object) -> Reply {
+fn describe(reply: Reply, store: &Store, request: &Request, object: &Object) -> Reply {
     let mut reply = reply
         .header("last-modified", http_date(object.last_modified))
         .header("accept-ranges", "bytes")
@@ -75,8 +79,9 @@ fn describe(reply: Reply, store: &Store, object: &Object) -> Reply {
     if store.dialect == Dialect::Gcs {
         reply = reply.header("x-goog-generation", generation(object).to_string());
     }
-    match (store.dialect, store.state().names_versions()) {
-        (Dialect::S3, true) => reply.header("x-amz-version-id", "lab"),
+    let state = store.state();
+    match (store.dialect, state.names_versions()) {
+        (Dialect::S3, true) => reply.header("x-amz-version-id", state.id_of(&request.key)),
         (Dialect::Azure, true) => reply.header("x-ms-version-id", "2024-02-29T12:00:00.0000000Z"),
         _ => reply,
     }
@@ -140,19 +145,34 @@ fn put(store: &Store, request: &Request, bytes: bytes::Bytes, answer: impl Fn(&O
     }
     let object = Object { etag: state.etag_style.etag(&bytes), bytes, last_modified: now };
     let reply = answer(&object);
-    state.objects.insert(request.key.clone(), object);
-    reply
+    state.write(&request.key, object);
+    match store.dialect {
+        Dialect::S3 if state.keeps_versions() => reply.header("x-amz-version-id", state.id_of(&request.key)),
+        _ => reply,
+    }
 }
 
 fn delete(store: &Store, request: &Request) -> Reply {
+    let now = store.now();
     let mut state = store.state();
     if !condition_holds(&state, request) {
         return precondition_failed();
     }
-    if !state.delete(&request.key) && store.dialect != Dialect::S3 {
-        return no_such_key();
+    let version = request.versions.first().and_then(Option::as_deref).filter(|_| store.dialect == Dialect::S3);
+    let deleted = state.delete(&request.key, version, now);
+    let mut reply = match store.dialect {
+        Dialect::S3 => Reply::new(204, ""),
+        _ if !deleted.was_there => return no_such_key(),
+        Dialect::Azure => return Reply::new(202, ""),
+        Dialect::Gcs => return Reply::new(204, ""),
+    };
+    if deleted.marker.is_some() {
+        reply = reply.header("x-amz-delete-marker", "true");
     }
-    Reply::new(if store.dialect == Dialect::Azure { 202 } else { 204 }, "")
+    match deleted.version.or(deleted.marker) {
+        Some(id) => reply.header("x-amz-version-id", id),
+        None => reply,
+    }
 }
 
 fn other(store: &Store, request: &Request) -> Reply {

@@ -11,7 +11,8 @@ use super::Dialect;
 use super::counts::{Call, Counts};
 use super::fault::{Action, Fault, FaultId};
 use super::object::{EtagStyle, Object};
-use super::request::Request;
+use super::request::{Kind, Request};
+use super::versions::{ById, Deleted, Versions};
 
 /// Everything behind the HTTP server. [`Bucket`](super::Bucket) derefs to it.
 #[derive(Debug)]
@@ -34,8 +35,10 @@ pub(super) struct State {
     pub(super) versioning: Option<String>,
     /// What it says of itself, by question.
     pub(super) about: BTreeMap<&'static str, String>,
-    /// What is deleted and kept, where it is versioned.
-    pub(super) old_versions: Vec<(String, Object)>,
+    /// What lies below what is current, where it is versioned.
+    pub(super) versions: Versions,
+    pub(super) by_id: ById,
+    pub(super) markers_last: bool,
     /// Incomplete multipart uploads, by key and id.
     pub(super) begun: BTreeMap<(String, String), Begun>,
     /// Whether answers name no versions although there are.
@@ -73,7 +76,8 @@ pub(super) struct Verdict {
     pub(super) before: Vec<Action>,
     pub(super) after: Vec<Action>,
     pub(super) action: Option<Action>,
-    pub(super) per_key: BTreeMap<String, Action>,
+    /// By the key's place in the request.
+    pub(super) per_key: BTreeMap<usize, Action>,
 }
 
 impl Store {
@@ -106,17 +110,20 @@ impl Store {
         let mut state = self.state();
         let bytes = bytes.into();
         let etag = state.etag_style.etag(&bytes);
-        state.objects.insert(key.to_owned(), Object { bytes, last_modified, etag });
+        state.write(key, Object { bytes, last_modified, etag });
     }
 
-    /// Removes an object behind the clients' backs.
+    /// Removes an object with all its versions behind the clients' backs.
     pub fn remove(&self, key: &str) -> Option<Object> {
-        self.state().objects.remove(key)
+        self.state().forget(key)
     }
 
     /// Removes every object for whose key this holds, behind the clients' backs.
     pub fn remove_where(&self, mut holds: impl FnMut(&str) -> bool) {
-        self.state().objects.retain(|key, _| !holds(key));
+        let mut state = self.state();
+        for key in state.objects.keys().filter(|key| holds(key)).cloned().collect::<Vec<_>>() {
+            state.forget(&key);
+        }
     }
 
     /// The object with that key.
@@ -232,8 +239,9 @@ impl Store {
         self.state().ignore_conditions = ignore;
     }
 
-    /// What `GET ?versioning` says: `Enabled`, `Suspended`, or nothing. Enabled, what is deleted becomes an old version,
-    /// and answers to reads and deletes tell of versions, on S3 and on Azure.
+    /// What `GET ?versioning` says: `Enabled`, `Suspended`, or nothing. Enabled, what is deleted or written over becomes an
+    /// old version; suspended, only what was written before that; and answers to reads and deletes tell of versions, on S3
+    /// and on Azure.
     pub fn versioning(&self, status: Option<&str>) {
         self.state().versioning = status.map(str::to_owned);
     }
@@ -276,11 +284,6 @@ impl Store {
         state.classes.iter().rev().find(|(part, _)| key.contains(part)).map(|(_, class)| class.clone())
     }
 
-    /// The keys and sizes of what was deleted and is kept as an old version.
-    pub fn old_versions(&self) -> BTreeMap<String, usize> {
-        self.state().old_versions.iter().map(|(key, object)| (key.clone(), object.bytes.len())).collect()
-    }
-
     /// Stops the bucket's clock at a time (`Date` header, `LastModified` of what is put), or lets it run.
     pub fn clock(&self, time: Option<SystemTime>) {
         self.state().clock = time;
@@ -306,9 +309,9 @@ impl State {
                 if matches!(fault.action, Action::Hide) {
                     continue;
                 }
-                for key in &request.keys {
+                for (at, key) in request.keys.iter().enumerate() {
                     if fault.fires(request.kind, [key]) {
-                        verdict.per_key.entry(key.clone()).or_insert_with(|| fault.action.clone());
+                        verdict.per_key.entry(at).or_insert_with(|| fault.action.clone());
                     }
                 }
             } else if fault.fires(request.kind, &request.keys) {
@@ -327,9 +330,9 @@ impl State {
     }
 
     /// Whether a listing leaves the key out.
-    pub(super) fn hides(rules: &mut [(FaultId, Fault)], key: &String) -> bool {
+    pub(super) fn hides(rules: &mut [(FaultId, Fault)], kind: Kind, key: &String) -> bool {
         let hide = |fault: &Fault| matches!(fault.action, Action::Hide);
-        rules.iter_mut().any(|(_, fault)| hide(fault) && fault.fires(super::Kind::List, [key]))
+        rules.iter_mut().any(|(_, fault)| hide(fault) && fault.fires(kind, [key]))
     }
 
     /// Whether what is deleted becomes an old version.
@@ -342,18 +345,19 @@ impl State {
         self.versioning.is_some() && !self.silent
     }
 
-    /// Removes an object as a request asked.
-    pub(super) fn delete(&mut self, key: &str) -> bool {
-        let removed = self.objects.remove(key);
-        let there = removed.is_some();
-        if let Some(object) = removed.filter(|_| self.keeps_versions()) {
-            self.old_versions.push((key.to_owned(), object));
+    /// Removes an object, or a version of it, as a request asked.
+    pub(super) fn delete(&mut self, key: &str, version: Option<&str>, now: SystemTime) -> Deleted {
+        if let Some(version) = version {
+            let deleted = self.delete_version(key, version, now);
+            self.counts.versions_deleted += u64::from(deleted.was_there);
+            return deleted;
         }
-        if there {
+        let deleted = self.hide(key, now);
+        if deleted.was_there {
             self.counts.keys_deleted += 1;
             self.deleted.push(key.to_owned());
         }
-        there
+        deleted
     }
 }
 

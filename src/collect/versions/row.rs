@@ -1,0 +1,103 @@
+//! What is told of old versions.
+
+use super::{Amount, Stays, Version};
+use crate::collect::outcome::Outcome;
+use serde::Serialize;
+
+/// What stays, by why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Kept {
+    /// Old for less than was asked, or hiding what is; also where nobody knows what is current.
+    pub young: Amount,
+    /// Of what is missing or damaged and needed.
+    pub needed: Amount,
+    /// Under keys that no registry writes.
+    pub foreign: Amount,
+    /// Without an id of its own, where the next write takes its place.
+    pub reused: Amount,
+    /// More than one run can remember: the next one takes them.
+    pub later: Amount,
+}
+
+impl Kept {
+    /// All that stays.
+    #[must_use]
+    pub fn all(&self) -> Amount {
+        self.young.plus(self.needed).plus(self.foreign).plus(self.reused).plus(self.later)
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, version: &Version, why: Stays) {
+        match why {
+            Stays::Young | Stays::Hides | Stays::Unclear => self.young.add(version),
+            Stays::Needed => self.needed.add(version),
+            Stays::Foreign => self.foreign.add(version),
+            Stays::Reused => self.reused.add(version),
+            Stays::Later => self.later.add(version),
+        }
+    }
+}
+
+/// What was found, planned and done about old versions (`--purge-versions`).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct OldVersions {
+    /// What has been old since then, or before, was to go, RFC 3339.
+    pub before: String,
+    /// What there is.
+    pub found: Amount,
+    /// What was to go.
+    pub planned: Amount,
+    /// What stays, and why.
+    pub kept: Kept,
+    /// What went.
+    pub deleted: Amount,
+    /// What the store refused to delete.
+    pub failed: u64,
+    /// Of which nobody knows.
+    pub unknown: u64,
+    /// What was to go, and was gone or current again when it was listed once more.
+    pub changed: u64,
+    /// What was to go and was never tried.
+    pub not_attempted: u64,
+    /// Why it stopped before its end.
+    pub stopped: Option<String>,
+    /// Why some failed, the first of each kind.
+    pub failures: Vec<String>,
+}
+
+/// So many reasons are told.
+const FAILURES_TOLD: usize = 5;
+
+impl OldVersions {
+    /// Notes what came of one that was to go.
+    pub fn note(&mut self, version: &Version, outcome: &Outcome) {
+        match outcome {
+            // A version that is gone already answers a delete as one that was there.
+            Outcome::Deleted | Outcome::AlreadyGone => self.deleted.add(version),
+            Outcome::Failed(why) => {
+                self.failed += 1;
+                self.tell(why);
+            }
+            Outcome::Unknown(why) => {
+                self.unknown += 1;
+                self.tell(why);
+            }
+            Outcome::NotAttempted => self.not_attempted += 1,
+            Outcome::Changed => {}
+        }
+    }
+
+    /// What was planned and not tried is told as such: as changed, where all was listed once more.
+    pub fn close(&mut self, is_whole: bool) {
+        let tried = self.deleted.count() + self.failed + self.unknown + self.not_attempted;
+        debug_assert!(tried <= self.planned.count(), "nothing is tried that was not shown: {self:?}");
+        let rest = self.planned.count().saturating_sub(tried);
+        *(if is_whole { &mut self.changed } else { &mut self.not_attempted }) += rest;
+    }
+
+    fn tell(&mut self, why: &str) {
+        if self.failures.len() < FAILURES_TOLD && !self.failures.iter().any(|told| told == why) {
+            self.failures.push(why.to_owned());
+        }
+    }
+}

@@ -74,6 +74,7 @@ replayed! {
     plans
     policies
     store_answers
+    versions
 }
 
 #[test]

@@ -43,7 +43,8 @@ impl Shown {
     }
 
     fn mark(&self, version: &Version) -> u64 {
-        let Version { key, id, is_latest: _, is_marker, modified, size } = version;
+        // What is stored otherwise by now is the same all the same.
+        let Version { key, id, is_latest: _, is_marker, modified, size, storage_class: _ } = version;
         self.hasher.hash_one((key, id, is_marker, modified.as_nanos(), size))
     }
 }
@@ -61,6 +62,7 @@ mod tests {
             is_marker: false,
             modified: Timestamp::from_days(7),
             size: 3,
+            storage_class: None,
         }
     }
 

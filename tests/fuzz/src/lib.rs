@@ -23,12 +23,13 @@ pub mod plans;
 pub mod policies;
 pub mod store_answers;
 pub mod text;
+pub mod versions;
 
 /// What takes any bytes.
 pub type Check = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Check); 17] = [
+pub const TARGETS: [(&str, Check); 18] = [
     ("configuration", configuration::check),
     ("delete_answers", delete_answers::check),
     ("descriptor_cache", descriptor_cache::check),
@@ -46,4 +47,5 @@ pub const TARGETS: [(&str, Check); 17] = [
     ("plans", plans::check),
     ("policies", policies::check),
     ("store_answers", store_answers::check),
+    ("versions", versions::check),
 ];

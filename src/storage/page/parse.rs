@@ -30,11 +30,11 @@ pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
     loop {
         match reader.read_event().map_err(|error| broken(&error))? {
             Event::Start(start) => {
-                let attributes = (start.attributes_raw().len() > 1).then(|| start.attributes().flatten());
-                let encoded = attributes
-                    .into_iter()
-                    .flatten()
-                    .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true");
+                let encoded = start.attributes_raw().len() > 1
+                    && start
+                        .attributes()
+                        .flatten()
+                        .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true");
                 parser.start(start.local_name().as_ref(), encoded)?;
             }
             Event::End(end) => parser.end(end.local_name().as_ref())?,
@@ -42,10 +42,12 @@ pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
                 parser.start(empty.local_name().as_ref(), false)?;
                 parser.end(empty.local_name().as_ref())?;
             }
-            Event::Text(text) => parser.text(&text.decode().map_err(|error| broken(&error))?),
-            Event::CData(text) => parser.text(&text.decode().map_err(|error| broken(&error))?),
-            Event::GeneralRef(reference) => parser.text(&resolve(&reference)?),
             Event::Eof => break,
+            // Half of a listing is about what is not asked: owners, checksums.
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) if parser.field.is_none() => {}
+            Event::Text(text) => parser.buffer.push_str(&text.decode().map_err(|error| broken(&error))?),
+            Event::CData(text) => parser.buffer.push_str(&text.decode().map_err(|error| broken(&error))?),
+            Event::GeneralRef(reference) => parser.buffer.push_str(&resolve(&reference)?),
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }
     }
@@ -172,12 +174,6 @@ impl Parser {
         match self.dialect {
             Dialect::S3 => name == b"CommonPrefixes",
             Dialect::Azure => name == b"BlobPrefix",
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        if self.field.is_some() {
-            self.buffer.push_str(text);
         }
     }
 

@@ -118,6 +118,8 @@ fn not_attempted(row: &OldVersions) -> &'static str {
         Some("not-by-id") => {
             "not attempted: until the store says that it deleted a version by its id, no other is touched"
         }
+        Some("no-answer") => "not attempted: the store answered no delete three times in a row",
+        None => "left for the next run: the store was too slow, and they were listed too long ago",
         stopped => outcome_text::left(stopped),
     }
 }
@@ -146,6 +148,7 @@ pub(super) fn text(row: &OldVersions, asks: bool) -> String {
     let kept = row.kept;
     for (kept, why) in [
         (kept.young, "stay: old for less than that (--defer), or hiding what is"),
+        (kept.unclear, "stay: the store's listing does not say what is current"),
         (kept.needed, "stay: something needs what they may mend"),
         (kept.foreign, "stay: no registry writes their keys"),
         (

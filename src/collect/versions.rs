@@ -15,6 +15,7 @@ use crate::layout::{self, StorageKey};
 use crate::model::Timestamp;
 use serde::Serialize;
 use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
 
 /// One version of an object, or a mark that the object is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,11 +163,8 @@ impl ByKey {
 }
 
 /// Judges all that there is of one key. The current object is not told of.
-pub fn judge(rule: Rule<'_>, mut versions: Vec<Version>, mut tell: impl FnMut(Verdict)) {
-    versions.sort_by(|a, b| a.id.cmp(&b.id));
-    // Some stores begin a page with the version that the last one ended with.
-    versions.dedup();
-    let is_told_once = versions.windows(2).all(|pair| pair[0].id != pair[1].id);
+pub fn judge(rule: Rule<'_>, versions: Vec<Version>, mut tell: impl FnMut(Verdict)) {
+    let (mut versions, is_told_once) = told_once(versions);
     versions.sort_by_key(|version| (!version.is_latest, Reverse(version.modified)));
     let is_sound = is_told_once && versions.iter().filter(|version| version.is_latest).count() == 1;
     let mut versions = versions.into_iter();
@@ -191,10 +189,13 @@ pub fn judge(rule: Rule<'_>, mut versions: Vec<Version>, mut tell: impl FnMut(Ve
         let reused = (rule.null_is_reused && &*version.id == NULL).then_some(Stays::Reused);
         stays.or(damaged).or(young).or(reused)
     };
-    let (mut newer, mut hides) = (first.modified, false);
+    // Stores tell whole seconds: of versions that are as old as each other nobody knows which was the last, so all of them
+    // are old since the next newer one.
+    let (mut newer, mut group, mut hides) = (first.modified, None, false);
     for version in versions.filter(|version| version.is_marker || !version.is_latest) {
+        newer = group.filter(|group| version.modified < *group).unwrap_or(newer);
+        group = Some(version.modified);
         let why = decided(&version, newer.max(version.modified));
-        newer = version.modified;
         hides |= why.is_some();
         tell(match why {
             Some(why) => Verdict::Stays(version, why),
@@ -207,6 +208,21 @@ pub fn judge(rule: Rule<'_>, mut versions: Vec<Version>, mut tell: impl FnMut(Ve
             None => Verdict::GoesLast(first),
         });
     }
+}
+
+/// Each version once: some stores begin a page with the version that the last one ended with. Tells whether no two others
+/// have the same id.
+fn told_once(versions: Vec<Version>) -> (Vec<Version>, bool) {
+    let (mut places, mut once, mut is_sound) = (HashMap::new(), Vec::<Version>::new(), true);
+    for version in versions {
+        match places.get(&version.id) {
+            Some(at) if once[*at] == version => continue,
+            Some(_) => is_sound = false,
+            None => drop(places.insert(version.id.clone(), once.len())),
+        }
+        once.push(version);
+    }
+    (once, is_sound)
 }
 
 /// Whether a registry, or regsweep beside it, writes this key.

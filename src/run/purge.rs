@@ -20,7 +20,7 @@ use crate::storage::reader::Storage;
 use crate::storage::sweep::{ApprovedPurge, NOT_BY_ID, Purger};
 use futures::TryStreamExt;
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What decides about old versions.
 #[derive(Debug, Clone, Copy)]
@@ -114,8 +114,9 @@ pub async fn carry_out(
     let null_is_reused = is_null_reused(question);
     let rule = Rule { before: approved.before, null_is_reused, needs: &spared };
     observer.notice(Event::Begin(Phase::DeleteVersions, Some(row.planned.count())));
-    let (spent, stay) = (Amount::default(), HashSet::new());
-    let mut purge = Purge { purger, row, observer, order: question.order, tenure, stop, spent, stay };
+    let (spent, stay, listed) = (Amount::default(), HashSet::new(), Instant::now());
+    let order = question.order;
+    let mut purge = Purge { purger, row, observer, order, tenure, stop, spent, stay, listed, alone: 0, lost: 0 };
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     let mut keys = ByKey::default();
     let result = loop {
@@ -131,6 +132,7 @@ pub async fn carry_out(
             Ok(page) => page,
             Err(error) => break Err(error),
         };
+        purge.listed = Instant::now();
         let is_last = page.is_none();
         if !is_last && purge.stops() {
             break Ok(());
@@ -155,6 +157,8 @@ pub async fn carry_out(
         // The versions that the next page goes on from are not among these: their key is not complete.
         purge.delete(&mut versions).await;
         purge.delete(&mut markers).await;
+        // All that there is of a key was at hand.
+        purge.stay.clear();
         if is_last || purge.row.stopped.is_some() {
             break Ok(());
         }
@@ -180,9 +184,22 @@ struct Purge<'a> {
     stop: &'a Stop,
     /// What is gone, or may be.
     spent: Amount,
-    /// Keys of which a version stays that may go: the marker that hides it stays as well.
+    /// Keys of the page of which a version stays that may go: the marker that hides it stays as well.
     stay: HashSet<String>,
+    /// When the page was listed that is at hand.
+    listed: Instant,
+    /// How many were deleted alone, as nobody knew what the store would delete.
+    alone: u32,
+    /// How many deletes in a row the store has not answered.
+    lost: u32,
 }
+
+/// What was listed longer ago is not deleted any more: somebody may have brought back by hand what a marker hid.
+const FRESH: Duration = Duration::from_mins(2);
+/// So many are tried alone, if the store refuses each, until the purge ends.
+const MOST_ALONE: u32 = 8;
+/// After so many deletes in a row without an answer the purge ends.
+const MOST_LOST: u32 = 3;
 
 impl Purge<'_> {
     /// Deletes these, as far as the bounds let it, and empties the list.
@@ -202,12 +219,20 @@ impl Purge<'_> {
                 going.push(version);
             }
         }
+        let mut rest = going.as_slice();
         // A store that does not delete by ids would delete what is current: until one has gone by its id, each goes alone.
-        let alone = usize::from(!self.purger.goes_by_ids()).min(going.len());
-        let (first, rest) = going.split_at(alone);
-        self.delete_part(first).await;
-        if alone > 0 && !self.purger.goes_by_ids() {
-            self.row.stopped.get_or_insert_with(|| "not-by-id".into());
+        while let Some((first, others)) = rest.split_first()
+            && !self.purger.goes_by_ids()
+            && !self.stops()
+        {
+            self.delete_part(std::slice::from_ref(first)).await;
+            self.alone += 1;
+            rest = others;
+            // One that is refused, as under a lock, shows neither; an answer without its id shows that something is amiss.
+            let may_go_on = self.purger.names_ids() && self.alone < MOST_ALONE;
+            if !self.purger.goes_by_ids() && !may_go_on && !self.stops() {
+                self.row.stopped = Some("not-by-id".into());
+            }
         }
         self.delete_part(rest).await;
         // What is within the bounds went.
@@ -224,7 +249,9 @@ impl Purge<'_> {
         if part.is_empty() {
             return;
         }
-        let outcomes = self.purger.delete(part, || self.interrupted().is_none()).await;
+        let listed = self.listed;
+        let go_on = || self.interrupted().is_none() && listed.elapsed() < FRESH;
+        let outcomes = self.purger.delete(part, go_on).await;
         for (version, outcome) in part.iter().zip(&outcomes) {
             self.row.note(version, outcome);
             if outcome.may_still_be_there() {
@@ -239,6 +266,11 @@ impl Purge<'_> {
         }
         if outcomes.contains(&Outcome::NotAttempted) {
             self.stops();
+        }
+        let is_lost = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unknown(_) | Outcome::NotAttempted));
+        self.lost = if is_lost { self.lost + 1 } else { 0 };
+        if self.lost == MOST_LOST && !self.stops() {
+            self.row.stopped = Some("no-answer".into());
         }
         self.observer.notice(Event::Progress(part.len() as u64, part.iter().map(|version| version.size).sum()));
     }

@@ -7,18 +7,17 @@
 use super::backend::Backend;
 use super::effort::Effort;
 use super::explain;
-use super::transport::{ANSWER, AnswerSink};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use http::{HeaderValue, Request, StatusCode, header};
 use md5::{Digest as _, Md5};
-use object_store::RetryConfig;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::azure::{AzureAuthorizer, AzureCredentialProvider};
 use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
 use object_store::gcp::GcpCredentialProvider;
+use object_store::{BackoffConfig, RetryConfig};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,14 +54,23 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    /// In words.
+    pub(super) why: String,
+    /// Whether the store may have heard it all the same.
+    pub(super) may_be_heard: bool,
+}
+
 /// What stands for itself in the path of a URL that is signed.
 const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 /// What stands for itself in a query that is signed.
 pub(super) const IN_QUERIES: &AsciiSet = &IN_PATHS.add(b'/');
 /// No answer to such a question is longer.
 const LONGEST: usize = 16 << 20;
-/// How often a small question is put where the store is busy or the connection breaks. It is no tragedy if it stays open.
-const TRIES: u32 = 3;
+/// How often a small question is put again. It is no tragedy if it stays open.
+const RETRIES: usize = 2;
 /// All tries together.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -100,63 +108,63 @@ impl Signed {
     /// # Errors
     /// Why there is no answer, in words.
     pub(super) async fn get_page(&self, query: &str) -> Result<Reply, String> {
-        self.persistently(&Question { url: format!("{}{query}", self.base), body: None }).await
+        let question = Question { url: format!("{}{query}", self.base), body: None };
+        self.ask(&self.working, &question, Effort::Whole.retries(), &|| true).await.map_err(|none| none.why)
     }
 
-    /// Tells a bucket of S3 something that may be told again: a document that is short enough to be held.
+    /// Tells a bucket of S3 something that may be told again: a document that is short enough to be held. `go_on` is asked
+    /// before it is.
     ///
     /// # Errors
-    /// Why there is no answer, in words. It may have been heard all the same.
-    pub(super) async fn post(&self, query: &str, body: String) -> Result<Reply, String> {
+    /// Why there is no answer.
+    pub(super) async fn post(
+        &self,
+        query: &str,
+        body: String,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Reply, NoAnswer> {
         let question = Question { url: format!("{}{query}", self.base), body: Some(body.into()) };
-        // The transport looks into answers that somebody waits for: one may say of single keys that they came too fast.
-        ANSWER.scope(AnswerSink::default(), self.persistently(&question)).await
-    }
-
-    /// Asks as often, and as long, as `object_store` does. Each try has the client's own time, and is signed anew.
-    async fn persistently(&self, question: &Question) -> Result<Reply, String> {
-        let RetryConfig { max_retries, retry_timeout, backoff } = Effort::Whole.retries();
-        let began = Instant::now();
-        let (mut retries, mut wait) = (0, backoff.init_backoff);
-        loop {
-            let request = self.request(question).await?;
-            let answer = match exchanged(&self.working, request).await {
-                Ok(reply) if !is_busy(reply.status) => return Ok(reply),
-                other => other,
-            };
-            if retries == max_retries || began.elapsed() + wait > retry_timeout {
-                return answer;
-            }
-            tokio::time::sleep(wait).await;
-            retries += 1;
-            wait = wait.mul_f64(backoff.base).min(backoff.max_backoff);
-        }
+        self.ask(&self.working, &question, Effort::Whole.retries(), go_on).await
     }
 
     async fn in_time(&self, question: &Question) -> Result<Reply, String> {
-        match tokio::time::timeout(PATIENCE, self.tried(question)).await {
-            Ok(answer) => answer,
+        let backoff = BackoffConfig { init_backoff: Duration::from_millis(200), ..BackoffConfig::default() };
+        let retries = RetryConfig { max_retries: RETRIES, retry_timeout: PATIENCE, backoff };
+        let asked = self.ask(&self.asking, question, retries, &|| true);
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(answer) => answer.map_err(|none| none.why),
             Err(_) => Err("the store does not answer".into()),
         }
     }
 
-    async fn tried(&self, question: &Question) -> Result<Reply, String> {
-        let mut tries = 1;
+    /// Asks, again and again where the store is busy or the connection breaks. Each try has the client's own time, and is
+    /// signed anew.
+    async fn ask(
+        &self,
+        client: &HttpClient,
+        question: &Question,
+        RetryConfig { max_retries, retry_timeout, backoff }: RetryConfig,
+        go_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Reply, NoAnswer> {
+        let began = Instant::now();
+        let (mut retries, mut wait, mut may_be_heard) = (0, backoff.init_backoff, false);
         loop {
-            let answer = match self.once(question).await {
-                Ok(reply) if !is_busy(reply.status) => return Ok(reply),
-                other => other,
-            };
-            if tries == TRIES {
+            let request = self.request(question).await.map_err(|why| NoAnswer { why, may_be_heard })?;
+            may_be_heard = true;
+            let answer = exchanged(client, request).await.map_err(|why| NoAnswer { why, may_be_heard });
+            if answer.as_ref().is_ok_and(|reply| !is_busy(reply.status)) {
                 return answer;
             }
-            tokio::time::sleep(Duration::from_millis(100) * 2_u32.pow(tries)).await;
-            tries += 1;
+            if retries == max_retries || began.elapsed() + wait > retry_timeout || !go_on() {
+                return answer;
+            }
+            tokio::time::sleep(wait).await;
+            if !go_on() {
+                return answer;
+            }
+            retries += 1;
+            wait = wait.mul_f64(backoff.base).min(backoff.max_backoff);
         }
-    }
-
-    async fn once(&self, question: &Question) -> Result<Reply, String> {
-        exchanged(&self.asking, self.request(question).await?).await
     }
 
     async fn request(&self, Question { url, body }: &Question) -> Result<HttpRequest, String> {
@@ -209,9 +217,10 @@ async fn exchanged(client: &HttpClient, request: HttpRequest) -> Result<Reply, S
     Ok(Reply { status: parts.status, body: bytes.freeze() })
 }
 
-fn is_busy(status: StatusCode) -> bool {
+pub(super) fn is_busy(status: StatusCode) -> bool {
     // 501 is an answer: the store does not know the question.
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+        || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }
 
 fn no_answer(error: &HttpError) -> String {

@@ -129,3 +129,45 @@ fn version_that_is_never_answered_for_is_unknown_and_its_marker_stays() {
         assert_eq!((row(&ran)["unknown"].as_u64(), scene.gone().len()), (Some(1), 14), "{ran:#?}");
     }
 }
+
+/// A refusal names the version as well; it shows nothing of what a delete would do.
+#[test]
+fn refusal_does_not_show_that_the_store_goes_by_ids() {
+    for how in [ById::RemovesCurrent, ById::MakesMarker, ById::MakesMarkerAndRepeatsTheId] {
+        let scene = Scene::usual();
+        scene.bucket.by_id(how);
+        scene.bucket.fault(Fault::fail_keys("AccessDenied").on(Kind::Purge).times(1));
+        let ran = scene.run(&[]).expect(4);
+        let log = scene.bucket.log();
+        let purges: Vec<_> = log.iter().filter(|call| call.kind == Kind::Purge).collect();
+        assert_eq!(purges.iter().map(|call| call.keys.len()).collect::<Vec<_>>(), [1, 1], "{how:?}: each alone");
+        let row = row(&ran);
+        assert_eq!(row["stopped"], "not-by-id", "{ran:#?}");
+        assert_eq!((row["failed"].as_u64(), row["not_attempted"].as_u64()), (Some(2), Some(14)), "{ran:#?}");
+    }
+}
+
+/// As where all is under a lock: some are tried, each alone, and not ten million.
+#[test]
+fn where_all_is_refused_few_are_tried() {
+    let scene = Scene::usual();
+    scene.bucket.fault(Fault::fail_keys("AccessDenied").on(Kind::Purge));
+    let ran = scene.run(&[]).expect(4);
+    scene.expect_unharmed("all refused");
+    scene.expect_adds_up(&ran, "all refused");
+    assert_eq!((scene.bucket.counts().purge, scene.gone().len()), (8, 0), "{ran:#?}");
+    assert_eq!(row(&ran)["stopped"], "not-by-id");
+}
+
+#[test]
+fn store_that_answers_no_delete_any_more_is_left_alone() {
+    let scene = Scene::usual();
+    scene.bucket.limit_pages(2);
+    scene.bucket.fault(Fault::fail_keys("InternalError").on(Kind::Purge).after(1));
+    let ran = scene.run(&[]).expect(4);
+    scene.expect_unharmed("no answers");
+    scene.expect_adds_up(&ran, "no answers");
+    let row = row(&ran);
+    assert_eq!((row["stopped"].as_str(), scene.gone().len()), (Some("no-answer"), 1), "{ran:#?}");
+    assert!(scene.bucket.counts().purge <= 1 + 3 * 4, "{ran:#?}");
+}

@@ -102,6 +102,21 @@ fn signal_lets_the_batch_on_its_way_end_and_begins_no_other() {
     assert_eq!(scene.bucket.counts().purge, 1);
 }
 
+/// The answer that would have shown that the store goes by ids is lost: it was the signal that ended the run.
+#[test]
+fn signal_before_the_first_answer_is_told_as_a_signal() {
+    let scene = Scene::usual();
+    scene.bucket.fault(Fault::cut_after().on(Kind::Purge));
+    let child = scene.start(&[]);
+    wait_until("the first version is to go", || scene.bucket.counts().purge > 0);
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let ran = ended(child);
+    assert_eq!(ran.code, 130, "{ran:#?}");
+    scene.expect_unharmed("signal");
+    assert_eq!((row(&ran)["stopped"].as_str(), row(&ran)["unknown"].as_u64()), (Some("signal"), Some(1)), "{ran:#?}");
+    assert!(scene.bucket.counts().purge <= 2, "nothing is sent again once it was stopped");
+}
+
 fn ended(child: std::process::Child) -> Ran {
     let output = child.wait_with_output().unwrap();
     Ran {

@@ -7,8 +7,10 @@ use serde::Serialize;
 /// What stays, by why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Kept {
-    /// Old for less than was asked, or hiding what is; also where nobody knows what is current.
+    /// Old for less than was asked, or hiding what is.
     pub young: Amount,
+    /// Where the store's listing does not say what is current.
+    pub unclear: Amount,
     /// Of what is missing or damaged and needed.
     pub needed: Amount,
     /// Under keys that no registry writes.
@@ -23,13 +25,14 @@ impl Kept {
     /// All that stays.
     #[must_use]
     pub fn all(&self) -> Amount {
-        self.young.plus(self.needed).plus(self.foreign).plus(self.reused).plus(self.later)
+        self.young.plus(self.unclear).plus(self.needed).plus(self.foreign).plus(self.reused).plus(self.later)
     }
 
     /// Counts one more.
     pub fn add(&mut self, version: &Version, why: Stays) {
         match why {
-            Stays::Young | Stays::Hides | Stays::Unclear => self.young.add(version),
+            Stays::Young | Stays::Hides => self.young.add(version),
+            Stays::Unclear => self.unclear.add(version),
             Stays::Needed => self.needed.add(version),
             Stays::Foreign => self.foreign.add(version),
             Stays::Reused => self.reused.add(version),

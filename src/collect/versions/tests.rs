@@ -155,6 +155,18 @@ fn listing_that_makes_no_sense_lets_nothing_of_its_key_go() {
     assert_eq!(words(&judged(before(9), none_current)), ["v1 stays: Unclear", "v0 stays: Unclear"]);
 }
 
+/// A store tells whole seconds, and its order need not be that in which they were written.
+#[test]
+fn versions_of_one_second_are_old_since_the_next_newer_one() {
+    for all in [[('o', 9), ('o', 5), ('o', 5), ('o', 3)], [('m', 9), ('o', 5), ('m', 5), ('o', 3)]] {
+        let told = words(&judged(before(8), of(&link("v1"), &all)));
+        assert_eq!(told[..3], ["v1 stays: Young", "v2 stays: Young", "v3 goes"], "{all:?}");
+    }
+    // A clock that went back: what is newer by its time ended what is older by it.
+    let told = words(&judged(before(8), of(&link("v1"), &[('o', 1), ('o', 9), ('o', 7)])));
+    assert_eq!(told, ["v1 stays: Young", "v2 stays: Young"]);
+}
+
 #[test]
 fn version_that_is_told_twice_counts_once_and_two_of_one_id_let_nothing_go() {
     let mut twice = of(&link("v1"), &[('m', 5), ('o', 4), ('o', 3)]);

@@ -64,7 +64,7 @@ pub fn parse(body: &[u8]) -> Answer {
                 match end.local_name().as_ref() {
                     b"Key" => item.key = text,
                     b"VersionId" => item.version = text,
-                    b"DeleteMarkerVersionId" => item.marker = text,
+                    b"DeleteMarkerVersionId" => item.marker = text.filter(|id| !id.is_empty()),
                     b"Code" => item.code = text.unwrap_or_default(),
                     b"Message" => item.message = text.unwrap_or_default(),
                     b"DeleteMarker" => answer.leaves_markers |= text.is_some_and(|text| text.trim() == "true"),
@@ -184,6 +184,7 @@ mod tests {
             answer.versions.len()
         };
         assert_eq!((with("1"), with("2")), (1, 0), "the marker itself went, or another was made");
+        assert_eq!(with(""), 1, "there is none");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::model::Timestamp;
 use crate::storage::backend::Backend;
 use crate::storage::cloud::Cloud;
 use crate::storage::open::Opened;
+use crate::storage::signed::{NoAnswer, is_busy};
 use futures::{StreamExt, stream};
 use http::StatusCode;
 use quick_xml::escape::escape;
@@ -30,6 +31,7 @@ pub struct Purger<'a> {
     cloud: &'a Cloud,
     shown: &'a Shown,
     goes_by_ids: AtomicBool,
+    names_ids: AtomicBool,
 }
 
 /// Why nothing more is deleted on a store that does not say that it went by the id: it may have deleted what was current.
@@ -47,22 +49,31 @@ impl<'a> Purger<'a> {
     #[must_use]
     pub fn arm(opened: &'a Opened, approved: &'a ApprovedPurge) -> Option<Self> {
         match opened {
-            Opened::Cloud(cloud) if matches!(cloud.backend, Backend::S3(_)) => {
-                Some(Self { cloud, shown: &approved.shown, goes_by_ids: AtomicBool::new(false) })
-            }
+            Opened::Cloud(cloud) if matches!(cloud.backend, Backend::S3(_)) => Some(Self {
+                cloud,
+                shown: &approved.shown,
+                goes_by_ids: AtomicBool::new(false),
+                names_ids: AtomicBool::new(false),
+            }),
             _ => None,
         }
     }
 
-    /// Whether an answer has named a version by its id: until then nobody knows what the store would delete.
+    /// Whether an answer has said that a version is gone by its id: until then nobody knows what the store would delete.
     #[must_use]
     pub fn goes_by_ids(&self) -> bool {
         self.goes_by_ids.load(Ordering::SeqCst)
     }
 
+    /// Whether an answer has named a version by its id at all, if only to say that it was refused.
+    #[must_use]
+    pub fn names_ids(&self) -> bool {
+        self.names_ids.load(Ordering::SeqCst)
+    }
+
     /// Deletes versions by their ids; an outcome for each, in order.
     ///
-    /// `go_on` is asked before each batch, and before one is tried again.
+    /// `go_on` is asked before each batch, and before one is sent again.
     pub async fn delete(&self, versions: &[Version], go_on: impl Fn() -> bool + Sync) -> Vec<Outcome> {
         let go_on = &go_on;
         let chunks = versions.chunks(batch::batch_size(&self.cloud.backend));
@@ -86,13 +97,14 @@ impl<'a> Purger<'a> {
                 break;
             }
             let asked: Vec<&Version> = open.iter().map(|at| &versions[*at]).collect();
-            let (heard, attempted) = self.attempt(&asked).await;
+            let (heard, attempted) = self.attempt(&asked, go_on).await;
+            let is_by_id = !attempted.contains(&Outcome::Failed(NOT_BY_ID.into()));
             for (at, outcome) in open.iter().zip(attempted) {
                 outcomes[*at] = outcome;
             }
             open.retain(|at| matches!(outcomes[*at], Outcome::Unknown(_)));
             // Where no answer came at all it was waited for long enough.
-            if !heard || open.is_empty() || attempt == TRIES {
+            if !heard || !is_by_id || open.is_empty() || attempt == TRIES {
                 break;
             }
             tokio::time::sleep(wait).await;
@@ -102,7 +114,7 @@ impl<'a> Purger<'a> {
     }
 
     /// Whether the store answered, and what of each.
-    async fn attempt(&self, versions: &[&Version]) -> (bool, Vec<Outcome>) {
+    async fn attempt(&self, versions: &[&Version], go_on: &(dyn Fn() -> bool + Sync)) -> (bool, Vec<Outcome>) {
         let all = |heard: bool, outcome: Outcome| (heard, vec![outcome; versions.len()]);
         let Some(signed) = &self.cloud.signed else {
             return all(true, Outcome::Failed("there is no way to ask".into()));
@@ -114,16 +126,17 @@ impl<'a> Purger<'a> {
         });
         let objects: String = objects.collect();
         let body = format!("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{objects}</Delete>");
-        let reply = match signed.post("?delete=", body).await {
+        let reply = match signed.post("?delete=", body, go_on).await {
             Ok(reply) => reply,
-            Err(why) => return all(false, Outcome::Unknown(why)),
+            Err(NoAnswer { why, may_be_heard: true }) => return all(false, Outcome::Unknown(why)),
+            Err(NoAnswer { why, may_be_heard: false }) => return all(false, Outcome::Failed(why)),
         };
         match reply.status {
             status if status.is_success() => {}
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {
                 return all(true, Outcome::Failed("no permission (s3:DeleteObjectVersion)".into()));
             }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            status if is_busy(status) => {
                 return all(false, Outcome::Unknown(format!("the store answered {status}")));
             }
             status => return all(true, Outcome::Failed(format!("the store answered {status}"))),
@@ -134,7 +147,8 @@ impl<'a> Purger<'a> {
                 None if answer.keys.get(key) == Some(&Said::Deleted) => Outcome::Failed(NOT_BY_ID.into()),
                 None => batch::told(None),
                 said => {
-                    self.goes_by_ids.store(true, Ordering::SeqCst);
+                    self.names_ids.fetch_or(said.is_some(), Ordering::SeqCst);
+                    self.goes_by_ids.fetch_or(said == Some(&Said::Deleted), Ordering::SeqCst);
                     batch::told(said)
                 }
             };

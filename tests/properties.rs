@@ -199,7 +199,7 @@ fn plan_in_order<'a>(tree: &'a Tree, keys: impl Iterator<Item = &'a String> + Cl
         let id = graph.id(deletion.digest.as_ref().unwrap());
         assert_eq!(marks.anywhere(id), None, "a marked digest is in the plan: {deletion:?}");
     }
-    Plan::new(pointers.into_iter().chain(blobs).collect())
+    Plan::new(pointers.and(blobs))
 }
 
 fn plan(tree: &Tree, options: &Options) -> Plan {
@@ -207,7 +207,7 @@ fn plan(tree: &Tree, options: &Options) -> Plan {
 }
 
 fn swept(tree: &Tree, plan: &Plan) -> Tree {
-    let gone: BTreeSet<&str> = plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect();
+    let gone: BTreeSet<String> = plan.deletions().iter().map(|deletion| deletion.key).collect();
     tree.iter()
         .filter(|(key, _)| !gone.contains(key.as_str()))
         .map(|(key, bytes)| (key.clone(), bytes.clone()))
@@ -320,7 +320,7 @@ proptest! {
         let whole = plan(&before, &options);
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share")]
         let done = (whole.deletions().len() as f64 * share) as usize;
-        let cut = Plan::new(whole.deletions()[..done].to_vec());
+        let cut = Plan::new(whole.deletions().range(0..done).collect());
         let middle = swept(&before, &cut);
         prop_assert_eq!(all_served(&before), all_served(&middle));
         prop_assert_eq!(newly_dangling(&before, &middle), Vec::<String>::new());

@@ -58,7 +58,7 @@ impl Report {
         let count = |stage: Stage| plan.links().iter().filter(|link| link.stage == stage).count() as u64;
         report.links.manifests = count(Stage::Revision);
         report.links.layer_links = count(Stage::LayerLink);
-        report.tags = plan.deletions().iter().filter_map(tag_row).collect();
+        report.tags = plan.of_stage(Stage::Tag).filter_map(|number| tag_row(&plan.deletions().get(number))).collect();
         // What an applied plan has and may not go now ends somewhere as well.
         report.kept.changed = scan.left.changed;
         report.kept.not_in_plan = scan.left.not_in_plan;
@@ -74,14 +74,16 @@ impl Report {
         (self.planned, self.deleted, self.nobody) = (Counts::default(), Counts::default(), Nobody::default());
         (self.bytes.freed, self.bytes.held_by_store) = (0, 0);
         let gone = GoneUploads::of(plan, outcomes);
-        let mut last_upload = None;
+        let mut last_upload: Option<String> = None;
         for (index, deletion) in plan.deletions().iter().enumerate() {
             let deleted = outcomes.is_some_and(|outcomes| *outcomes.get(index) == Outcome::Deleted);
             let size = deletion.evidence.size;
             let upload = layout::upload_directory(&deletion.key);
-            let is_new = upload.is_some() && last_upload != upload;
+            let is_new = upload.is_some() && last_upload.as_deref() != upload;
             let one = Counts::one(deletion.stage, deletion.what(), size, is_new);
-            last_upload = upload.or(last_upload);
+            if is_new {
+                last_upload = upload.map(str::to_owned);
+            }
             self.planned.add(&one);
             // The files of an upload are counted one by one, the upload itself when its last file is gone.
             let mut done = if deleted { one } else { Counts::default() };
@@ -133,9 +135,9 @@ impl Report {
             Outcome::Deleted | Outcome::AlreadyGone | Outcome::NotAttempted | Outcome::Changed => None,
         });
         self.failures = told.take(FAILURES_TOLD).collect();
-        let of_tags = outcomes.with(plan).filter(|(deletion, _)| tag_row(deletion).is_some());
-        for (row, (_, outcome)) in self.tags.iter_mut().zip(of_tags) {
-            row.outcome = Some(outcome.name());
+        let of_tags = plan.of_stage(Stage::Tag).filter(|number| tag_row(&plan.deletions().get(*number)).is_some());
+        for (row, number) in self.tags.iter_mut().zip(of_tags) {
+            row.outcome = Some(outcomes.get(number).name());
         }
     }
 }
@@ -189,7 +191,7 @@ fn tag_row(deletion: &Deletion) -> Option<TagRow> {
 }
 
 /// Uploads of which nothing is left.
-struct GoneUploads<'a>(HashMap<&'a str, Gone>);
+struct GoneUploads(HashMap<String, Gone>);
 
 #[derive(Default)]
 struct Gone {
@@ -199,13 +201,14 @@ struct Gone {
     deleted: bool,
 }
 
-impl<'a> GoneUploads<'a> {
-    fn of(plan: &'a Plan, outcomes: Option<&Outcomes>) -> Self {
+impl GoneUploads {
+    fn of(plan: &Plan, outcomes: Option<&Outcomes>) -> Self {
         let mut gone = HashMap::new();
-        for (index, deletion) in plan.deletions().iter().enumerate() {
+        for index in plan.of_stage(Stage::Upload) {
+            let deletion = plan.deletions().get(index);
             if let Some(upload) = layout::upload_directory(&deletion.key) {
                 let outcome = outcomes.map_or(&Outcome::NotAttempted, |outcomes| outcomes.get(index));
-                let entry: &mut Gone = gone.entry(upload).or_default();
+                let entry: &mut Gone = gone.entry(upload.to_owned()).or_default();
                 entry.left |= outcome.may_still_be_there();
                 entry.deleted |= *outcome == Outcome::Deleted;
             }

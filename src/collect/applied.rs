@@ -6,6 +6,7 @@
 
 use super::blobs::{BlobSurvey, Tally};
 use super::decide::DeleteReason;
+use super::deletions::Deletions;
 use super::dismissed::Dismissed;
 use super::entry::Evidence;
 use super::graph::Graph;
@@ -108,7 +109,7 @@ pub struct Limited {
     /// What is needed, by what stays as well.
     pub marks: Marks,
     /// What goes.
-    pub deletions: Vec<Deletion>,
+    pub deletions: Deletions,
     /// The pointers that may go and stay, as roots.
     pub staying: Vec<Root>,
     /// What may go and is not in the plan.
@@ -118,7 +119,7 @@ pub struct Limited {
 impl Limited {
     /// Where no plan is applied, everything may go that the marks let go.
     #[must_use]
-    pub fn all(marks: Marks, deletions: Vec<Deletion>) -> Self {
+    pub fn all(marks: Marks, deletions: Deletions) -> Self {
         Self { marks, deletions, staying: Vec::new(), not_in_plan: Tally::default() }
     }
 }
@@ -133,7 +134,7 @@ pub fn limit_pointers(
     limit: &Limit,
     (inventory, graph, dismissed): (&Inventory, &mut Graph, &mut Dismissed),
     mut known: Vec<Root>,
-    deletions: Vec<Deletion>,
+    deletions: Deletions,
     options: &Options,
     now: Timestamp,
 ) -> Limited {
@@ -159,7 +160,8 @@ pub fn limit_pointers(
     known.extend(roots(inventory, graph, options, dismissed, now));
     let marks = mark_without(inventory, graph, &known, dismissed);
     let mut deletions = plan_pointers(inventory, graph, &marks, options, dismissed, now);
-    let partly: HashSet<String> = deletions.iter().filter(|it| !limit.allows(it)).filter_map(upload_of).collect();
+    let not_allowed = deletions.iter().filter(|it| !limit.allows(it));
+    let partly: HashSet<String> = not_allowed.filter_map(|it| upload_of(&it)).collect();
     // Half an upload that was taken up again is worth nothing to whoever took it up.
     deletions.retain(|it| limit.allows(it) && upload_of(it).is_none_or(|upload| !partly.contains(&upload)));
     Limited { marks, deletions, staying, not_in_plan }
@@ -285,7 +287,7 @@ mod tests {
                 let mut later = storage.clone();
                 change(later.objects.get_mut(key).unwrap());
                 let (applied, left) = later.survey(&options(), Some(&limit(&plan)));
-                assert!(!keys(&applied).contains(key.as_str()), "{key}");
+                assert!(!keys(&applied).contains(key), "{key}");
                 assert!(left.changed >= 1 && left.not_in_plan.count == 1 && left.gone == 0, "{key}: {left:?}");
             }
         }
@@ -314,7 +316,7 @@ mod tests {
         let alone = Digest::of(b"alone");
         storage.put(layout::layer_link(&name("a"), &alone));
         let (applied, left) = storage.survey(&options(), Some(&limit(&plan)));
-        let kept: Vec<&str> = keys(&plan).difference(&keys(&applied)).copied().collect();
+        let kept: Vec<String> = keys(&plan).difference(&keys(&applied)).cloned().collect();
         assert_eq!(kept, [layout::blob_data(&alone)]);
         assert_eq!((left.changed, left.gone, left.not_in_plan.count), (1, 0, 1));
     }
@@ -327,7 +329,7 @@ mod tests {
         let tag = plan.deletions().iter().find(|deletion| deletion.stage == Stage::TagHistory).unwrap();
         let index = layout::revision_link(&name("a"), tag.digest.as_ref().unwrap());
         let less = plan.deletions().iter().filter(|deletion| deletion.key != index && deletion.key != tag.key);
-        let less = Plan::new(less.cloned().collect());
+        let less = Plan::new(less.collect());
         let (applied, _) = storage.survey(&options(), Some(&limit(&less)));
         let expected: BTreeSet<String> = [
             layout::layer_link(&name("b"), &Digest::of(b"alone")),
@@ -336,7 +338,7 @@ mod tests {
         ]
         .into();
         let gone = keys(&applied).into_iter().filter(|key| !key.contains("/_uploads/"));
-        assert_eq!(gone.map(str::to_owned).collect::<BTreeSet<_>>(), expected);
+        assert_eq!(gone.collect::<BTreeSet<_>>(), expected);
     }
 
     #[test]
@@ -351,7 +353,7 @@ mod tests {
         let mut another = grown.clone();
         another.put(layout::upload(&name("a"), UPLOAD) + "data");
         let (both, _) = another.survey(&options(), None);
-        let without = both.deletions().iter().filter(|deletion| !deletion.key.ends_with("/7")).cloned().collect();
+        let without = both.deletions().iter().filter(|deletion| !deletion.key.ends_with("/7")).collect();
         assert_eq!(uploads(&another.survey(&options(), Some(&limit(&Plan::new(without)))).0), 1, "the other one");
         // The rest of one that was half deleted by an earlier run goes.
         let mut rest = storage.clone();
@@ -379,11 +381,11 @@ mod tests {
         let scoped = Options { repositories: vec!["b".parse().unwrap()], ..options() };
         let (plan, _) = storage.survey(&scoped, None);
         let alone = layout::blob_data(&Digest::of(b"alone"));
-        assert!(keys(&plan).contains(alone.as_str()) && !keys(&plan).contains("orphan"));
+        assert!(keys(&plan).contains(&alone) && !keys(&plan).contains("orphan"));
         storage.objects.retain(|key, _| !key.contains("/repositories/b/"));
         assert!(!keys(&storage.survey(&scoped, None).0).contains(alone.as_str()), "a new plan would not know");
         let (applied, _) = storage.survey(&scoped, Some(&limit(&plan)));
-        assert_eq!(keys(&applied), [alone.as_str()].into());
+        assert_eq!(keys(&applied), [alone].into());
     }
 
     proptest! {
@@ -415,7 +417,7 @@ mod tests {
             }
             let (fresh, _) = storage.survey(&options(), None);
             let bit = |bits: u64, at: usize| bits >> (at % 64) & 1 == 1;
-            let some = fresh.deletions().iter().enumerate().filter(|(at, _)| bit(wanted, *at)).map(|(_, it)| it.clone());
+            let some = fresh.deletions().iter().enumerate().filter(|(at, _)| bit(wanted, *at)).map(|(_, it)| it);
             let plan = Plan::new(some.collect());
             for (at, seen) in storage.objects.values_mut().enumerate() {
                 seen.size += u64::from(bit(changed, at) && bit(changed, at + 32));
@@ -425,7 +427,7 @@ mod tests {
             let going = keys(&applied);
             prop_assert!(going.is_subset(&keys(&plan)) && going.is_subset(&keys(&now)));
             for deletion in applied.deletions() {
-                prop_assert!(limit(&plan).allows(deletion));
+                prop_assert!(limit(&plan).allows(&deletion));
             }
             prop_assert_eq!(left.changed + left.gone, (plan.deletions().len() - applied.deletions().len()) as u64);
             prop_assert_eq!(left.gone, 0);
@@ -461,7 +463,7 @@ mod tests {
             limit.add(line);
         }
         assert_eq!((limit.is_empty(), limit.len()), (false, plan.deletions().len()));
-        assert!(plan.deletions().iter().all(|deletion| limit.allows(deletion)));
+        assert!(plan.deletions().iter().all(|deletion| limit.allows(&deletion)));
         for (at, deletion) in plan.deletions().iter().enumerate() {
             let is_it = |at: usize| *limit.entries[at].key == *deletion.key;
             assert!(limit.find(deletion.stage, deletion.what()).is_some_and(is_it), "{at}");

@@ -2,8 +2,9 @@
 
 use super::applied::Limit;
 use super::decide::{self, Decision, DeleteReason, KeepReason};
+use super::deletions::Deletions;
 use super::entry::Entry;
-use super::graph::{Graph, Id, Node};
+use super::graph::{Graph, Id};
 use super::holders::{Holders, Parts};
 use super::mark::Marks;
 use super::options::Options;
@@ -12,8 +13,9 @@ use super::roots::Reason;
 use super::state::pending::Pending;
 use crate::layout::StorageKey;
 use crate::model::{Digest, Timestamp};
-use std::collections::HashMap;
 use std::time::Duration;
+
+pub use super::owners::{Owner, Owners};
 
 /// A number of objects and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -35,55 +37,6 @@ impl Tally {
     pub fn add_all(&mut self, other: Self) {
         self.count += other.count;
         self.bytes = self.bytes.saturating_add(other.bytes);
-    }
-}
-
-/// Which repository a blob that goes belonged to, as far as the links that go with it tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// One repository, by its index.
-    One(usize),
-    /// Several.
-    Shared,
-}
-
-/// The repositories whose pointers go, by what these name.
-#[derive(Debug, Clone, Default)]
-pub struct Owners(HashMap<Digest, Owner>);
-
-impl Owners {
-    /// Reads them off the pointers that go, and what the manifests among these name.
-    #[must_use]
-    pub fn of(pointers: &[Deletion], graph: &Graph) -> Self {
-        let mut owners = Self::default();
-        for deletion in pointers.iter().filter(|deletion| deletion.stage.is_pointer()) {
-            let Some((repository, _)) = deletion.repository else { continue };
-            for digest in [&deletion.digest, &deletion.alias].into_iter().flatten() {
-                owners.add(digest, repository);
-                if let (Stage::Revision, Node::Manifest { references, .. }) = (deletion.stage, graph.node_of(digest)) {
-                    for id in references {
-                        owners.add(&graph.digest(*id), repository);
-                        for alias in graph.aliases(*id) {
-                            owners.add(&graph.digest(*alias), repository);
-                        }
-                    }
-                }
-            }
-        }
-        owners
-    }
-
-    pub(super) fn add(&mut self, digest: &Digest, repository: usize) {
-        let owner = self.0.entry(digest.clone()).or_insert(Owner::One(repository));
-        if *owner != Owner::One(repository) {
-            *owner = Owner::Shared;
-        }
-    }
-
-    /// Whose a blob was.
-    #[must_use]
-    pub fn get(&self, digest: &Digest) -> Option<Owner> {
-        self.0.get(digest).copied()
     }
 }
 
@@ -112,7 +65,7 @@ pub struct BlobSurvey {
     /// When the last of the young blobs is old enough by its own age.
     pub young_until: Option<Timestamp>,
     /// What goes.
-    pub deletions: Vec<Deletion>,
+    pub deletions: Deletions,
     /// What waits.
     pub waiting: Vec<WaitingBlob>,
     /// Unneeded blobs that are symbolic links, or were reached through one that leaves the root.
@@ -182,7 +135,11 @@ impl<'a> BlobJudge<'a> {
         record: &'a Pending,
         now: Timestamp,
     ) -> Self {
-        let survey = BlobSurvey { listed: vec![false; graph.len()], ..BlobSurvey::default() };
+        let survey = BlobSurvey {
+            listed: vec![false; graph.len()],
+            deletions: Deletions::over(graph.linked()),
+            ..BlobSurvey::default()
+        };
         Self { graph, marks, options, owners, holders: None, limit: None, record, now, survey }
     }
 
@@ -374,7 +331,7 @@ mod tests {
         assert_eq!(scan.blobs.young_until, Some(NOW.plus(DAY).plus(hour)));
         assert_eq!(scan.blobs.outside, tally(1, 9));
         assert_eq!(scan.blobs.unrecognized, tally(1, 1000));
-        let [gone] = plan.deletions() else { panic!("{plan:?}") };
+        let [gone] = &plan.deletions().iter().collect::<Vec<_>>()[..] else { panic!("{plan:?}") };
         assert_eq!((gone.digest.as_ref(), &gone.key), (Some(&orphan), &layout::blob_data(&orphan)));
         assert_eq!((gone.stage, gone.reason, gone.evidence.size), (Stage::Blob, DeleteReason::UnreferencedBlob, 9));
         for (digest, is_listed) in [(&layer, true), (&young, true), (&of("not there"), false)] {

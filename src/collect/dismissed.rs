@@ -276,7 +276,7 @@ mod tests {
 
     fn gone(storage: &Storage, options: &Options) -> BTreeSet<String> {
         let (_, plan) = storage.scan(options);
-        keys(&plan).into_iter().map(str::to_owned).collect()
+        keys(&plan)
     }
 
     fn links_of_tag(text: &str, digest: &Digest) -> [String; 2] {
@@ -313,7 +313,7 @@ mod tests {
         // Another tag names it: only the tag goes.
         storage.tag("a", "v3", &one);
         assert_eq!(gone(&storage, &removing(&["a:v1"])), set([links_of_tag("v1", &one).to_vec()]));
-        assert_eq!(storage.scan(&removing(&["a:v1"])).1.deletions()[0].reason, DeleteReason::Named);
+        assert_eq!(storage.scan(&removing(&["a:v1"])).1.deletions().get(0).reason, DeleteReason::Named);
         // Whatever its age.
         for key in [revision(&one), links_of_tag("v1", &one)[0].clone(), links_of_tag("v3", &one)[0].clone()] {
             storage.seen(&key).modified = NOW;

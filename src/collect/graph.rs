@@ -159,6 +159,12 @@ impl Graph {
         named.map(|id| self.digest(*id)).filter(|digest| self.expected.contains(digest)).collect()
     }
 
+    /// What the links of the first inventory name.
+    #[must_use]
+    pub fn linked(&self) -> &Arc<DigestTable> {
+        &self.linked
+    }
+
     /// The number of a digest; a new one if it has none.
     pub fn intern(&mut self, digest: &Digest) -> Id {
         match self.linked.find(digest) {

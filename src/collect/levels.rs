@@ -1,20 +1,21 @@
 //! In which order manifests go: parents before children, images before what is about them.
 
+use super::deletions::Deletions;
 use super::graph::{Graph, Id, Node};
-use super::plan::{Deletion, Stage};
+use super::plan::Stage;
 use std::collections::HashMap;
 
 /// Gives every revision that goes its level: below everything that names it and goes as well, and below the subject it
 /// is about. So if a delete fails, what is left is never a parent without its children, or an image without its
 /// signatures.
-pub(super) fn set_levels(deletions: &mut [Deletion], graph: &Graph) {
-    let revisions = deletions.iter().filter(|deletion| deletion.stage == Stage::Revision);
-    let going = revisions.flat_map(|deletion| [&deletion.digest, &deletion.alias]).flatten();
-    let level = levels(going.filter_map(|digest| graph.id(digest)), graph);
-    for deletion in deletions.iter_mut().filter(|deletion| deletion.stage == Stage::Revision) {
+pub(super) fn set_levels(deletions: &mut Deletions, graph: &Graph) {
+    let revisions = (0..deletions.len()).filter(|number| deletions.stage(*number) == Stage::Revision);
+    let going = revisions.map(|number| deletions.get(number)).flat_map(|deletion| [deletion.digest, deletion.alias]);
+    let level = levels(going.flatten().filter_map(|digest| graph.id(&digest)), graph);
+    deletions.set_levels(Stage::Revision, |deletion| {
         let ids = [&deletion.digest, &deletion.alias].into_iter().flatten().filter_map(|digest| graph.id(digest));
-        deletion.level = ids.map(|id| level.get(&id).copied().unwrap_or(0)).max().unwrap_or(0);
-    }
+        ids.map(|id| level.get(&id).copied().unwrap_or(0)).max().unwrap_or(0)
+    });
 }
 
 /// The level of each of these: below everything among them that names it, and below the subject it is about.

@@ -357,7 +357,7 @@ mod tests {
         storage.tag("a", "v1", &image);
         storage.layer("b", "layer");
         let (_, plan) = storage.scan(&options());
-        assert_eq!(keys(&plan), [layout::layer_link(&name("b"), &layer).as_str()].into());
+        assert_eq!(keys(&plan), [layout::layer_link(&name("b"), &layer)].into());
     }
 
     /// Without the other repository's links the next run would not know that the child is a manifest.

@@ -71,7 +71,7 @@ impl Outcomes {
     }
 
     /// Every deletion with what came of it.
-    pub fn with<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Deletion, &'a Outcome)> {
+    pub fn with<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (Deletion, &'a Outcome)> {
         plan.deletions().iter().zip(&self.by_deletion)
     }
 
@@ -116,8 +116,8 @@ mod tests {
             [0, 1, 9].map(|at| outcomes.get(at).clone()),
             [Outcome::NotAttempted, Outcome::Deleted, Outcome::NotAttempted]
         );
-        let all: Vec<_> = outcomes.with(&plan).map(|(deletion, outcome)| (deletion.key.as_str(), outcome)).collect();
-        let keys: Vec<_> = plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect();
+        let all: Vec<_> = outcomes.with(&plan).map(|(deletion, outcome)| (deletion.key, outcome)).collect();
+        let keys: Vec<_> = plan.deletions().iter().map(|deletion| deletion.key).collect();
         let expected = [Outcome::NotAttempted, Outcome::Deleted, Outcome::NotAttempted];
         assert_eq!(all, keys.into_iter().zip(&expected).collect::<Vec<_>>());
         assert_eq!(outcomes.count(|outcome| *outcome == Outcome::NotAttempted), 2);

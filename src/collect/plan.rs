@@ -1,12 +1,14 @@
 //! The plan: what goes, in which order, why, and on what evidence. A value; nothing here can delete.
 
 use super::decide::DeleteReason;
+use super::deletions::Deletions;
 use super::dismissed::Dismissed;
 use super::entry::Evidence;
 use super::graph::Graph;
 use super::mark::Marks;
 use crate::model::{Digest, RepositoryName};
 use serde::Serialize;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The stages of a run, in order: pointers go before what they point to.
@@ -90,7 +92,7 @@ impl Deletion {
 /// Everything that goes, ordered by stage, level and key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    deletions: Vec<Deletion>,
+    deletions: Deletions,
     links: Vec<NewLink>,
 }
 
@@ -108,10 +110,8 @@ pub struct NewLink {
 impl Plan {
     /// Puts deletions in order, each key once: of two levels the later counts.
     #[must_use]
-    pub fn new(mut deletions: Vec<Deletion>) -> Self {
-        deletions.sort_by(|a, b| (a.stage, a.what(), b.level).cmp(&(b.stage, b.what(), a.level)));
-        deletions.dedup_by(|a, b| a.what() == b.what());
-        deletions.sort_by(|a, b| (a.stage, a.level, a.what()).cmp(&(b.stage, b.level, b.what())));
+    pub fn new(mut deletions: Deletions) -> Self {
+        deletions.sort();
         Self { deletions, links: Vec::new() }
     }
 
@@ -131,8 +131,31 @@ impl Plan {
 
     /// The deletions, in order.
     #[must_use]
-    pub fn deletions(&self) -> &[Deletion] {
+    pub fn deletions(&self) -> &Deletions {
         &self.deletions
+    }
+
+    /// The numbers of the deletions of a stage.
+    #[must_use]
+    pub fn of_stage(&self, stage: Stage) -> Range<usize> {
+        self.deletions.of_stage(stage)
+    }
+
+    /// The levels of a stage, each with the numbers of its deletions.
+    #[must_use]
+    pub fn levels(&self, stage: Stage) -> Vec<(u32, Range<usize>)> {
+        self.deletions.levels(stage)
+    }
+
+    /// The deletion of the same object as this one, if it is here.
+    #[must_use]
+    pub fn find(&self, deletion: &Deletion) -> Option<usize> {
+        self.deletions.find(deletion)
+    }
+
+    /// The numbers of the deletions in the order of stage and key, whatever their levels are.
+    pub fn by_key(&self) -> impl Iterator<Item = usize> + '_ {
+        self.deletions.by_key()
     }
 
     /// Whether nothing goes, and nothing is written.
@@ -144,7 +167,7 @@ impl Plan {
     /// All bytes of what goes; if no number can hold them, the largest.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.deletions.iter().map(|deletion| deletion.evidence.size).fold(0, u64::saturating_add)
+        (0..self.deletions.len()).map(|number| self.deletions.size(number)).fold(0, u64::saturating_add)
     }
 }
 
@@ -208,8 +231,8 @@ mod tests {
     #[test]
     fn key_goes_once_whatever_its_levels_are() {
         let at = |content: &[u8], level| Deletion { level, ..going(&Digest::of(content)) };
-        let plan = Plan::new(vec![at(b"a", 0), at(b"b", 0), at(b"a", 1)]);
-        assert_eq!(plan.deletions(), [at(b"b", 0), at(b"a", 1)]);
+        let plan = Plan::new(vec![at(b"a", 0), at(b"b", 0), at(b"a", 1)].into());
+        assert_eq!(plan.deletions().iter().collect::<Vec<_>>(), [at(b"b", 0), at(b"a", 1)]);
     }
 
     #[test]
@@ -219,20 +242,20 @@ mod tests {
         let inner = add(&mut graph, &[&child], None);
         let outer = add(&mut graph, &[&inner, &child], None);
         let signature = add(&mut graph, &[], Some(&outer));
-        let mut deletions: Vec<Deletion> = [&child, &signature, &inner, &outer].map(going).into();
+        let mut deletions: Deletions = [&child, &signature, &inner, &outer].map(going).into_iter().collect();
         set_levels(&mut deletions, &graph);
         let level = |digest: &Digest| deletions.iter().find(|it| it.digest.as_ref() == Some(digest)).unwrap().level;
         assert!(level(&outer) < level(&inner) && level(&inner) < level(&child), "{deletions:#?}");
         assert!(level(&outer) < level(&signature));
         let plan = Plan::new(deletions);
-        assert_eq!(plan.deletions()[0].digest.as_ref(), Some(&outer));
-        assert_eq!(plan.deletions()[3].digest.as_ref(), Some(&child));
+        assert_eq!(plan.deletions().get(0).digest.as_ref(), Some(&outer));
+        assert_eq!(plan.deletions().get(3).digest.as_ref(), Some(&child));
     }
 
     #[test]
     fn what_is_planned_twice_goes_once() {
         let digest = Digest::of(b"x");
-        assert_eq!(Plan::new(vec![going(&digest), going(&digest)]).deletions().len(), 1);
+        assert_eq!(Plan::new(vec![going(&digest), going(&digest)].into()).deletions().len(), 1);
     }
 
     #[test]
@@ -241,9 +264,9 @@ mod tests {
             let going = going(&Digest::of(content));
             Deletion { evidence: Evidence { size, ..going.evidence.clone() }, ..going }
         };
-        assert_eq!(Plan::new(vec![of_size(b"a", 3), of_size(b"b", 4)]).bytes(), 7);
-        assert_eq!(Plan::new(vec![of_size(b"a", u64::MAX), of_size(b"b", 4)]).bytes(), u64::MAX);
-        assert!(Plan::default().is_empty() && !Plan::new(vec![of_size(b"a", 3)]).is_empty());
+        assert_eq!(Plan::new(vec![of_size(b"a", 3), of_size(b"b", 4)].into()).bytes(), 7);
+        assert_eq!(Plan::new(vec![of_size(b"a", u64::MAX), of_size(b"b", 4)].into()).bytes(), u64::MAX);
+        assert!(Plan::default().is_empty() && !Plan::new(vec![of_size(b"a", 3)].into()).is_empty());
     }
 
     #[test]
@@ -315,7 +338,7 @@ mod tests {
         storage.layer("b", "layer");
         let (before, plan) = storage.scan(&scene::options());
         assert!(plan.deletions().iter().all(|deletion| still_goes(
-            deletion,
+            &deletion,
             &before.graph,
             &before.marks,
             &before.dismissed

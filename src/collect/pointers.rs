@@ -1,6 +1,7 @@
 //! Pointers and uploads, each judged: which of them go.
 
 use super::decide::{self, Decision, DeleteReason, KeepReason};
+use super::deletions::Deletions;
 use super::dismissed::{Dismissed, Why};
 use super::entry::Evidence;
 use super::graph::Graph;
@@ -24,8 +25,9 @@ pub fn plan_pointers(
     options: &Options,
     dismissed: &Dismissed,
     now: Timestamp,
-) -> Vec<Deletion> {
-    let mut planner = Planner { graph, marks, options, dismissed, now, deletions: Vec::new() };
+) -> Deletions {
+    let deletions = Deletions::over(&inventory.digests);
+    let mut planner = Planner { graph, marks, options, dismissed, now, deletions };
     for (at, repository) in inventory.repositories.iter().enumerate() {
         planner.tags(at, repository);
         planner.links(at, repository);
@@ -43,7 +45,7 @@ struct Planner<'a> {
     options: &'a Options,
     dismissed: &'a Dismissed,
     now: Timestamp,
-    deletions: Vec<Deletion>,
+    deletions: Deletions,
 }
 
 /// One pointer, and what it names.
@@ -205,8 +207,8 @@ impl Planner<'_> {
                 let of = || Some((at, repository.name.clone()));
                 let files =
                     upload.files.iter().map(|(key, evidence)| of_upload(key, None, of(), evidence.clone(), reason));
-                self.deletions.extend(files);
-                self.deletions.extend(upload.multiparts.iter().map(|multipart| of_parts(multipart, of(), reason)));
+                let parts = upload.multiparts.iter().map(|multipart| of_parts(multipart, of(), reason));
+                files.chain(parts).for_each(|deletion| self.deletions.push(deletion));
             }
         }
     }

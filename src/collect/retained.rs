@@ -35,19 +35,19 @@ pub struct RuleRow {
 #[must_use]
 pub fn row(plan: &Plan, rules: &[String]) -> RetentionRow {
     let let_go = plan.deletions().iter().filter(|deletion| deletion.reason == DeleteReason::Retention);
-    let let_go = let_go.filter_map(|deletion| Some((deletion.stage, deletion.rule.as_deref()?, 1)));
+    let let_go = let_go.filter_map(|deletion| Some((deletion.stage, deletion.rule?, 1)));
     RetentionRow { rules: by_rule(let_go, rules), ..RetentionRow::default() }
 }
 
 /// How much each rule lets go: of each stage and each reason in words so many.
 #[must_use]
-pub fn by_rule<'a>(let_go: impl Iterator<Item = (Stage, &'a str, u64)>, rules: &[String]) -> Vec<RuleRow> {
+pub fn by_rule(let_go: impl Iterator<Item = (Stage, impl AsRef<str>, u64)>, rules: &[String]) -> Vec<RuleRow> {
     let mut rows: Vec<RuleRow> =
         rules.iter().map(|rule| RuleRow { rule: rule.clone(), tags: 0, manifests: 0 }).collect();
     for (stage, why, count) in let_go {
         // A name may begin like another: the longest that fits is the rule's.
         let of = |row: &&mut RuleRow| {
-            why.strip_prefix("rule ").is_some_and(|rest| rest.starts_with(&format!("{}: ", row.rule)))
+            why.as_ref().strip_prefix("rule ").is_some_and(|rest| rest.starts_with(&format!("{}: ", row.rule)))
         };
         let row = rows.iter_mut().filter(of).max_by_key(|row| row.rule.len());
         match (stage, row) {
@@ -64,11 +64,11 @@ pub fn by_rule<'a>(let_go: impl Iterator<Item = (Stage, &'a str, u64)>, rules: &
 #[must_use]
 pub fn cautions(plan: &Plan, inventory: &Inventory, is_whole: impl Fn(usize) -> bool) -> Vec<String> {
     let is_meant = |reason: DeleteReason| matches!(reason, DeleteReason::Retention | DeleteReason::Named);
-    let mut gone: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
-    for deletion in plan.deletions().iter().filter(|deletion| deletion.stage == Stage::Tag) {
+    let mut gone: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for deletion in plan.deletions().range(plan.of_stage(Stage::Tag)) {
         let StorageKey::TagCurrent { tag, .. } = StorageKey::parse(&deletion.key) else { continue };
         if let Some((at, _)) = deletion.repository.as_ref().filter(|_| is_meant(deletion.reason)) {
-            gone.entry(*at).or_default().insert(tag);
+            gone.entry(*at).or_default().insert(tag.to_owned());
         }
     }
     let mut cautions = Vec::new();

@@ -90,19 +90,19 @@ pub(super) fn sha512(text: &str) -> Digest {
 }
 
 /// The keys of a plan.
-pub(super) fn keys(plan: &Plan) -> BTreeSet<&str> {
-    plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect()
+pub(super) fn keys(plan: &Plan) -> BTreeSet<String> {
+    plan.deletions().iter().map(|deletion| deletion.key).collect()
 }
 
 /// A deletion as a saved plan has it.
-pub(super) fn line(deletion: &Deletion) -> Line {
+pub(super) fn line(deletion: Deletion) -> Line {
     Line {
         stage: deletion.stage,
-        key: deletion.key.as_str().into(),
-        upload_id: deletion.upload_id.clone(),
-        digest: deletion.digest.clone(),
-        repository: deletion.repository.as_ref().map(|(_, name)| name.clone()),
-        evidence: deletion.evidence.clone(),
+        key: deletion.key.into(),
+        upload_id: deletion.upload_id,
+        digest: deletion.digest,
+        repository: deletion.repository.map(|(_, name)| name),
+        evidence: deletion.evidence,
         reason: deletion.reason,
         rule: deletion.rule.as_deref().map(Into::into),
     }
@@ -234,7 +234,7 @@ impl Storage {
         let mut judge = judge.limited_to(limit);
         self.listed().filter(|entry| entry.key.starts_with(layout::BLOBS)).for_each(|entry| judge.see(&entry));
         let mut blobs = judge.finish();
-        let plan = Plan::new(deletions.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
+        let plan = Plan::new(deletions.and(std::mem::take(&mut blobs.deletions)));
         let left = limit.map(|limit| left(limit, &inventory, &blobs, &plan, not_in_plan)).unwrap_or_default();
         let mut problems = std::mem::take(&mut inventory.problems);
         problems.extend(super::roots::problems(&inventory, &graph, options));

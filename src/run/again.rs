@@ -1,11 +1,10 @@
 //! Looking at repositories again while the registry serves pushes: what changed or is needed by now leaves the plan.
 
 use super::{Order, marking, reading, scan};
-use crate::collect::entry::Evidence;
 use crate::collect::inventory::{Inventory, Repository};
 use crate::collect::listing::Builder;
 use crate::collect::outcome::{Outcome, Outcomes};
-use crate::collect::plan::{Deletion, Plan, Stage};
+use crate::collect::plan::{Plan, Stage};
 use crate::collect::pointers::plan_pointers;
 use crate::collect::report::Scan;
 use crate::collect::roots::{Root, roots};
@@ -33,8 +32,7 @@ pub(super) enum Look {
 impl Look {
     /// Those that are about to lose something; all, if these are most.
     pub(super) fn at_losers(plan: &Plan, inventory: &Inventory) -> Self {
-        let at: BTreeSet<usize> =
-            plan.deletions().iter().filter_map(|deletion| Some(deletion.repository.as_ref()?.0)).collect();
+        let at: BTreeSet<usize> = plan.deletions().repositories().collect();
         if at.len() * 2 > inventory.repositories.len() { Self::All } else { Self::At(at) }
     }
 }
@@ -136,38 +134,38 @@ pub(super) async fn trim(
     order: &Order,
 ) -> Result<()> {
     let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &order.options, &scan.dismissed, scan.now);
-    let planned: HashMap<&str, &Evidence> =
-        planned.iter().map(|deletion| (deletion.key.as_str(), &deletion.evidence)).collect();
-    let open = plan.deletions().iter().enumerate();
-    let open: Vec<_> = open.filter(|(index, _)| *outcomes.get(*index) == Outcome::NotAttempted).collect();
-    let (content, pointers): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|(_, deletion)| deletion.stage == Stage::Blob);
+    let planned = Plan::new(planned);
+    let open = |number: &usize| *outcomes.get(*number) == Outcome::NotAttempted;
+    let content: Vec<usize> = plan.of_stage(Stage::Blob).filter(open).collect();
+    let pointers = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Blob);
+    let pointers = pointers.flat_map(|stage| plan.of_stage(stage)).filter(open);
     // No listing shows parts: what came of these is looked at when they go.
-    let is_planned = |deletion: &Deletion| {
-        deletion.upload_id.is_some() || planned.get(deletion.key.as_str()) == Some(&&deletion.evidence)
+    let is_planned = |number: &usize| {
+        let deletion = plan.deletions().get(*number);
+        let as_it_is = |at: usize| planned.deletions().get(at).evidence == deletion.evidence;
+        deletion.upload_id.is_some() || planned.find(&deletion).is_some_and(as_it_is)
     };
-    let (going, others): (Vec<_>, Vec<_>) = pointers.into_iter().partition(|(_, deletion)| is_planned(deletion));
+    let (going, others): (Vec<usize>, Vec<usize>) = pointers.partition(is_planned);
     // What is not planned any more has changed, or went by another's hand. An absence in a listing alone proves nothing.
-    let looks = others
-        .iter()
-        .map(|(index, deletion)| async move { storage.exists(&deletion.key).await.map(|is_there| (*index, is_there)) });
+    let looks = others.into_iter().map(|number| async move {
+        storage.exists(&plan.deletions().get(number).key).await.map(|is_there| (number, is_there))
+    });
     let looks: Vec<_> = looks.collect();
     let looked: Vec<(usize, bool)> = stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT).try_collect().await?;
     for (index, is_there) in looked {
         outcomes.set(index, if is_there { Outcome::Changed } else { Outcome::AlreadyGone });
     }
-    let going: HashSet<&str> = going.iter().map(|(_, deletion)| deletion.key.as_str()).collect();
-    let digests: HashSet<&Digest> = content.iter().filter_map(|(_, deletion)| deletion.digest.as_ref()).collect();
+    let going: HashSet<String> = going.into_iter().map(|number| plan.deletions().get(number).key).collect();
+    let digest_of = |number: usize| plan.deletions().get(number).digest;
+    let digests: Vec<Digest> = content.iter().filter_map(|number| digest_of(*number)).collect();
+    let digests: HashSet<&Digest> = digests.iter().collect();
     let pointers = scan.inventory.pointers_to(&digests);
-    let pointed: HashSet<Digest> =
-        pointers.filter(|(key, _)| !going.contains(key.as_str())).map(|(_, digest)| digest).collect();
-    for (index, deletion) in content {
-        let stays = deletion
-            .digest
-            .as_ref()
-            .is_none_or(|digest| scan.marks.anywhere(scan.graph.id(digest)).is_some() || pointed.contains(digest));
+    let pointed: HashSet<Digest> = pointers.filter(|(key, _)| !going.contains(key)).map(|(_, digest)| digest).collect();
+    for number in content {
+        let stays = digest_of(number)
+            .is_none_or(|digest| scan.marks.anywhere(scan.graph.id(&digest)).is_some() || pointed.contains(&digest));
         if stays {
-            outcomes.set(index, Outcome::Changed);
+            outcomes.set(number, Outcome::Changed);
         }
     }
     Ok(())

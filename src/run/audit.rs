@@ -188,7 +188,7 @@ impl Audit<'_> {
         let marks = marking::marks(self.storage, known, &mut roots, &taken, order, self.observer).await?;
         let pointers = plan_pointers(inventory, graph, &marks, &options, dismissed, now);
         let marked_manifests = marked_manifests(inventory, graph, &marks);
-        Ok(Scenario { kind, options, marks, marked_manifests, pointers })
+        Ok(Scenario { kind, options, marks, marked_manifests, pointers: pointers.iter().collect() })
     }
 
     async fn list_blobs(self, census: &mut Census<'_>) -> Result<()> {

@@ -105,10 +105,10 @@ fn moves_aside(work: &Work<'_>, number: usize, manifests: &HashSet<Digest>) -> b
     let can = work.verifies() && work.tenure.is_some();
     can && match work.order.options.aside {
         Aside::Auto => {
-            let digest = work.plan.deletions()[number].digest.as_ref();
+            let digest = work.plan.deletions().get(number).digest;
             matches!(work.opened, Opened::Directory(_))
                 || digest.is_some_and(|digest| {
-                    manifests.contains(digest) || matches!(work.scan.graph.node_of(digest), Node::Manifest { .. })
+                    manifests.contains(&digest) || matches!(work.scan.graph.node_of(&digest), Node::Manifest { .. })
                 })
         }
         Aside::Always => true,
@@ -121,12 +121,13 @@ async fn set_aside(work: &mut Work<'_>, numbers: &[usize]) {
         return;
     }
     let plan = work.plan;
-    let keys: Vec<(usize, &str)> =
-        numbers.iter().map(|number| (*number, plan.deletions()[*number].key.as_str())).collect();
+    let keys: Vec<(usize, String)> =
+        numbers.iter().map(|number| (*number, plan.deletions().get(*number).key)).collect();
+    let keys: Vec<(usize, &str)> = keys.iter().map(|(number, key)| (*number, key.as_str())).collect();
     let observer = work.observer;
     let mut moved = Vec::with_capacity(keys.len());
     let tell = |number: usize, what: Moved| {
-        observer.notice(Event::Progress(1, plan.deletions()[number].evidence.size));
+        observer.notice(Event::Progress(1, plan.deletions().size(number)));
         moved.push((number, what));
     };
     work.sweeper.set_aside(&work.order.run, &keys, || work.must_stop().is_none(), tell).await;

@@ -3,7 +3,7 @@
 use crate::collect::entry::{Entry, Evidence};
 use crate::collect::inventory::Repository;
 use crate::collect::outcome::{Outcome, Outcomes};
-use crate::collect::plan::{Deletion, Plan, Stage};
+use crate::collect::plan::{Plan, Stage};
 use crate::collect::report::Scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
@@ -24,15 +24,11 @@ pub(super) async fn unchanged(
     outcomes: &mut Outcomes,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
-    let planned: HashMap<&str, usize> = pointers.map(|(index, deletion)| (deletion.key.as_str(), index)).collect();
     // No listing shows parts: what came of these is looked at when they go.
-    let is_file = |deletion: &&Deletion| deletion.stage == Stage::Upload && deletion.upload_id.is_none();
-    let uploads = plan.deletions().iter().filter(is_file);
-    let uploads: HashMap<&str, &Evidence> =
-        uploads.map(|deletion| (deletion.key.as_str(), &deletion.evidence)).collect();
-    let affected: BTreeSet<usize> =
-        plan.deletions().iter().filter_map(|deletion| Some(deletion.repository.as_ref()?.0)).collect();
+    let uploads = plan.deletions().range(plan.of_stage(Stage::Upload));
+    let files = uploads.filter(|deletion| deletion.upload_id.is_none());
+    let uploads: HashMap<String, Evidence> = files.map(|deletion| (deletion.key, deletion.evidence)).collect();
+    let affected: BTreeSet<usize> = plan.deletions().repositories().collect();
     if affected.is_empty() {
         return Ok(());
     }
@@ -51,7 +47,7 @@ pub(super) async fn unchanged(
             | StorageKey::TagHistory { repository, .. } => repository,
             // An upload that was given up may have been taken up again. One that is gone was purged: its delete will tell.
             StorageKey::Upload { repository, .. } => {
-                let seen = uploads.get(entry.key).filter(|evidence| ***evidence != entry.evidence());
+                let seen = uploads.get(entry.key).filter(|evidence| **evidence != entry.evidence());
                 return seen.map_or(Ok(()), |_| Err(written_to(repository, entry.key)));
             }
             StorageKey::Blob(_) | StorageKey::Suspect { .. } | StorageKey::Unrecognized => return Ok(()),
@@ -85,9 +81,12 @@ pub(super) async fn unchanged(
     }
     // What was planned may be gone by another collector's hand. An absence in a listing alone proves nothing.
     let mut gone = Vec::new();
-    for key in known.into_keys() {
-        let index = *planned.get(key.as_str()).ok_or_else(|| written_to("a repository", &key))?;
-        gone.push((index, key));
+    if !known.is_empty() {
+        let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
+        gone.extend(pointers.filter_map(|(index, deletion)| Some((index, known.remove_entry(&deletion.key)?.0))));
+    }
+    if let Some(key) = known.into_keys().next() {
+        return Err(written_to("a repository", &key));
     }
     let looks = gone.into_iter().map(|(index, key)| async move { Ok((index, storage.exists(&key).await?, key)) });
     let mut looks = Box::pin(stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT));

@@ -28,7 +28,7 @@ pub(super) async fn journal(work: &Work<'_>, removed: &[Removed]) -> Result<()> 
 pub(super) fn removed(work: &Work<'_>) -> Vec<Removed> {
     let all = work.done.outcomes.with(work.plan);
     let going = all.filter(|(_, outcome)| **outcome == Outcome::NotAttempted);
-    going.filter_map(|(deletion, _)| Removed::of(deletion, &work.scan.graph, &work.scan.marks)).collect()
+    going.filter_map(|(deletion, _)| Removed::of(&deletion, &work.scan.graph, &work.scan.marks)).collect()
 }
 
 /// Writes down what waits, and since when. `gone` is when the last pointer of this run went.

@@ -20,7 +20,7 @@ use crate::model::{Digest, Tag, Timestamp, manifest};
 use crate::storage::reader::{Content, Storage};
 use crate::storage::write::Writer;
 use futures::{StreamExt, TryStreamExt, stream};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ pub(super) async fn still_broken(work: &mut Work<'_>) -> Result<()> {
             && matches!(deletion.reason, DeleteReason::Dangling | DeleteReason::Unreadable)
     });
     let looks = open
-        .map(|(number, (deletion, _))| async move { Ok::<_, Error>((number, is_broken(storage, deletion).await?)) });
+        .map(|(number, (deletion, _))| async move { Ok::<_, Error>((number, is_broken(storage, &deletion).await?)) });
     let looks: Vec<_> = looks.collect();
     let looked: Vec<(usize, bool)> = stream::iter(looks).buffer_unordered(IN_FLIGHT).try_collect().await?;
     for (number, is_broken) in looked {
@@ -139,9 +139,12 @@ pub(super) async fn write(work: &mut Work<'_>) {
         return;
     }
     work.observer.notice(Event::Begin(Phase::Mend, Some(plan.links().len() as u64)));
-    let mut outcomes: HashMap<&str, &Outcome> = HashMap::new();
+    let keys: HashSet<&str> = plan.links().iter().map(|link| link.key.as_str()).collect();
+    let mut outcomes: HashMap<String, &Outcome> = HashMap::new();
     for (deletion, outcome) in work.done.outcomes.with(plan) {
-        outcomes.insert(&deletion.key, outcome);
+        if keys.contains(deletion.key.as_str()) {
+            outcomes.insert(deletion.key, outcome);
+        }
     }
     let is_gone =
         |key: &str| outcomes.get(key).is_none_or(|outcome| matches!(outcome, Outcome::Deleted | Outcome::AlreadyGone));

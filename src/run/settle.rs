@@ -105,23 +105,24 @@ pub(super) async fn mend(
     (mended, errors)
 }
 
-fn digest_of<'a>(work: &'a Work<'_>, number: usize) -> Option<&'a Digest> {
-    work.plan.deletions()[number].digest.as_ref()
+fn digest_of(work: &Work<'_>, number: usize) -> Option<Digest> {
+    work.plan.deletions().get(number).digest
 }
 
 /// Puts back content aside that is needed, or that any pointer names: a push may be about to need it. Tells whether a
 /// manifest may be among it.
 async fn put_back_needed(work: &mut Work<'_>) -> bool {
-    let digests: HashSet<&Digest> = work.aside.iter().filter_map(|number| digest_of(work, *number)).collect();
+    let digests: Vec<Digest> = work.aside.iter().filter_map(|number| digest_of(work, *number)).collect();
+    let digests = digests.iter().collect();
     let pointed: HashSet<Digest> = work.scan.inventory.pointers_to(&digests).map(|(_, digest)| digest).collect();
     let is_wanted = |number: &usize| {
         digest_of(work, *number).is_none_or(|digest| {
-            pointed.contains(digest) || work.scan.marks.anywhere(work.scan.graph.id(digest)).is_some()
+            pointed.contains(&digest) || work.scan.marks.anywhere(work.scan.graph.id(&digest)).is_some()
         })
     };
     let wanted: Vec<usize> = work.aside.iter().copied().filter(is_wanted).collect();
     let missed = |number: &usize| {
-        digest_of(work, *number).is_some_and(|digest| *work.scan.graph.node_of(digest) == Node::Missing)
+        digest_of(work, *number).is_some_and(|digest| *work.scan.graph.node_of(&digest) == Node::Missing)
     };
     let teaches = wanted.iter().any(missed);
     put_these_back(work, &wanted).await;
@@ -137,7 +138,7 @@ pub(super) async fn put_back_all(work: &mut Work<'_>) {
 async fn put_these_back(work: &mut Work<'_>, numbers: &[usize]) {
     let mut kept = Vec::new();
     for number in numbers {
-        let Some(digest) = digest_of(work, *number).cloned() else { continue };
+        let Some(digest) = digest_of(work, *number) else { continue };
         match put_back(work.opened, &work.order.run, &digest).await {
             Ok(_) => {
                 kept.push(state::aside(&work.order.run, &digest));
@@ -160,15 +161,15 @@ async fn let_go(work: &mut Work<'_>) {
     let numbers: Vec<usize> = std::mem::take(&mut work.aside).into_iter().collect();
     let keys: Vec<String> = numbers
         .iter()
-        .filter_map(|number| digest_of(work, *number).map(|digest| state::aside(&work.order.run, digest)))
+        .filter_map(|number| digest_of(work, *number).map(|digest| state::aside(&work.order.run, &digest)))
         .collect();
     work.observer.notice(Event::Begin(Phase::LetGo, Some(keys.len() as u64)));
     for (number, outcome) in numbers.into_iter().zip(forget(work.opened, &keys).await) {
-        let deletion = &work.plan.deletions()[number];
+        let deletion = work.plan.deletions().get(number);
         // It was there when it was moved.
         let outcome = if outcome == Outcome::AlreadyGone { Outcome::Deleted } else { outcome };
         if outcome == Outcome::Deleted {
-            work.observer.notice(Event::Deleted(deletion));
+            work.observer.notice(Event::Deleted(&deletion));
         }
         work.observer.notice(Event::Progress(1, deletion.evidence.size));
         work.done.outcomes.set(number, outcome);
@@ -185,11 +186,11 @@ async fn find_broken(work: &mut Work<'_>) {
         .outcomes
         .with(plan)
         .filter(|(deletion, outcome)| deletion.stage == Stage::Blob && **outcome == Outcome::Deleted)
-        .filter_map(|(deletion, _)| Some((deletion.key.as_str(), deletion.digest.as_ref()?)))
+        .filter_map(|(deletion, _)| Some((deletion.key, deletion.digest?)))
         .filter(|(_, digest)| work.scan.marks.anywhere(work.scan.graph.id(digest)).is_some());
-    let looks: Vec<_> = gone.map(|(key, digest)| async move { (digest, storage.exists(key).await) }).collect();
+    let looks: Vec<_> = gone.map(|(key, digest)| async move { (digest, storage.exists(&key).await) }).collect();
     let mut looks = Box::pin(stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT));
-    let mut missing: HashSet<&Digest> = HashSet::new();
+    let mut missing: HashSet<Digest> = HashSet::new();
     while let Some((digest, is_there)) = looks.next().await {
         match is_there {
             Ok(true) => {}
@@ -202,6 +203,7 @@ async fn find_broken(work: &mut Work<'_>) {
         }
     }
     if !missing.is_empty() {
+        let missing = missing.iter().collect();
         work.done.broken = images_with(&missing, &work.scan.inventory, &work.scan.graph);
     }
 }

@@ -11,16 +11,20 @@ use crate::event::{Event, Phase};
 use crate::layout::{self, StorageKey};
 use crate::storage::sweep::Begun;
 use std::collections::HashMap;
+use std::ops::Range;
+
+/// The keys of so many are held at a time: a multiple of every store's batch.
+const GROUP: usize = 64_000;
 
 /// Deletes pointers and uploads, stage by stage, parents before children.
 pub(super) async fn pointers(work: &mut Work<'_>) {
     for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Blob) {
-        let total = work.plan.deletions().iter().filter(|deletion| deletion.stage == stage).count();
+        let total = work.plan.of_stage(stage).len();
         if total == 0 {
             continue;
         }
         work.observer.notice(Event::Begin(Phase::Delete(stage), Some(total as u64)));
-        for level in levels(work.plan, stage) {
+        for (level, _) in work.plan.levels(stage) {
             let numbers = going(work, stage, level);
             let numbers = work.within_bounds(&numbers);
             let mut is_told = true;
@@ -30,7 +34,7 @@ pub(super) async fn pointers(work: &mut Work<'_>) {
                     is_told = false;
                 }
             } else {
-                delete(work, &numbers).await;
+                delete_all(work, stage, &numbers).await;
             }
             if stage.is_pointer() {
                 keep_what_stays(work, stage, level);
@@ -46,24 +50,42 @@ pub(super) async fn pointers(work: &mut Work<'_>) {
 
 /// The deletions of a stage and level that may still go.
 pub(super) fn going(work: &Work<'_>, stage: Stage, level: u32) -> Vec<usize> {
-    let all = work.done.outcomes.with(work.plan).enumerate();
-    let going = all.filter(|(number, (deletion, outcome))| {
-        deletion.stage == stage
-            && deletion.level == level
-            && **outcome == Outcome::NotAttempted
-            && !work.aside.contains(number)
-            && still_goes(deletion, &work.scan.graph, &work.scan.marks, &work.scan.dismissed)
-    });
-    going.map(|(number, _)| number).collect()
+    let is_open =
+        |number: &usize| *work.done.outcomes.get(*number) == Outcome::NotAttempted && !work.aside.contains(number);
+    let goes = |number: &usize| {
+        let deletion = work.plan.deletions().get(*number);
+        still_goes(&deletion, &work.scan.graph, &work.scan.marks, &work.scan.dismissed)
+    };
+    of_level(work.plan, stage, level).filter(is_open).filter(goes).collect()
+}
+
+/// The numbers of a stage and level.
+fn of_level(plan: &Plan, stage: Stage, level: u32) -> Range<usize> {
+    let levels = plan.levels(stage).into_iter();
+    levels.filter(|(of, _)| *of == level).map(|(_, range)| range).next().unwrap_or_default()
+}
+
+/// Deletes these, for good, some at a time: all their keys at once may take more place than all else. Files of an upload
+/// are judged together with its parts.
+async fn delete_all(work: &mut Work<'_>, stage: Stage, numbers: &[usize]) {
+    let group = if stage == Stage::Upload { numbers.len().max(1) } else { GROUP };
+    for group in numbers.chunks(group) {
+        delete(work, group).await;
+        // Where the store does not answer any more, the sweeper tries no further.
+        if group.iter().any(|number| *work.done.outcomes.get(*number) == Outcome::NotAttempted) {
+            return;
+        }
+    }
 }
 
 /// Deletes these, for good.
 pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
     let plan = work.plan;
+    let deletions: Vec<(usize, Deletion)> =
+        numbers.iter().map(|number| (*number, plan.deletions().get(*number))).collect();
     let mut keys: Vec<(usize, &str)> = Vec::with_capacity(numbers.len());
     let mut begun = Vec::new();
-    for number in numbers {
-        let Deletion { key, upload_id, evidence, .. } = &plan.deletions()[*number];
+    for (number, Deletion { key, upload_id, evidence, .. }) in &deletions {
         match upload_id {
             Some(id) => begun.push((*number, Begun { key, id, evidence })),
             None => keys.push((*number, key)),
@@ -73,9 +95,9 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
     let mut ended: Vec<(usize, Outcome)> = Vec::with_capacity(numbers.len());
     let mut tell = |batch: &[(usize, Outcome)]| {
         for (number, outcome) in batch {
-            let deletion = &plan.deletions()[*number];
+            let deletion = plan.deletions().get(*number);
             if *outcome == Outcome::Deleted {
-                observer.notice(Event::Deleted(deletion));
+                observer.notice(Event::Deleted(&deletion));
             }
             observer.notice(Event::Progress(1, deletion.evidence.size));
         }
@@ -84,8 +106,9 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
     let mut open = HashMap::new();
     let tell_of_parts = |batch: &[(usize, Outcome)]| {
         for (number, outcome) in batch.iter().filter(|(_, outcome)| outcome.may_still_be_there()) {
-            let upload = layout::upload_directory(&plan.deletions()[*number].key);
-            open.extend(upload.map(|upload| (upload, *outcome == Outcome::Changed)));
+            let key = plan.deletions().get(*number).key;
+            let upload = layout::upload_directory(&key);
+            open.extend(upload.map(|upload| (upload.to_owned(), *outcome == Outcome::Changed)));
         }
         tell(batch);
     };
@@ -108,22 +131,17 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
     work.done.stopped = work.done.stopped.or(work.must_stop());
 }
 
-fn levels(plan: &Plan, stage: Stage) -> Vec<u32> {
-    let of_stage = plan.deletions().iter().filter(|deletion| deletion.stage == stage);
-    let mut levels: Vec<u32> = of_stage.map(|deletion| deletion.level).collect();
-    levels.dedup();
-    levels
-}
-
 /// A pointer that may still be there is a root again, with all that needs: without this, a tag that could not be deleted
 /// would lose its layers. What follows is judged anew.
 fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: u32) {
     let before = work.staying.len();
     let (mut spared, mut only_changed) = (Vec::new(), true);
-    for (deletion, outcome) in work.done.outcomes.with(work.plan) {
-        if deletion.stage != stage || deletion.level != level || !outcome.may_still_be_there() {
+    for number in of_level(work.plan, stage, level) {
+        let outcome = work.done.outcomes.get(number);
+        if !outcome.may_still_be_there() {
             continue;
         }
+        let deletion = work.plan.deletions().get(number);
         let repository = deletion.repository.as_ref().map(|(at, _)| *at);
         only_changed &= *outcome == Outcome::Changed;
         if let (Stage::Tag, Some(at), StorageKey::TagCurrent { tag, .. }) =

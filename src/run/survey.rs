@@ -5,6 +5,7 @@ use super::reading::{Found, Reading};
 use super::{Order, Survey, marking, repair, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
+use crate::collect::deletions::Deletions;
 use crate::collect::dismissed::Dismissed;
 use crate::collect::inventory::Inventory;
 use crate::collect::multipart::Multiparts;
@@ -16,10 +17,10 @@ use crate::collect::pointers::plan_pointers;
 use crate::collect::problem::{ProblemCode, Problems};
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
-use crate::collect::roots::{self, Reason};
+use crate::collect::roots::{self, Reason, Root};
 use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
-use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, mark};
+use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, mark, mark::Marks};
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
@@ -104,10 +105,9 @@ async fn look_once(
         }
     }
     let pointers = plan_pointers(&inventory, &graph, &marks, options, &dismissed, now);
-    let Limited { marks, deletions: pointers, staying, not_in_plan } = match &order.limit {
-        Some(limit) => limit_pointers(limit, (&inventory, &mut graph, &mut dismissed), roots, pointers, options, now),
-        None => Limited::all(marks, pointers),
-    };
+    let known = (&inventory, &mut graph, &mut dismissed);
+    let Limited { marks, deletions: pointers, staying, not_in_plan } =
+        limited(known, (marks, roots), pointers, order, now);
     let owners = Owners::of(&pointers, &graph);
     observer.notice(Event::End);
     let marking = deciding.elapsed();
@@ -118,7 +118,7 @@ async fn look_once(
         return Ok(None);
     }
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
-    let plan = Plan::new(pointers.into_iter().chain(std::mem::take(&mut blobs.deletions)).collect());
+    let plan = Plan::new(pointers.and(std::mem::take(&mut blobs.deletions)));
     let plan = plan.writing(repair::links(&inventory, order));
     let not_now = order.limit.as_ref();
     let not_now = not_now.map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan)).unwrap_or_default();
@@ -150,6 +150,21 @@ async fn look_once(
     let refusals = refusals(&findings, options);
     let scanning = begun.elapsed().saturating_sub(marking);
     Ok(Some(Survey { scan, plan, unmatched, retention, refusals, store_keeps, scanning, marking, listed, listing }))
+}
+
+/// What a plan leaves of the pointers, where one is applied. The roots end here, one for each tag and revision: they would
+/// be a large part of what is held while blobs pass.
+fn limited(
+    known: (&Inventory, &mut Graph, &mut Dismissed),
+    (marks, roots): (Marks, Vec<Root>),
+    pointers: Deletions,
+    order: &Order,
+    now: Timestamp,
+) -> Limited {
+    match &order.limit {
+        Some(limit) => limit_pointers(limit, known, roots, pointers, &order.options, now),
+        None => Limited::all(marks, pointers),
+    }
 }
 
 /// What no listing shows, where it may go.

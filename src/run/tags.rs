@@ -83,8 +83,8 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) -> Result<()>
 
 fn planned(work: &Work<'_>, numbers: &[usize]) -> Vec<Planned> {
     let all = numbers.iter().filter_map(|number| {
-        let deletion = &work.plan.deletions()[*number];
-        let (at, name) = deletion.repository.clone()?;
+        let deletion = work.plan.deletions().get(*number);
+        let (at, name) = deletion.repository?;
         let StorageKey::TagCurrent { tag, .. } = StorageKey::parse(&deletion.key) else { return None };
         Some(Planned { number: *number, at, name, tag: Tag::new(tag)? })
     });

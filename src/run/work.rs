@@ -153,7 +153,7 @@ impl Work<'_> {
         let bounds = self.order.bounds;
         let mut within = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let size = self.plan.deletions()[*number].evidence.size;
+            let size = self.plan.deletions().size(*number);
             if bounds.objects.is_some_and(|limit| self.objects + 1 > limit) {
                 self.done.stopped = self.done.stopped.or(Some(Stopped::Objects));
                 break;

@@ -117,7 +117,7 @@ fn sealed(deletions: Vec<Deletion>) -> Limit {
         cautions: Vec::new(),
     };
     let mut file = String::new();
-    let written = seal(&header, &Plan::new(deletions), |line| {
+    let written = seal(&header, &Plan::new(deletions.into()), |line| {
         file.push_str(line);
         Ok::<(), Infallible>(())
     });
@@ -137,7 +137,7 @@ async fn any_part_of_a_plan_can_be_applied(seed: u64, way: Way) {
     let opened = directory(home.path()).await;
     let fresh = survey(&opened, way, &context).await;
     let mut random = Prng::new(seed);
-    let some = fresh.plan.deletions().iter().filter(|_| random.below(3) > 0).cloned().collect::<Vec<_>>();
+    let some = fresh.plan.deletions().iter().filter(|_| random.below(3) > 0).collect::<Vec<_>>();
     let planned: BTreeSet<String> = some.iter().map(|deletion| deletion.key.clone()).collect();
 
     let mut part = limited_survey(&opened, way, Some(sealed(some)), &context).await;
@@ -169,7 +169,7 @@ async fn any_part_of_a_plan_can_be_applied(seed: u64, way: Way) {
     }
 
     let opened = directory(home.path()).await;
-    let whole = sealed(fresh.plan.deletions().to_vec());
+    let whole = sealed(fresh.plan.deletions().iter().collect());
     let mut rest = limited_survey(&opened, way, Some(whole), &context).await;
     assert_eq!((rest.scan.left.changed, rest.scan.left.gone), (0, gone.len() as u64), "{context}");
     carry_out(&opened, &mut rest, way, &context).await;

@@ -145,7 +145,7 @@ pub(crate) async fn carry_out(opened: &Opened, survey: &mut Survey, way: Way, co
 
 /// A plan without what depends on the storage: stage, key, level and reason.
 pub(crate) fn shown(plan: &Plan) -> Vec<String> {
-    let line = |deletion: &regsweep::collect::plan::Deletion| {
+    let line = |deletion: regsweep::collect::plan::Deletion| {
         format!("{:?} {} {} {:?}", deletion.stage, deletion.level, deletion.key, deletion.reason)
     };
     plan.deletions().iter().map(line).collect()

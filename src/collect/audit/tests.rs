@@ -18,7 +18,7 @@ fn findings(storage: &Storage, class: impl Fn(&str) -> Option<&'static str>) -> 
     let (mut scan, plan) = storage.scan(&options);
     number_all_names(&scan.inventory, &mut scan.graph);
     let needs = Needs::of(&scan.inventory, &mut scan.graph);
-    let pointers = plan.deletions().iter().filter(|deletion| deletion.stage != Stage::Blob).cloned().collect();
+    let pointers = plan.deletions().iter().filter(|deletion| deletion.stage != Stage::Blob).collect();
     let scenarios = [Scenario { kind: Kind::Collection, options, marks: scan.marks, marked_manifests: 0, pointers }];
     let entries = || {
         storage.objects.iter().map(|(key, seen)| {

@@ -69,10 +69,8 @@ pub fn verdict(
     if needed.is_some() {
         return Verdict { reason: needed, ..of(State::KeptElsewhere) };
     }
-    let is_it = |deletion: &crate::collect::plan::Deletion| {
-        deletion.stage == Stage::Blob && deletion.digest.as_ref() == Some(digest)
-    };
-    if plan.deletions().iter().any(is_it) {
+    let mut blobs = plan.deletions().range(plan.of_stage(Stage::Blob));
+    if blobs.any(|deletion| deletion.digest.as_ref() == Some(digest)) {
         return of(State::Goes);
     }
     if let Some(waiting) = scan.blobs.waiting.iter().find(|waiting| waiting.digest == *digest) {

@@ -238,7 +238,7 @@ mod tests {
 
     fn sealed(header: &Header, deletions: Vec<Deletion>) -> Vec<u8> {
         let mut file = Vec::new();
-        let written: Result<(), _> = seal(header, &Plan::new(deletions), |line| {
+        let written: Result<(), _> = seal(header, &Plan::new(deletions.into()), |line| {
             file.extend_from_slice(line.as_bytes());
             Ok::<(), std::convert::Infallible>(())
         });
@@ -280,7 +280,7 @@ mod tests {
             deletions in proptest::collection::vec(deletion(), 0..9),
             pieces in 1..200_usize,
         ) {
-            let plan = Plan::new(deletions.clone());
+            let plan = Plan::new(deletions.clone().into());
             let (sealed, lines) = read_in(pieces, &sealed(&header, deletions)).unwrap();
             prop_assert_eq!(sealed.deletions, plan.deletions().len() as u64);
             prop_assert_eq!(sealed.bytes, plan.bytes());

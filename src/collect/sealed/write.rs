@@ -3,7 +3,7 @@
 use super::header::Header;
 use super::line;
 use super::read::{LARGEST_HEADER, LARGEST_LINE};
-use crate::collect::plan::{Deletion, Plan};
+use crate::collect::plan::Plan;
 use crate::model::Digest;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
@@ -57,10 +57,8 @@ pub fn seal<E>(header: &Header, plan: &Plan, mut write: impl FnMut(&str) -> Resu
         write(&line).map_err(NotSealed::Write)
     };
     put(line_of(header.to_json(), LARGEST_HEADER, || "the list of what to keep".into())?)?;
-    let mut ordered: Vec<&Deletion> = plan.deletions().iter().collect();
-    ordered.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
-    for deletion in ordered {
-        put(line_of(line::to_json(deletion), LARGEST_LINE, || deletion.key.clone())?)?;
+    for deletion in plan.by_key().map(|number| plan.deletions().get(number)) {
+        put(line_of(line::to_json(&deletion), LARGEST_LINE, || deletion.key.clone())?)?;
     }
     let sha256 = Digest::Sha256(hash.finalize().into()).hex();
     let totals = Totals { deletions: plan.deletions().len() as u64, bytes: plan.bytes(), sha256 };
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
     use crate::collect::decide::DeleteReason;
     use crate::collect::entry::Evidence;
-    use crate::collect::plan::Stage;
+    use crate::collect::plan::{Deletion, Stage};
     use crate::collect::scene::{self, NOW, WRITTEN};
     use crate::collect::sealed::{Place, Reader};
 
@@ -98,18 +96,21 @@ mod tests {
 
     fn one(etag: usize) -> Plan {
         let digest = scene::of("x");
-        Plan::new(vec![Deletion {
-            stage: Stage::Blob,
-            key: crate::layout::blob_data(&digest),
-            upload_id: None,
-            digest: Some(digest),
-            alias: None,
-            repository: None,
-            evidence: Evidence { size: 1, modified: WRITTEN, etag: Some("x".repeat(etag).into()), outside: false },
-            reason: DeleteReason::UnreferencedBlob,
-            rule: None,
-            level: 0,
-        }])
+        Plan::new(
+            vec![Deletion {
+                stage: Stage::Blob,
+                key: crate::layout::blob_data(&digest),
+                upload_id: None,
+                digest: Some(digest),
+                alias: None,
+                repository: None,
+                evidence: Evidence { size: 1, modified: WRITTEN, etag: Some("x".repeat(etag).into()), outside: false },
+                reason: DeleteReason::UnreferencedBlob,
+                rule: None,
+                level: 0,
+            }]
+            .into(),
+        )
     }
 
     /// What was written, if it was.

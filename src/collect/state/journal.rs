@@ -279,7 +279,7 @@ mod tests {
         storage.upload("a", &["data"]);
         let (scan, plan) = storage.scan(&scene::options());
         let written: Vec<Removed> =
-            plan.deletions().iter().filter_map(|deletion| Removed::of(deletion, &scan.graph, &scan.marks)).collect();
+            plan.deletions().iter().filter_map(|deletion| Removed::of(&deletion, &scan.graph, &scan.marks)).collect();
         let removed = |key, content: &Digest, subject: Option<&Digest>| Removed {
             key,
             content: content.clone(),

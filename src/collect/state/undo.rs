@@ -65,11 +65,18 @@ pub struct EndsUndo {
 
 /// The runs whose undo a plan ends before its time, the newest first. What has waited as long as was said ends nothing.
 pub fn ends_undo<'a>(journals: impl Iterator<Item = &'a Journal>, plan: &Plan, now: Timestamp) -> Vec<EndsUndo> {
-    let blobs = plan.deletions().iter().filter(|deletion| deletion.stage == Stage::Blob);
-    let blobs = blobs.filter_map(|deletion| Some((deletion.digest.as_ref()?, deletion.evidence.size)));
-    let blobs: HashMap<&Digest, u64> = blobs.collect();
-    let ended = |journal: &'a Journal| {
-        let done = journal.done.as_ref().filter(|done| done.until().is_some_and(|until| until > now))?;
+    let is_open = |journal: &&Journal| {
+        journal.done.as_ref().and_then(super::journal::Done::until).is_some_and(|until| until > now)
+    };
+    let open: Vec<&Journal> = journals.filter(is_open).collect();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let blobs = plan.deletions().range(plan.of_stage(Stage::Blob));
+    let blobs = blobs.filter_map(|deletion| Some((deletion.digest?, deletion.evidence.size)));
+    let blobs: HashMap<Digest, u64> = blobs.collect();
+    let ended = |journal: &Journal| {
+        let done = journal.done.as_ref()?;
         let named: HashSet<&Digest> = journal.removed.iter().map(|removed| &removed.content).collect();
         let mut tally = Tally::default();
         named.into_iter().filter_map(|digest| blobs.get(digest)).for_each(|size| tally.add(*size));
@@ -80,7 +87,7 @@ pub fn ends_undo<'a>(journals: impl Iterator<Item = &'a Journal>, plan: &Plan, n
             blobs: tally,
         })
     };
-    let mut runs: Vec<EndsUndo> = if blobs.is_empty() { Vec::new() } else { journals.filter_map(ended).collect() };
+    let mut runs: Vec<EndsUndo> = open.into_iter().filter_map(ended).collect();
     runs.sort_by(|a, b| b.run.cmp(&a.run));
     runs
 }

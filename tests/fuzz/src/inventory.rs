@@ -232,7 +232,7 @@ fn plan(inventory: &Inventory, listing: &BTreeMap<String, Listed>, first: u8) {
         judge.see(&entry(listed));
     }
     let blobs = judge.finish().deletions;
-    let gone: BTreeSet<&str> = pointers.iter().map(|deletion| deletion.key.as_str()).collect();
+    let gone: BTreeSet<String> = pointers.iter().map(|deletion| deletion.key).collect();
     let stays = listing.keys().filter(|key| !gone.contains(key.as_str()));
     let named: BTreeSet<Digest> = stays.flat_map(|key| needed_by(key, listing)).collect();
     for deletion in &blobs {
@@ -244,5 +244,5 @@ fn plan(inventory: &Inventory, listing: &BTreeMap<String, Listed>, first: u8) {
         let digest = deletion.digest.as_ref().unwrap();
         assert!(!named.contains(digest), "{digest} goes, and a link that stays names it");
     }
-    super::plans::reads_back(options, &Plan::new(pointers.into_iter().chain(blobs).collect()));
+    super::plans::reads_back(options, &Plan::new(pointers.and(blobs)));
 }

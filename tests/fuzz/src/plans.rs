@@ -140,7 +140,7 @@ pub fn reads_back(options: Options, plan: &Plan) {
     let read = read(&written, 97);
     assert_eq!(read.is_ok(), is_possible, "{:?}", read.err());
     let Ok((_, lines)) = read else { return };
-    let mut keys: Vec<&str> = plan.deletions().iter().map(|deletion| deletion.key.as_str()).collect();
+    let mut keys: Vec<String> = plan.deletions().iter().map(|deletion| deletion.key).collect();
     let mut read: Vec<&str> = lines.iter().map(|line| &*line.key).collect();
     keys.sort_unstable();
     read.sort_unstable();

@@ -1,0 +1,297 @@
+//! One deletion in twenty-eight bytes, and what many of them share.
+
+mod join;
+
+use super::decide::DeleteReason;
+use super::deletion_order::{Sight, sight_of};
+use super::digest_table::DigestTable;
+use super::entry::{Evidence, etag_of_link};
+use super::packed_evidence as evidence;
+use super::plan::{Deletion, Stage};
+use crate::layout::SHA256_LINK_SIZE;
+use crate::model::{Digest, RepositoryName, Timestamp};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How a deletion is kept: those of the usual shapes have the key that `layout` writes for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Whole.
+    Odd,
+    Tag,
+    TagHistory,
+    Revision,
+    LayerLink,
+    Blob,
+}
+
+/// What the listing said of it, beside its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// The usual size, and the `ETag` of a link to its digest as S3 writes it.
+    Proven,
+    /// The usual size, and no `ETag`.
+    Plain,
+    /// Among the texts.
+    Told,
+}
+
+/// One deletion; what its numbers mean is known to the store that has made it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item {
+    /// Of a deletion that is kept whole: where it is.
+    digest: u32,
+    repository: u32,
+    rule: u32,
+    text: u32,
+    /// The upper and the lower half of its time.
+    time: [u32; 2],
+    level: u8,
+    shape: Shape,
+    seen: Seen,
+    reason: DeleteReason,
+}
+
+/// No digest, repository or rule.
+const NONE: u32 = u32::MAX;
+
+#[cfg(test)]
+impl Item {
+    pub(super) fn is_odd(&self) -> bool {
+        self.shape == Shape::Odd
+    }
+}
+
+/// What deletions share: repositories, digests, rules and what else is too long for each of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Store {
+    linked: Arc<DigestTable>,
+    /// Digests that are not linked, numbered behind those.
+    others: Vec<[u8; 32]>,
+    repositories: Vec<(usize, RepositoryName)>,
+    repository_numbers: HashMap<usize, u32>,
+    rules: Vec<Arc<str>>,
+    rule_of: HashMap<Arc<str>, u32>,
+    texts: Vec<u8>,
+    odd: Vec<Deletion>,
+}
+
+fn seen(deletion: &Deletion) -> Seen {
+    let Evidence { size, etag, .. } = &deletion.evidence;
+    match (etag, &deletion.digest) {
+        _ if *size != SHA256_LINK_SIZE => Seen::Told,
+        (None, _) => Seen::Plain,
+        (Some(etag), Some(digest)) if *etag == quoted_etag(digest) => Seen::Proven,
+        (Some(_), _) => Seen::Told,
+    }
+}
+
+/// The number of a place. What has none is found out when it is read back.
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NONE)
+}
+
+/// Doubling would for a moment need three times the place.
+pub(super) fn make_room<T>(all: &mut Vec<T>, more: usize) {
+    if all.capacity() - all.len() < more {
+        all.reserve_exact((all.len() / 4).max(more));
+    }
+}
+
+impl Store {
+    pub(super) fn over(linked: &Arc<DigestTable>) -> Self {
+        Self { linked: Arc::clone(linked), ..Self::default() }
+    }
+
+    /// Keeps a deletion: in few bytes if it comes out of them as it is, else whole.
+    pub(super) fn keep(&mut self, deletion: Deletion) -> Item {
+        let (others, texts) = (self.others.len(), self.texts.len());
+        if let Some(item) = self.pack(&deletion)
+            && self.deletion(&item) == deletion
+        {
+            return item;
+        }
+        self.others.truncate(others);
+        self.texts.truncate(texts);
+        let (level, reason) = (0, deletion.reason);
+        let digest = number(self.odd.len());
+        make_room(&mut self.odd, 1);
+        self.odd.push(deletion);
+        let (repository, rule, text, time) = (NONE, NONE, 0, [0; 2]);
+        Item { digest, repository, rule, text, time, level, shape: Shape::Odd, seen: Seen::Told, reason }
+    }
+
+    fn pack(&mut self, deletion: &Deletion) -> Option<Item> {
+        let (shape, tag) = match sight_of(deletion) {
+            Sight::Odd(_) => return None,
+            Sight::Tag(_, tag) => (Shape::Tag, tag),
+            Sight::TagHistory(_, tag, _) => (Shape::TagHistory, tag),
+            Sight::Revision(..) => (Shape::Revision, ""),
+            Sight::LayerLink(..) => (Shape::LayerLink, ""),
+            Sight::Blob(_) => (Shape::Blob, ""),
+        };
+        let level = u8::try_from(deletion.level).ok()?;
+        let text = u32::try_from(self.texts.len()).ok()?;
+        let seen = seen(deletion);
+        if matches!(shape, Shape::Tag | Shape::TagHistory) {
+            make_room(&mut self.texts, 1 + tag.len());
+            self.texts.push(u8::try_from(tag.len()).ok()?);
+            self.texts.extend_from_slice(tag.as_bytes());
+        }
+        if seen == Seen::Told {
+            evidence::write(&mut self.texts, &deletion.evidence)?;
+        }
+        let digest = match &deletion.digest {
+            Some(digest) => self.digest(digest)?,
+            None => NONE,
+        };
+        let repository = deletion.repository.as_ref().map_or(NONE, |(at, name)| self.repository(*at, name));
+        let rule = deletion.rule.as_ref().map_or(NONE, |rule| self.rule(rule));
+        let nanos = deletion.evidence.modified.as_nanos().cast_unsigned();
+        let time = [nanos >> 32, nanos & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or_default());
+        Some(Item { digest, repository, rule, text, time, level, shape, seen, reason: deletion.reason })
+    }
+
+    fn digest(&mut self, digest: &Digest) -> Option<u32> {
+        let Digest::Sha256(bytes) = digest else { return None };
+        Some(self.linked.find(digest).unwrap_or_else(|| {
+            make_room(&mut self.others, 1);
+            self.others.push(*bytes);
+            number(self.linked.len() + self.others.len() - 1)
+        }))
+    }
+
+    fn repository(&mut self, at: usize, name: &RepositoryName) -> u32 {
+        *self.repository_numbers.entry(at).or_insert_with(|| {
+            self.repositories.push((at, name.clone()));
+            number(self.repositories.len() - 1)
+        })
+    }
+
+    fn rule(&mut self, rule: &Arc<str>) -> u32 {
+        if let Some(number) = self.rule_of.get(rule) {
+            return *number;
+        }
+        let number = number(self.rules.len());
+        self.rules.push(Arc::clone(rule));
+        self.rule_of.insert(Arc::clone(rule), number);
+        number
+    }
+
+    /// The deletion as it was put in.
+    pub(super) fn deletion(&self, item: &Item) -> Deletion {
+        let sight = match self.sight(item) {
+            Sight::Odd(deletion) => return deletion.clone(),
+            sight => sight,
+        };
+        let digest = self.bytes_of(item.digest).map(Digest::Sha256);
+        let [upper, lower] = item.time.map(u64::from);
+        let modified = Timestamp::from_nanos((upper << 32 | lower).cast_signed());
+        let usual = |etag| Evidence { size: SHA256_LINK_SIZE, modified, etag, outside: false };
+        Deletion {
+            stage: self.stage(item),
+            key: sight.key().into_owned(),
+            upload_id: None,
+            alias: None,
+            repository: self.repositories.get(item.repository as usize).cloned(),
+            evidence: match item.seen {
+                Seen::Proven => usual(digest.as_ref().map(quoted_etag)),
+                Seen::Plain => usual(None),
+                Seen::Told => evidence::read(self.told(item), modified),
+            },
+            reason: item.reason,
+            rule: self.rules.get(item.rule as usize).cloned(),
+            level: item.level.into(),
+            digest,
+        }
+    }
+
+    pub(super) fn stage(&self, item: &Item) -> Stage {
+        match item.shape {
+            Shape::Odd => self.odd[item.digest as usize].stage,
+            Shape::Tag => Stage::Tag,
+            Shape::TagHistory => Stage::TagHistory,
+            Shape::Revision => Stage::Revision,
+            Shape::LayerLink => Stage::LayerLink,
+            Shape::Blob => Stage::Blob,
+        }
+    }
+
+    pub(super) fn level(&self, item: &Item) -> u32 {
+        if item.shape == Shape::Odd { self.odd[item.digest as usize].level } else { item.level.into() }
+    }
+
+    pub(super) fn size(&self, item: &Item) -> u64 {
+        match (item.shape, item.seen) {
+            (Shape::Odd, _) => self.odd[item.digest as usize].evidence.size,
+            (_, Seen::Told) => evidence::size(self.told(item)),
+            (_, Seen::Proven | Seen::Plain) => SHA256_LINK_SIZE,
+        }
+    }
+
+    pub(super) fn sight(&self, item: &Item) -> Sight<'_> {
+        let usual = || {
+            let name = || self.repositories.get(item.repository as usize).map(|(_, name)| name);
+            let digest = self.bytes_of(item.digest);
+            Some(match item.shape {
+                Shape::Odd => Sight::Odd(self.odd.get(item.digest as usize)?),
+                Shape::Tag => Sight::Tag(name()?, self.tag(item)),
+                Shape::TagHistory => Sight::TagHistory(name()?, self.tag(item), digest?),
+                Shape::Revision => Sight::Revision(name()?, digest?),
+                Shape::LayerLink => Sight::LayerLink(name()?, digest?),
+                Shape::Blob => Sight::Blob(digest?),
+            })
+        };
+        // What has no name or no digest has no key, and does not come out as it was put in.
+        usual().unwrap_or(Sight::Blob([0; 32]))
+    }
+
+    fn bytes_of(&self, digest: u32) -> Option<[u8; 32]> {
+        match (digest as usize).checked_sub(self.linked.len()) {
+            Some(other) => self.others.get(other).copied(),
+            None => Some(*self.linked.beginning(digest)),
+        }
+    }
+
+    fn tag(&self, item: &Item) -> &str {
+        let text = &self.texts[item.text as usize..];
+        let tag = text.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length)));
+        tag.and_then(|tag| std::str::from_utf8(tag).ok()).unwrap_or_default()
+    }
+
+    /// What was told of its evidence, and what follows that.
+    fn told(&self, item: &Item) -> &[u8] {
+        let text = &self.texts[item.text as usize..];
+        match item.shape {
+            Shape::Tag | Shape::TagHistory => &text[1 + usize::from(text[0])..],
+            _ => text,
+        }
+    }
+
+    /// The repository that it is in, by its index in the inventory.
+    pub(super) fn repository_of(&self, item: &Item) -> Option<usize> {
+        match item.shape {
+            Shape::Odd => self.odd[item.digest as usize].repository.as_ref().map(|(at, _)| *at),
+            _ => self.repositories.get(item.repository as usize).map(|(at, _)| *at),
+        }
+    }
+
+    /// Gives a deletion another level.
+    pub(super) fn set_level(&mut self, item: &mut Item, level: u32) {
+        match (item.shape, u8::try_from(level)) {
+            (Shape::Odd, _) => self.odd[item.digest as usize].level = level,
+            (_, Ok(level)) => item.level = level,
+            (_, Err(_)) => *item = self.keep(Deletion { level, ..self.deletion(item) }),
+        }
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.others.shrink_to_fit();
+        self.texts.shrink_to_fit();
+        self.odd.shrink_to_fit();
+    }
+}
+
+fn quoted_etag(digest: &Digest) -> Box<str> {
+    format!("\"{}\"", etag_of_link(digest)).into()
+}

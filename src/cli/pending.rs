@@ -6,7 +6,7 @@ use super::short::{self, Opening, unless_stopped};
 use super::words::{number, printable, size, wrapped};
 use super::{engine, exit, json, settings};
 use crate::collect::report::Requests;
-use crate::collect::state::journal::Pointers;
+use crate::collect::state::journal::{PART, Pointers};
 use crate::collect::state::overview::{LeaseRow, Overview, RunRow, State};
 use crate::model::Timestamp;
 use crate::run::{pending, restore};
@@ -183,15 +183,21 @@ fn until(row: &RunRow, now: &str) -> String {
     };
     let told = |pointers: &Pointers| listed(pointers).join(", ");
     let lines = number(row.odd, "line");
+    let parts = number(row.unread_parts, "part");
+    let each = if row.unread_parts == 1 { "" } else { " each" };
+    let names = if undo.named_anew.total() == 1 { "names" } else { "name" };
+    let unread = row.odd + row.unread_parts;
     let but = [
         (undo.content_gone.total(), format!("{} whose content is gone", told(&undo.content_gone))),
-        (undo.named_anew.total(), format!("{} pushed anew since", told(&undo.named_anew))),
+        (undo.named_anew.total(), format!("{} that {names} something else by now", told(&undo.named_anew))),
+        (undo.unreadable.total(), format!("{} that nobody can read", told(&undo.unreadable))),
         (row.odd, format!("{lines} of its journal that nobody can read")),
+        (row.unread_parts, format!("{parts} of its journal, of up to {PART} lines{each}, that nobody can read")),
     ];
     let but: Vec<&str> = but.iter().filter(|(count, _)| *count > 0).map(|(_, what)| what.as_str()).collect();
     match (undo.possible.total(), but.as_slice()) {
         (0, []) => "; nothing to undo: all of it is there again".to_owned(),
-        (0, _) if undo.content_gone.total() == row.removed.total() && row.odd == 0 => {
+        (0, _) if undo.content_gone.total() == row.removed.total() && unread == 0 => {
             "; cannot be undone: its content is gone".to_owned()
         }
         (0, but) if undo.already_there.total() == 0 => format!("; cannot be undone: {}", but.join(" and ")),

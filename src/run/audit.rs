@@ -8,10 +8,11 @@ use super::{Order, Retention, Stop, interrupted, marking, retain, scan};
 use crate::collect::account::marked_manifests;
 use crate::collect::audit::census::{Census, Known, Needs, Seen, number_all_names};
 use crate::collect::audit::class::Class;
+use crate::collect::audit::compare::{OLD_VERSIONS, not_counted};
 use crate::collect::audit::group::Groups;
 use crate::collect::audit::report::{Findings, NotListed};
-use crate::collect::audit::scenario::{Kind, Scenario, Stored};
-use crate::collect::audit::storage_class;
+use crate::collect::audit::scenario::{Kind, Scenario};
+use crate::collect::audit::storage_class::ByClass;
 use crate::collect::blobs::Tally;
 use crate::collect::dismissed::Dismissed;
 use crate::collect::graph::Graph;
@@ -221,7 +222,7 @@ impl Audit<'_> {
         let Some(mut pages) = self.storage.versions("") else { return Ok(NotListed::default()) };
         self.observer.notice(Event::Begin(Phase::ListVersions, None));
         let mut hidden = Amount::default();
-        let mut stored: BTreeMap<String, Stored> = BTreeMap::new();
+        let mut stored = ByClass::default();
         loop {
             match pages.try_next().await {
                 Ok(None) => break,
@@ -229,15 +230,14 @@ impl Audit<'_> {
                     for version in page.iter().filter(|version| version.is_marker || !version.is_latest) {
                         hidden.add(version);
                         if !version.is_marker {
-                            let class = version.storage_class.as_deref().unwrap_or(storage_class::NOT_KNOWN);
-                            stored.entry(class.to_owned()).or_default().add(version.size);
+                            stored.add(version.storage_class.as_deref(), version.size);
                         }
                     }
                     self.observer.notice(Event::Progress(page.len() as u64, 0));
                 }
                 // Whoever may not list them is told so; nobody's audit fails for that.
                 Err(error) if error.kind() != ErrorKind::Untrustworthy => {
-                    not_known.push(format!("old versions and delete markers: {error}"));
+                    not_known.push(not_counted(OLD_VERSIONS, &error.to_string()));
                     return Ok(NotListed::default());
                 }
                 Err(error) => return Err(error),
@@ -247,7 +247,7 @@ impl Audit<'_> {
         let markers = Tally { count: hidden.delete_markers, bytes: 0 };
         Ok(NotListed {
             noncurrent_versions: Some(hidden.noncurrent_versions),
-            noncurrent_storage_classes: Some(stored),
+            noncurrent_storage_classes: Some(stored.finish()),
             delete_markers: Some(markers),
             ..none
         })
@@ -257,8 +257,8 @@ impl Audit<'_> {
     async fn list_elsewhere(self, census: &mut Census<'_>, against: &mut refusal::Findings) -> Result<Vec<String>> {
         let mut not_known = Vec::new();
         if self.storage.has_both_key_forms() {
-            not_known
-                .push("keys that begin with a slash beside others that do not: only one kind is counted".to_owned());
+            let keys = "keys that begin with a slash beside others that do not";
+            not_known.push(not_counted(keys, "only one kind is counted"));
         }
         self.observer.notice(Event::Begin(Phase::ListElsewhere, None));
         let mut pages = self.storage.list_elsewhere();
@@ -272,11 +272,14 @@ impl Audit<'_> {
                         census.see_elsewhere(&entry, class);
                     }
                     let hidden = page.directories.iter();
-                    not_known.extend(hidden.map(|directory| format!("what is in {directory}: it may not be read")));
+                    not_known.extend(
+                        hidden.map(|directory| not_counted(&format!("what is in {directory}"), "it may not be read")),
+                    );
                     self.observer.notice(Event::Progress(page.len() as u64, 0));
                 }
                 Err(error) if error.kind() == ErrorKind::Permission => {
-                    not_known.push(format!("what lies beside the registry: it may not be listed ({error})"));
+                    let why = format!("it may not be listed ({error})");
+                    not_known.push(not_counted("what lies beside the registry", &why));
                     break;
                 }
                 Err(error) => return Err(error),

@@ -123,24 +123,27 @@ async fn listed(storage: &dyn Storage, depth: Depth) -> Result<Left> {
     }
     if depth != Depth::Keys {
         to_read.sort();
+        let mut unread = 0;
         read_all(storage, to_read, Clone::clone, LARGEST_PART, PARTS_IN_FLIGHT, |key, content| {
             let Some(journal) = run_of(&key).and_then(|run| journals.get_mut(run)) else { return };
-            let Content::Bytes(bytes) = content else {
-                journal.journal.odd += 1;
-                return;
-            };
-            if matches!(StateKey::parse(&key), StateKey::Done { .. }) {
-                journal.journal.done = Done::parse(&bytes);
-            } else {
-                let (removed, odd) = journal::parse(&bytes);
-                journal.journal.removed.extend(removed);
-                journal.journal.odd += odd;
+            let is_done = matches!(StateKey::parse(&key), StateKey::Done { .. });
+            match content {
+                Content::Bytes(bytes) if is_done => journal.journal.done = Done::parse(&bytes),
+                Content::Bytes(bytes) => {
+                    let (removed, odd) = journal::parse(&bytes);
+                    journal.journal.removed.extend(removed);
+                    journal.journal.odd += odd;
+                }
+                // It tells of nothing that was taken away.
+                Content::TooLarge(_) | Content::Missing if is_done => unread += 1,
+                Content::TooLarge(_) | Content::Missing => journal.journal.unread_parts += 1,
             }
         })
         .await?;
+        left.odd += unread;
     }
     left.journals = journals.into_values().collect();
-    left.odd += left.journals.iter().map(|left| left.journal.odd).sum::<u64>();
+    left.odd += left.journals.iter().map(|left| left.journal.odd + left.journal.unread_parts).sum::<u64>();
     Ok(left)
 }
 

@@ -109,7 +109,7 @@ pub(super) async fn end(work: &Work<'_>, removed: &[Removed], gone: Timestamp) -
             keys.push(key);
         }
         let (run, removed) = (work.order.run.clone(), removed.to_vec());
-        journals.push(Journal { run, keys, removed, done: Some(ended), odd: 0 });
+        journals.push(Journal { run, keys, removed, done: Some(ended), odd: 0, unread_parts: 0 });
     }
     // A store tells its time in whole seconds: a moment later may look like a moment before.
     let now = work.order.now(work.opened.reader()).max(gone);

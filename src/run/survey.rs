@@ -25,7 +25,7 @@ use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
 use crate::layout;
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
-use crate::storage::reader::Storage;
+use crate::storage::reader::{Directories, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::time::{Duration, Instant};
 
@@ -234,11 +234,12 @@ async fn hollow(
         let Some(name) = image.repository().literal().and_then(RepositoryName::new) else { continue };
         let typed = image.to_string();
         let Some(at) = unmatched.iter().position(|unmatched| unmatched.image == typed) else { continue };
-        let mut is_there = false;
+        let mut found = Vec::new();
         for own in ["_layers", "_manifests", "_uploads"] {
-            is_there |= storage.has_directory(&format!("{}{own}", layout::repository(&name))).await?;
+            found.push(storage.directories(&format!("{}{own}", layout::repository(&name))).await?);
         }
-        if is_there {
+        // What holds more, or lies behind a symbolic link, stays: nobody is told that it goes.
+        if found.contains(&Directories::Empty) && !found.contains(&Directories::More) {
             unmatched.remove(at);
             let message = "nothing is in it but empty directories, for which a registry lists it: they go";
             problems.add(ProblemCode::EmptyRepository, Some(name.as_str()), None, message);

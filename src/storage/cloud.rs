@@ -162,7 +162,7 @@ impl Storage for Cloud {
 
     async fn read_held(&self, key: &str, limit: u64) -> Result<(Content, Held)> {
         let path = self.path(key)?;
-        let mut room = None;
+        let mut room: Option<Held> = None;
         loop {
             let answer = match self.backend.store().get(&path).await {
                 Ok(answer) => answer,
@@ -173,10 +173,12 @@ impl Storage for Cloud {
             if size > limit {
                 return Ok((Content::TooLarge(size), Held::default()));
             }
-            let Some(held) = room.take().or_else(|| self.room.now(size)) else {
+            let is_again = room.is_some();
+            let Some(held) = room.take().filter(|held| held.is_for(size)).or_else(|| self.room.now(size)) else {
                 // An answer that waits for room would be cut off by its timeout: it is asked for again.
                 drop(answer);
-                room = Some(self.room.large(size).await);
+                // What grows meanwhile gets room for as much as it may have: it is not asked for without end.
+                room = Some(self.room.large(if is_again { limit } else { size }).await);
                 continue;
             };
             let mut bytes = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());

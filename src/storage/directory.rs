@@ -3,7 +3,7 @@
 use super::elsewhere;
 use super::identity;
 use super::page::Page;
-use super::reader::{Area, Content, Held, Local, Storage};
+use super::reader::{Area, Content, Directories, Held, Local, Storage};
 use super::room::Room;
 use super::transport::Counters;
 use super::walk::{How, Message, Walk};
@@ -11,6 +11,7 @@ use crate::collect::listing::Proof;
 use crate::collect::report::Requests;
 use crate::collect::sealed::Place;
 use crate::error::{Error, ErrorKind, Result};
+use crate::layout::REPOSITORIES;
 use crate::model::digest::Hasher;
 use crate::model::{Algorithm, Digest, Timestamp};
 use async_trait::async_trait;
@@ -36,6 +37,9 @@ pub struct Directory {
     pub(super) place: Place,
 }
 
+/// No directory of the registry's own is deeper, below the first of its name.
+pub(super) const DEEPEST: u32 = 8;
+
 /// More threads than this do not make a local disk faster.
 const THREADS: usize = 8;
 
@@ -53,6 +57,15 @@ impl Directory {
 
     pub(super) fn path(key: &str) -> Result<Name> {
         Name::parse(key).map_err(|error| Error::new(ErrorKind::Bug, "name a file").on(key).caused_by(error))
+    }
+
+    /// Whether what is at a key below the repositories is there, inside the root, and on no symbolic link's way: behind one
+    /// it may be a living repository's.
+    pub(super) fn leads_straight(&self, key: &str) -> bool {
+        let Some(rest) = key.strip_prefix(REPOSITORIES) else { return false };
+        let Ok(top) = self.root.join(REPOSITORIES).canonicalize() else { return false };
+        let real = self.root.join(key).canonicalize();
+        top.starts_with(&self.root) && real.is_ok_and(|real| real == top.join(rest))
     }
 
     fn walk(&self, key: String, area: Area, how: How) -> BoxStream<'static, Result<Page>> {
@@ -133,6 +146,16 @@ fn digest_file(path: &Path, algorithm: Algorithm) -> io::Result<(Digest, u64)> {
     }
 }
 
+/// Whether there is nothing below a directory but directories. What cannot be looked into is not called empty.
+fn is_hollow(directory: &Path, deepest: u32) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut entries| {
+        entries.all(|entry| {
+            let below = entry.ok().filter(|entry| deepest > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            below.is_some_and(|below| is_hollow(&below.path(), deepest - 1))
+        })
+    })
+}
+
 fn is_absent(error: &io::Error) -> bool {
     // Where a part of the path is a file there is nothing below it, and a directory is no object.
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
@@ -202,11 +225,14 @@ impl Storage for Directory {
         Some(self)
     }
 
-    async fn has_directory(&self, key: &str) -> Result<bool> {
-        let key = key.trim_end_matches('/');
-        match std::fs::symlink_metadata(self.root.join(Self::path(key)?.as_ref())) {
-            Ok(found) => Ok(found.is_dir()),
-            Err(error) if is_absent(&error) => Ok(false),
+    async fn directories(&self, key: &str) -> Result<Directories> {
+        let path = self.root.join(Self::path(key)?.as_ref());
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() && self.leads_straight(key) && is_hollow(&path, DEEPEST) => {
+                Ok(Directories::Empty)
+            }
+            Ok(_) => Ok(Directories::More),
+            Err(error) if is_absent(&error) => Ok(Directories::None),
             Err(error) => Err(unreadable(error, "look for", key)),
         }
     }

@@ -47,6 +47,17 @@ pub enum Content {
     TooLarge(u64),
 }
 
+/// What there is of a directory, which no listing shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Directories {
+    /// Nothing.
+    None,
+    /// Directories, and nothing in them.
+    Empty,
+    /// Something else, or it lies behind a symbolic link.
+    More,
+}
+
 /// A storage on this machine: reading it keeps a thread busy, and nothing is gained by waiting for many at once.
 pub trait Local {
     /// Reads an object of at most `limit` bytes in this thread.
@@ -100,9 +111,9 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Whether an object is there.
     async fn exists(&self, key: &str) -> Result<bool>;
 
-    /// Whether there is a directory of that name, where there are directories: one may be empty, and is in no listing then.
-    async fn has_directory(&self, _key: &str) -> Result<bool> {
-        Ok(false)
+    /// What there is of a directory below the repositories, where there are directories: an empty one is in no listing.
+    async fn directories(&self, _key: &str) -> Result<Directories> {
+        Ok(Directories::None)
     }
 
     /// What listings prove about the content of links.

@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const LARGE: u64 = 64 << 10;
 /// Room is given away in pieces of so many bytes.
 const PIECE: u64 = 4 << 10;
-/// So many pieces there are: for eight of the largest manifests, or for more of them than are ever in flight where they are
-/// only somewhat large, so that no answer is asked for twice.
+/// So many pieces there are: for eight of the largest manifests, or for 327 answers of 100 KB. As long as no more than that
+/// are in flight, none is asked for twice.
 const PIECES: u32 = 8 << 10;
 /// What is larger than this is not held whole.
 const LARGEST: u32 = PIECES / 8;
@@ -20,7 +20,14 @@ pub(super) struct Room(Arc<Semaphore>);
 /// The room that an answer takes. Whoever asked keeps it as long as it keeps the answer's bytes.
 #[derive(Debug, Default)]
 pub struct Held {
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    /// Whether there is room in it for so many bytes.
+    pub(super) fn is_for(&self, size: u64) -> bool {
+        size <= LARGE || self.permit.as_ref().is_some_and(|permit| permit.num_permits() >= pieces(size) as usize)
+    }
 }
 
 impl Room {
@@ -33,13 +40,13 @@ impl Room {
         if size <= LARGE {
             return Some(Held::default());
         }
-        Some(Held { _permit: Some(Arc::clone(&self.0).try_acquire_many_owned(pieces(size)).ok()?) })
+        Some(Held { permit: Some(Arc::clone(&self.0).try_acquire_many_owned(pieces(size)).ok()?) })
     }
 
     /// Room for so many bytes, once there is some.
     pub(super) async fn large(&self, size: u64) -> Held {
         // Nobody closes it.
-        Held { _permit: Arc::clone(&self.0).acquire_many_owned(pieces(size)).await.ok() }
+        Held { permit: Arc::clone(&self.0).acquire_many_owned(pieces(size)).await.ok() }
     }
 }
 
@@ -67,11 +74,20 @@ mod tests {
         assert!(room.now(LARGE + 1).is_some());
     }
 
+    /// An answer that grew while it waited would be held without room.
     #[tokio::test]
-    async fn as_many_somewhat_large_ones_are_held_as_are_ever_in_flight() {
+    async fn room_is_only_for_what_it_was_taken_for() {
         let room = Room::new();
-        let held: Vec<Held> = (0..300).filter_map(|_| room.now(100_000)).collect();
-        assert_eq!(held.len(), 300);
-        assert!(room.now(4 << 20).is_none(), "all of it together is bounded");
+        let held = room.large(1 << 20).await;
+        assert!(held.is_for(1 << 20) && held.is_for(1) && !held.is_for((1 << 20) + PIECE));
+        assert!(room.large(64 << 20).await.is_for(u64::MAX), "more than the largest is never taken");
+        assert!(Held::default().is_for(LARGE) && !Held::default().is_for(LARGE + 1));
+    }
+
+    #[tokio::test]
+    async fn as_many_somewhat_large_ones_are_held_as_is_said() {
+        let room = Room::new();
+        let held: Vec<Held> = (0..400).filter_map(|_| room.now(100_000)).collect();
+        assert_eq!(held.len(), 327, "all of it together is bounded");
     }
 }

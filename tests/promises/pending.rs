@@ -193,8 +193,56 @@ fn tag_that_was_pushed_anew_is_not_called_there_again() {
         let undo = undo_of(&place.pending(), &first);
         assert_eq!((total(&undo["named_anew"]), total(&undo["already_there"])), (1, 2), "{undo:#}");
         let told = place.run(&["pending"]).expect(0).stdout.replace("\n    ", " ");
-        assert!(told.contains("nothing to undo: all of it is there again, but for 1 tag pushed anew since"), "{told}");
+        assert!(
+            told.contains("nothing to undo: all of it is there again, but for 1 tag that names something else by now"),
+            "{told}"
+        );
     }
+}
+
+/// As a restore judges it: what a registry cannot read still says what is meant; and what nobody can read is no newer push.
+#[test]
+fn tag_whose_link_is_damaged_is_told_as_a_restore_sees_it() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "v1");
+    for place in Place::all(&registry) {
+        let key = "docker/registry/v2/repositories/app/_manifests/tags/v1/current/link";
+        let run = removed(&place, "app:v1");
+        place.restore(&["--run", run.json()["run"].as_str().unwrap()]).expect(0);
+        let text = place.read(key);
+        place.write(key, &format!("{text}\n"));
+        let undo = undo_of(&place.pending(), &run);
+        assert_eq!((total(&undo["named_anew"]), total(&undo["already_there"])), (0, 3), "{undo:#}");
+        place.write(key, "nothing of the kind");
+        let undo = undo_of(&place.pending(), &run);
+        assert_eq!((total(&undo["named_anew"]), total(&undo["unreadable"])), (0, 1), "{undo:#}");
+        let told = place.run(&["pending"]).expect(0).stdout.replace("\n    ", " ");
+        assert!(told.contains("all of it is there again, but for 1 tag that nobody can read"), "{told}");
+    }
+}
+
+/// A part is no line: it may say twenty thousand times as much.
+#[test]
+fn part_of_a_journal_that_is_too_large_is_told_as_a_part() {
+    let mut registry = RegistryBuilder::new();
+    tagged(&mut registry, "app", "v1");
+    let place = Place::directory(&registry);
+    let run = removed(&place, "app:v1");
+    let name = run.json()["run"].as_str().unwrap().to_owned();
+    let large = " ".repeat((64 << 20) + 1);
+    place.write(&format!("{STATE}runs/{name}/journal-000001.jsonl"), &large);
+    let told = place.run(&["pending"]).expect(0).stdout.replace("\n    ", " ");
+    assert!(told.contains("but for 1 part of its journal, of up to 20000 lines, that nobody can read"), "{told}");
+    let json = place.pending().json();
+    let row = &json["runs"][0];
+    assert_eq!((&row["odd"], &row["unread_parts"], &json["odd"]), (&0.into(), &1.into(), &1.into()), "{json:#}");
+
+    // The word that it has ended says nothing that could be undone.
+    place.remove(&format!("{STATE}runs/{name}/journal-000001.jsonl"));
+    place.write(&format!("{STATE}runs/{name}/done.json"), &large);
+    let json = place.pending().json();
+    let row = &json["runs"][0];
+    assert_eq!((&row["odd"], &row["unread_parts"], &json["odd"]), (&0.into(), &0.into(), &1.into()), "{json:#}");
 }
 
 /// What nobody can read of a journal cannot be undone, and is said of its run.

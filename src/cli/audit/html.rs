@@ -8,7 +8,7 @@ mod steps;
 mod treemap;
 
 use super::report::Report;
-use super::tables::{KINDS, after, beside, counted_by, freeable, kept, of_old_versions, percent, sum};
+use super::tables::{KINDS, OldCost, after, beside, counted_by, freeable, kept, of_old_versions, percent, sum};
 use super::{compared, money};
 use crate::cli::words::{printable, size};
 use crate::collect::audit::storage_class::NOT_KNOWN;
@@ -137,8 +137,10 @@ fn sentence(report: &Report) -> String {
     let mut text = format!("This registry holds {}", sum(report));
     if let Some(money) = money.filter(|money| money.now.per_month >= Some(money::LEAST)) {
         let _ = write!(text, " and costs {} {} a month", money::month(&money.now), money.currency);
-        if let Some(old) = of_old_versions(report) {
-            let _ = write!(text, ", and old versions of it {old} more");
+        match of_old_versions(report) {
+            Some(OldCost::Known(cost)) => text.extend([", and old versions of it ", &cost, " more"]),
+            Some(OldCost::NotKnown) => text += ", and nobody knows what old versions of it cost",
+            None => {}
         }
     }
     let kinds = [("policy", "the policy"), ("collection", "regsweep gc")];

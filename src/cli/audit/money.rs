@@ -68,13 +68,18 @@ pub(super) fn amount(money: &Money, amount: Amount) -> String {
 /// What is shown as more than nothing: over less than that is not known.
 pub(super) const LEAST: Amount = Amount::from_millionths(50);
 
-/// An amount; where a part of it has no price, it says so.
-pub(super) fn known(amount: Option<Amount>, unpriced_bytes: u64) -> String {
+/// An amount; where a part of it has no price, it says so. `None` is not known.
+pub(super) fn amount_known(amount: Option<Amount>, unpriced_bytes: u64) -> Option<String> {
     match (amount, unpriced_bytes) {
-        (Some(amount), 0) => amount.to_string(),
-        (Some(amount), _) if amount >= LEAST => format!("over {amount}"),
-        _ => "not known".to_owned(),
+        (Some(amount), 0) => Some(amount.to_string()),
+        (Some(amount), _) if amount >= LEAST => Some(format!("over {amount}")),
+        _ => None,
     }
+}
+
+/// The same in words.
+pub(super) fn known(amount: Option<Amount>, unpriced_bytes: u64) -> String {
+    amount_known(amount, unpriced_bytes).unwrap_or_else(|| "not known".to_owned())
 }
 
 /// What a bill comes to.
@@ -127,8 +132,10 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     let Some(money) = &report.money else { return Vec::new() };
     let mut notes = Vec::new();
     notes.extend(money.not_known.iter().map(|what| format!("not known: {what}")));
-    if money.now.per_month.is_some() && money.now.unpriced_bytes > 0 {
-        let unpriced = size(money.now.unpriced_bytes);
+    let old = money.old_versions.unwrap_or_default();
+    let unpriced = money.now.unpriced_bytes.saturating_add(old.unpriced_bytes);
+    if money.now.per_month.or(old.per_month).is_some() && unpriced > 0 {
+        let unpriced = size(unpriced);
         notes.push(format!("over: {unpriced} have no price here, and what they cost and save is in none of the sums"));
     }
     if let Some(requests) = money.audit_requests {

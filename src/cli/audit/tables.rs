@@ -6,6 +6,7 @@ use crate::cli::words::{number, printable, size};
 use crate::collect::audit::class::Class;
 use crate::collect::audit::report::After;
 use crate::collect::blobs::Tally;
+use crate::collect::money::bill::OldVersions;
 use crate::model::Timestamp;
 use crate::retention::duration::written;
 use std::time::Duration;
@@ -93,17 +94,43 @@ pub(super) fn beside(report: &Report) -> Option<String> {
              `regsweep gc --purge-versions` removes them",
             number(versions.count, "old version"),
             size(versions.bytes),
-            of_old_versions(report).map(|cost| format!(", {cost} a month")).unwrap_or_default(),
+            of_old_versions(report).map(|cost| format!(", {}", cost.sentence())).unwrap_or_default(),
             number(markers.count, "delete marker"),
         )
     })
 }
 
-/// What old versions cost each month, if there are any and they have a price.
-pub(super) fn of_old_versions(report: &Report) -> Option<String> {
+/// What old versions cost each month.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum OldCost {
+    /// So much, with its currency.
+    Known(String),
+    /// None of them has a price.
+    NotKnown,
+}
+
+impl OldCost {
+    /// For people, after what there is of them.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Self::Known(cost) => format!("{cost} a month"),
+            Self::NotKnown => "and what they cost is not known".to_owned(),
+        }
+    }
+}
+
+/// What old versions cost each month, if there are any that cost something. What has no price may cost anything.
+pub(super) fn of_old_versions(report: &Report) -> Option<OldCost> {
     let money = report.money.as_ref()?;
-    let old = money.old_versions.as_ref().filter(|old| old.per_month >= Some(money::LEAST))?;
-    Some(format!("{} {}", money::known(old.per_month, old.unpriced_bytes), money.currency))
+    old_cost(money.old_versions.as_ref()?, &money.currency)
+}
+
+fn old_cost(old: &OldVersions, currency: &str) -> Option<OldCost> {
+    if old.unpriced_bytes == 0 && old.per_month < Some(money::LEAST) {
+        return None;
+    }
+    let cost = money::amount_known(old.per_month, old.unpriced_bytes);
+    Some(cost.map_or(OldCost::NotKnown, |cost| OldCost::Known(format!("{cost} {currency}"))))
 }
 
 /// A share of the whole, in percent.
@@ -127,12 +154,26 @@ pub(super) fn sum(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::money::amount::Amount;
 
     #[test]
     fn what_is_too_young_to_go_is_not_promised() {
         assert_eq!(freeable(Duration::ZERO), "what can be freed, once it has waited");
         let of_a_week = freeable(Duration::from_hours(168));
         assert_eq!(of_a_week, "what can be freed of what is older than 7d, once it has waited");
+    }
+
+    #[test]
+    fn old_versions_without_a_price_are_not_passed_over() {
+        let cost = |millionths: Option<u64>, unpriced_bytes| {
+            let per_month = millionths.map(Amount::from_millionths);
+            old_cost(&OldVersions { per_month, unpriced_bytes }, "EUR").map(|cost| cost.sentence())
+        };
+        let not_known = Some("and what they cost is not known".to_owned());
+        assert_eq!((cost(None, 1 << 40), cost(Some(0), 1)), (not_known.clone(), not_known));
+        assert_eq!(cost(Some(2_500_000), 0).as_deref(), Some("2.50 EUR a month"));
+        assert_eq!(cost(Some(2_500_000), 9).as_deref(), Some("over 2.50 EUR a month"));
+        assert_eq!((cost(Some(0), 0), cost(None, 0)), (None, None));
     }
 
     #[test]

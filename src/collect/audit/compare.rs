@@ -86,6 +86,23 @@ pub struct Moved {
     pub bytes: Change,
 }
 
+/// Between what was not counted and why: the first of it in the sentence.
+const WHY: &str = ": ";
+/// What is not compared, and so needs no note where it could not be counted.
+pub const OLD_VERSIONS: &str = "old versions and delete markers";
+
+/// What an audit could not count, and why, in one sentence.
+#[must_use]
+pub fn not_counted(what: &str, why: &str) -> String {
+    format!("{what}{WHY}{why}")
+}
+
+/// What was not counted of what is compared. Why is another text each time: it holds what a store has answered.
+fn compared(sentences: &[String]) -> BTreeSet<&str> {
+    let what = sentences.iter().map(|sentence| sentence.split_once(WHY).map_or(sentence.as_str(), |(what, _)| what));
+    what.filter(|what| *what != OLD_VERSIONS).collect()
+}
+
 impl Change {
     /// From one to the other.
     #[must_use]
@@ -110,7 +127,8 @@ impl Earlier {
         }
         // What only one of both could count looks as if it had come or gone.
         let only_in = |these: &[String], others: &[String]| {
-            these.iter().filter(|what| !others.contains(what)).cloned().collect::<Vec<_>>()
+            let (these, others) = (compared(these), compared(others));
+            these.difference(&others).map(|what| (*what).to_owned()).collect::<Vec<_>>()
         };
         let then = only_in(&self.not_known, not_known).into_iter();
         notes.extend(then.map(|what| format!("the earlier audit did not count {what}")));
@@ -205,14 +223,14 @@ mod tests {
     #[test]
     fn what_only_one_of_both_could_count_is_said() {
         let text = r#"{"now": "t", "location": "here", "objects": 1, "bytes": 2, "classes": {}, "repositories": [],
-            "not_known": ["old versions: refused", "what is in x: it may not be read"]}"#;
+            "not_known": ["old versions and delete markers: refused", "what is in x: it may not be read",
+                "what is in y: request 1 was refused: why"]}"#;
         let before: Earlier = serde_json::from_str(text).unwrap();
-        let now = ["old versions: refused".to_owned(), "what lies beside the registry: refused".to_owned()];
+        let now = [("what lies beside the registry", "refused"), ("what is in y", "request 2 was refused: why")];
+        let now = now.map(|(what, why)| not_counted(what, why));
         let notes = before.compare("here", &Findings::default(), &now).notes;
-        let expected = [
-            "the earlier audit did not count what is in x: it may not be read",
-            "this audit did not count what lies beside the registry: refused",
-        ];
+        let expected =
+            ["the earlier audit did not count what is in x", "this audit did not count what lies beside the registry"];
         assert_eq!(notes, expected);
     }
 

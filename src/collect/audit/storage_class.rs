@@ -1,6 +1,7 @@
 //! Storage classes as a store calls them, by number.
 
-use std::collections::HashMap;
+use super::scenario::Stored;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 
 /// The word where the store tells none.
@@ -64,9 +65,45 @@ impl StorageClasses {
     }
 }
 
+/// What is stored, by class. However many classes a store tells of, this takes no more place than for the most there are.
+#[derive(Debug, Default)]
+pub struct ByClass {
+    classes: StorageClasses,
+    stored: BTreeMap<ClassId, Stored>,
+}
+
+impl ByClass {
+    /// Counts one more.
+    pub fn add(&mut self, class: Option<&str>, size: u64) {
+        let id = self.classes.id(class);
+        self.stored.entry(id).or_default().add(size);
+    }
+
+    /// All of it, by the names of the classes.
+    #[must_use]
+    pub fn finish(self) -> BTreeMap<String, Stored> {
+        let Self { classes, stored } = self;
+        stored.into_iter().map(|(id, stored)| (classes.name(id).to_owned(), stored)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_object_is_counted_by_its_class_and_no_number_of_classes_takes_more_place() {
+        let mut stored = ByClass::default();
+        for class in [Some("STANDARD"), None, Some("STANDARD"), Some("GLACIER")] {
+            stored.add(class, 7);
+        }
+        (0..1000).for_each(|number| stored.add(Some(&number.to_string()), 1));
+        let stored = stored.finish();
+        let of = |class: &str| (stored[class].count, stored[class].bytes);
+        assert_eq!((of("STANDARD"), of("GLACIER"), of("0")), ((2, 14), (1, 7), (1, 1)));
+        assert_eq!(stored.len(), 256);
+        assert_eq!(of(NOT_KNOWN), (1 + 1000 - 253, 7 + 1000 - 253), "what is one too many");
+    }
 
     #[test]
     fn class_of_each_link_is_told_as_it_was_noted() {

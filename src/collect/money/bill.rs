@@ -169,6 +169,8 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
     let biller = Biller { gigabyte, region };
     let now = findings.storage_classes.iter().map(|(class, stored)| (class.as_str(), *stored));
     money.now = biller.bill(now);
+    // What is in a class that only old versions have is named as well.
+    let mut all_classes = money.now.storage_classes.clone();
     money.old_versions = findings.not_listed.noncurrent_storage_classes.as_ref().map(|old| {
         let mut all = findings.storage_classes.clone();
         for (class, stored) in old {
@@ -177,6 +179,7 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
         // The more is stored, the less the rest of it costs.
         let all = biller.bill(all.iter().map(|(class, stored)| (class.as_str(), *stored)));
         let unpriced_bytes = all.unpriced_bytes.saturating_sub(money.now.unpriced_bytes);
+        all_classes.extend(all.storage_classes);
         let is_priced = old.is_empty() || old.keys().any(|class| region.class(class).is_some());
         let per_month = all.per_month.filter(|_| is_priced);
         let per_month = per_month.map(|all| all.minus(money.now.per_month.unwrap_or_default()));
@@ -222,7 +225,7 @@ pub fn money(findings: &Findings, market: Market<'_>, requests: Requests) -> Mon
             },
         );
     }
-    for (class, bill) in &money.now.storage_classes {
+    for (class, bill) in &all_classes {
         if bill.is_none() {
             money.not_known.push(format!("the price of the storage class {class}"));
         }

@@ -186,10 +186,12 @@ fn old_versions_cost_what_they_add_and_what_has_no_price_is_not_known() {
         Findings { bytes: 2 << 30, storage_classes: [("A".into(), stored(2))].into(), ..Findings::default() };
     assert_eq!(of(&findings, Some(region.clone())).old_versions, None, "nobody knows of any");
     let mut of_old = |old: &[(&str, u64)]| {
-        let old = old.iter().map(|(class, gigabytes)| ((*class).to_owned(), stored(*gigabytes)));
-        findings.not_listed.noncurrent_storage_classes = Some(old.collect());
+        let classes = old.iter().map(|(class, gigabytes)| ((*class).to_owned(), stored(*gigabytes)));
+        findings.not_listed.noncurrent_storage_classes = Some(classes.collect());
         let money = of(&findings, Some(region.clone()));
         assert_eq!(money.now.per_month.map(Amount::millionths), Some(2_000_000), "as without them");
+        let dark = old.iter().filter(|(class, _)| *class == "dark").map(|_| "the price of the storage class dark");
+        assert_eq!(money.not_known, dark.collect::<Vec<_>>());
         let old = money.old_versions.unwrap();
         (old.per_month.map(Amount::millionths), old.unpriced_bytes)
     };

@@ -202,8 +202,10 @@ pub struct Journal {
     pub removed: Vec<Removed>,
     /// Whether it ended as it should, and until when it is kept.
     pub done: Option<Done>,
-    /// Lines, and whole parts, that could not be understood: what they say cannot be written back.
+    /// Lines that could not be understood: what they say cannot be written back.
     pub odd: u64,
+    /// Whole parts that could not be read, each of up to [`PART`] lines: nor can what these say.
+    pub unread_parts: u64,
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct RunRow {
     pub waiting: Tally,
     /// Lines of its journal that could not be understood: what they say cannot be undone.
     pub odd: u64,
+    /// Whole parts of its journal that could not be read: what they say cannot be undone either.
+    pub unread_parts: u64,
     /// What an undo would find, if that was looked at.
     pub undo: Option<Undo>,
 }
@@ -217,6 +219,7 @@ fn run_row(journal: &Journal, written: Timestamp, pending: &Pending) -> RunRow {
         removed: journal.removed.iter().filter_map(Removed::stage).collect(),
         waiting,
         odd: journal.odd,
+        unread_parts: journal.unread_parts,
         undo: None,
     }
 }

@@ -16,6 +16,8 @@ pub struct Undo {
     pub already_there: Pointers,
     /// Tags that name something else by now: nothing is written over a newer push.
     pub named_anew: Pointers,
+    /// Tags that are there and that nobody can read: nothing is written over them either.
+    pub unreadable: Pointers,
     /// Pointers that are gone, and their content as well.
     pub content_gone: Pointers,
 }
@@ -40,7 +42,8 @@ impl Undo {
             let pointers = match at(&removed.key) {
                 At::Link => &mut undo.already_there,
                 At::Tag(named) if named.as_ref() == Some(&removed.content) => &mut undo.already_there,
-                At::Tag(_) => &mut undo.named_anew,
+                At::Tag(Some(_)) => &mut undo.named_anew,
+                At::Tag(None) => &mut undo.unreadable,
                 At::Nothing if has_content(&removed.content) => &mut undo.possible,
                 At::Nothing => &mut undo.content_gone,
             };
@@ -159,9 +162,9 @@ mod tests {
         let journal = Journal { removed, ..Journal::default() };
         let undo = |at: At| Undo::of(&journal, |_| Box::leak(Box::new(at.clone())), |_| true);
         let tag = Pointers { tags: 1, ..Pointers::default() };
-        for other in [None, Some(scene::of("other"))] {
-            assert_eq!(undo(At::Tag(other)), Undo { named_anew: tag, ..Undo::default() });
-        }
+        let other = At::Tag(Some(scene::of("other")));
+        assert_eq!(undo(other), Undo { named_anew: tag, ..Undo::default() });
+        assert_eq!(undo(At::Tag(None)), Undo { unreadable: tag, ..Undo::default() });
         assert_eq!(undo(At::Tag(Some(was.clone()))), Undo { already_there: tag, ..Undo::default() });
         assert_eq!(undo(At::Nothing), Undo { possible: tag, ..Undo::default() });
     }

@@ -94,8 +94,8 @@ fn rows(data: &[u8], columns: &Columns) {
                 assert!(all.iter().all(Record::is_listed), "nothing says that it is not");
             }
             let twice = read(&[data, b"\n", data].concat());
-            // What stands in quotes may go on over lines.
-            if !data.contains(&b'"') {
+            // What stands in quotes may go on over lines; a byte order mark is none in the middle.
+            if !data.contains(&b'"') && !data.starts_with(b"\xef\xbb\xbf") {
                 assert_eq!(twice.unwrap(), [all.clone(), all].concat());
             }
         }

@@ -48,7 +48,7 @@ pub(super) fn steps(report: &Report) -> Vec<Step> {
         steps.push(step(words, format!("regsweep gc -m --dry-run {registry}")));
     }
     if let Some(versions) = findings.not_listed.noncurrent_versions.filter(|versions| versions.bytes > 0) {
-        let cost = of_old_versions(report).map(|cost| format!(", {cost} a month")).unwrap_or_default();
+        let cost = of_old_versions(report).map(|cost| format!(", {}", cost.sentence())).unwrap_or_default();
         let words = format!("See which old versions the bucket keeps, and bills: {}{cost}.", size(versions.bytes));
         steps.push(step(words, format!("regsweep gc --purge-versions --dry-run {registry}")));
     }

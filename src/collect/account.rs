@@ -129,7 +129,8 @@ impl Report {
         self.unknown = outcomes.count(|outcome| matches!(outcome, Outcome::Unknown(_)));
         self.not_attempted = outcomes.count(|outcome| *outcome == Outcome::NotAttempted);
         self.kept.changed = scan.left.changed + outcomes.count(|outcome| *outcome == Outcome::Changed);
-        let told = outcomes.with(plan).filter_map(|(deletion, outcome)| match outcome {
+        let is_told = |_, outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::Unknown(_));
+        let told = outcomes.of_all(plan, is_told).filter_map(|(_, deletion, outcome)| match outcome {
             Outcome::Failed(why) => Some(format!("{}: not deleted: {why}", deletion.key)),
             Outcome::Unknown(why) => Some(format!("{}: perhaps deleted: {why}", deletion.key)),
             Outcome::Deleted | Outcome::AlreadyGone | Outcome::NotAttempted | Outcome::Changed => None,

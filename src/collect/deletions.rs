@@ -1,6 +1,6 @@
 //! Deletions as small as what they are allows: of a registry of ten million blobs some millions may go.
 
-use super::deletion_order::sight_of;
+use super::decide::DeleteReason;
 use super::digest_table::DigestTable;
 use super::packed_deletion::{Item, Store, make_room};
 use super::plan::{Deletion, Stage};
@@ -83,6 +83,12 @@ impl Deletions {
         self.store.stage(&self.items[number])
     }
 
+    /// Why one of them goes.
+    #[must_use]
+    pub fn reason(&self, number: usize) -> DeleteReason {
+        self.store.reason(&self.items[number])
+    }
+
     /// The size of one of them.
     #[must_use]
     pub fn size(&self, number: usize) -> u64 {
@@ -139,17 +145,6 @@ impl Deletions {
             rest.start += length;
         }
         levels
-    }
-
-    /// The number of the deletion of the same object, of deletions in order.
-    pub(super) fn find(&self, deletion: &Deletion) -> Option<usize> {
-        let sought = sight_of(deletion);
-        let find = |(_, range): (u32, Range<usize>)| {
-            let found =
-                self.items[range.clone()].binary_search_by(|item| self.store.sight(item).what_cmp(&sought)).ok()?;
-            Some(range.start + found)
-        };
-        self.levels(deletion.stage).into_iter().find_map(find)
     }
 
     /// The numbers of deletions in order, by stage and key whatever the level is.
@@ -242,7 +237,6 @@ impl fmt::Debug for Iter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decide::DeleteReason;
     use super::super::entry::{Evidence, etag_of_link};
     use super::super::scene::{name, of, sha512, tag};
     use super::*;
@@ -379,11 +373,8 @@ mod tests {
             by_key.sort_by(|a, b| (a.stage, &a.key).cmp(&(b.stage, &b.key)));
             prop_assert_eq!(joined.by_key().map(|number| joined.get(number)).collect::<Vec<_>>(), by_key.into_iter().cloned().collect::<Vec<_>>());
             for (number, deletion) in expected.iter().enumerate() {
-                prop_assert_eq!(joined.find(deletion), Some(number));
-                let same = Deletion { digest: None, level: 9, ..deletion.clone() };
-                prop_assert_eq!(joined.find(&same), Some(number), "by what it is");
-                let other = Deletion { key: format!("{}x", deletion.key), ..deletion.clone() };
-                prop_assert_eq!(joined.find(&other), None);
+                let of = (joined.stage(number), joined.reason(number), joined.size(number));
+                prop_assert_eq!(of, (deletion.stage, deletion.reason, deletion.evidence.size));
             }
             for stage in Stage::ALL {
                 let of_stage = joined.of_stage(stage);

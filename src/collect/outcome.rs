@@ -1,6 +1,7 @@
 //! What came of each planned deletion. Every one ends in exactly one outcome; planned is not deleted.
 
 use super::plan::{Deletion, Plan};
+use std::ops::Range;
 
 /// What came of one planned deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,9 +71,25 @@ impl Outcomes {
         self.by_deletion.get(index).unwrap_or(&Outcome::NotAttempted)
     }
 
-    /// Every deletion with what came of it.
-    pub fn with<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (Deletion, &'a Outcome)> {
-        plan.deletions().iter().zip(&self.by_deletion)
+    /// The deletions of these numbers that are wanted, with what came of them. What is not wanted is not unpacked.
+    pub fn of<'a>(
+        &'a self,
+        plan: &'a Plan,
+        numbers: Range<usize>,
+        wanted: impl Fn(usize, &Outcome) -> bool + 'a,
+    ) -> impl Iterator<Item = (usize, Deletion, &'a Outcome)> {
+        let all = numbers.map(|number| (number, self.get(number)));
+        let all = all.filter(move |(number, outcome)| wanted(*number, outcome));
+        all.map(|(number, outcome)| (number, plan.deletions().get(number), outcome))
+    }
+
+    /// The same of the whole plan.
+    pub fn of_all<'a>(
+        &'a self,
+        plan: &'a Plan,
+        wanted: impl Fn(usize, &Outcome) -> bool + 'a,
+    ) -> impl Iterator<Item = (usize, Deletion, &'a Outcome)> {
+        self.of(plan, 0..plan.deletions().len(), wanted)
     }
 
     /// How many fulfil a condition.
@@ -116,7 +133,8 @@ mod tests {
             [0, 1, 9].map(|at| outcomes.get(at).clone()),
             [Outcome::NotAttempted, Outcome::Deleted, Outcome::NotAttempted]
         );
-        let all: Vec<_> = outcomes.with(&plan).map(|(deletion, outcome)| (deletion.key, outcome)).collect();
+        let all: Vec<_> =
+            outcomes.of_all(&plan, |_, _| true).map(|(_, deletion, outcome)| (deletion.key, outcome)).collect();
         let keys: Vec<_> = plan.deletions().iter().map(|deletion| deletion.key).collect();
         let expected = [Outcome::NotAttempted, Outcome::Deleted, Outcome::NotAttempted];
         assert_eq!(all, keys.into_iter().zip(&expected).collect::<Vec<_>>());

@@ -221,6 +221,10 @@ impl Store {
         if item.shape == Shape::Odd { self.odd[item.digest as usize].level } else { item.level.into() }
     }
 
+    pub(super) fn reason(&self, item: &Item) -> DeleteReason {
+        if item.shape == Shape::Odd { self.odd[item.digest as usize].reason } else { item.reason }
+    }
+
     pub(super) fn size(&self, item: &Item) -> u64 {
         match (item.shape, item.seen) {
             (Shape::Odd, _) => self.odd[item.digest as usize].evidence.size,

@@ -147,12 +147,6 @@ impl Plan {
         self.deletions.levels(stage)
     }
 
-    /// The deletion of the same object as this one, if it is here.
-    #[must_use]
-    pub fn find(&self, deletion: &Deletion) -> Option<usize> {
-        self.deletions.find(deletion)
-    }
-
     /// The numbers of the deletions in the order of stage and key, whatever their levels are.
     pub fn by_key(&self) -> impl Iterator<Item = usize> + '_ {
         self.deletions.by_key()

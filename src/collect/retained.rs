@@ -34,8 +34,10 @@ pub struct RuleRow {
 /// Reads it off the plan: what was spared for another reason is not told. `rules` are the names of all rules in their order.
 #[must_use]
 pub fn row(plan: &Plan, rules: &[String]) -> RetentionRow {
-    let let_go = plan.deletions().iter().filter(|deletion| deletion.reason == DeleteReason::Retention);
-    let let_go = let_go.filter_map(|deletion| Some((deletion.stage, deletion.rule?, 1)));
+    let deletions = plan.deletions();
+    let let_go = (0..deletions.len()).filter(|number| deletions.reason(*number) == DeleteReason::Retention);
+    let let_go =
+        let_go.map(|number| deletions.get(number)).filter_map(|deletion| Some((deletion.stage, deletion.rule?, 1)));
     RetentionRow { rules: by_rule(let_go, rules), ..RetentionRow::default() }
 }
 

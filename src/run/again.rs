@@ -4,7 +4,7 @@ use super::{Order, marking, reading, scan};
 use crate::collect::inventory::{Inventory, Repository};
 use crate::collect::listing::Builder;
 use crate::collect::outcome::{Outcome, Outcomes};
-use crate::collect::plan::{Plan, Stage};
+use crate::collect::plan::{Deletion, Plan, Stage};
 use crate::collect::pointers::plan_pointers;
 use crate::collect::report::Scan;
 use crate::collect::roots::{Root, roots};
@@ -135,17 +135,32 @@ pub(super) async fn trim(
 ) -> Result<()> {
     let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &order.options, &scan.dismissed, scan.now);
     let planned = Plan::new(planned);
-    let open = |number: &usize| *outcomes.get(*number) == Outcome::NotAttempted;
-    let content: Vec<usize> = plan.of_stage(Stage::Blob).filter(open).collect();
-    let pointers = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Blob);
-    let pointers = pointers.flat_map(|stage| plan.of_stage(stage)).filter(open);
-    // No listing shows parts: what came of these is looked at when they go.
-    let is_planned = |number: &usize| {
-        let deletion = plan.deletions().get(*number);
-        let as_it_is = |at: usize| planned.deletions().get(at).evidence == deletion.evidence;
-        deletion.upload_id.is_some() || planned.find(&deletion).is_some_and(as_it_is)
-    };
-    let (going, others): (Vec<usize>, Vec<usize>) = pointers.partition(is_planned);
+    let is_open = |number: &usize| *outcomes.get(*number) == Outcome::NotAttempted;
+    let content: Vec<usize> = plan.of_stage(Stage::Blob).filter(is_open).collect();
+    let digest_of = |number: usize| plan.deletions().get(number).digest;
+    let digests: Vec<Digest> = content.iter().filter_map(|number| digest_of(*number)).collect();
+    let digests: HashSet<&Digest> = digests.iter().collect();
+    let mut pointers: HashMap<String, Vec<Digest>> = HashMap::new();
+    for (key, digest) in scan.inventory.pointers_to(&digests) {
+        pointers.entry(key).or_default().push(digest);
+    }
+    // Both plans are walked side by side, in the order of stage and key.
+    let mut candidates = planned.by_key().map(|number| planned.deletions().get(number)).peekable();
+    let mut others = Vec::new();
+    for number in plan.by_key().filter(is_open).filter(|number| plan.deletions().stage(*number) != Stage::Blob) {
+        let deletion = plan.deletions().get(number);
+        let place = (deletion.stage, &deletion.key);
+        while candidates.next_if(|other| (other.stage, &other.key) < place).is_some() {}
+        // No listing shows parts: what came of these is looked at when they go.
+        let is_same = |other: &Deletion| {
+            (other.stage, &other.key) == place && other.upload_id.is_none() && other.evidence == deletion.evidence
+        };
+        if deletion.upload_id.is_some() || candidates.peek().is_some_and(is_same) {
+            pointers.remove(&deletion.key);
+        } else {
+            others.push(number);
+        }
+    }
     // What is not planned any more has changed, or went by another's hand. An absence in a listing alone proves nothing.
     let looks = others.into_iter().map(|number| async move {
         storage.exists(&plan.deletions().get(number).key).await.map(|is_there| (number, is_there))
@@ -155,12 +170,7 @@ pub(super) async fn trim(
     for (index, is_there) in looked {
         outcomes.set(index, if is_there { Outcome::Changed } else { Outcome::AlreadyGone });
     }
-    let going: HashSet<String> = going.into_iter().map(|number| plan.deletions().get(number).key).collect();
-    let digest_of = |number: usize| plan.deletions().get(number).digest;
-    let digests: Vec<Digest> = content.iter().filter_map(|number| digest_of(*number)).collect();
-    let digests: HashSet<&Digest> = digests.iter().collect();
-    let pointers = scan.inventory.pointers_to(&digests);
-    let pointed: HashSet<Digest> = pointers.filter(|(key, _)| !going.contains(key)).map(|(_, digest)| digest).collect();
+    let pointed: HashSet<Digest> = pointers.into_values().flatten().collect();
     for number in content {
         let stays = digest_of(number)
             .is_none_or(|digest| scan.marks.anywhere(scan.graph.id(&digest)).is_some() || pointed.contains(&digest));

@@ -27,7 +27,7 @@ const GROUP: usize = 4000;
 /// # Errors
 /// If the repositories cannot be looked at again. What went until then has its outcome.
 pub(super) async fn content(work: &mut Work<'_>, removed: &[Removed]) -> Result<()> {
-    let mut open = stages::going(work, Stage::Blob, 0);
+    let mut open = stages::going(work, work.plan.of_stage(Stage::Blob));
     if open.is_empty() || work.done.stopped.is_some() {
         return Ok(());
     }
@@ -45,7 +45,7 @@ pub(super) async fn content(work: &mut Work<'_>, removed: &[Removed]) -> Result<
                 work.done.stopped = Some(Stopped::ScanAge);
                 break;
             }
-            (open, at) = (stages::going(work, Stage::Blob, 0), 0);
+            (open, at) = (stages::going(work, work.plan.of_stage(Stage::Blob)), 0);
         }
         let group = &open[at..open.len().min(at + GROUP)];
         at += group.len();
@@ -88,7 +88,7 @@ async fn last_look(
     if work.done.stopped.is_none() {
         look_and_trim(work).await?;
     }
-    Ok(stages::going(work, Stage::Blob, 0))
+    Ok(stages::going(work, work.plan.of_stage(Stage::Blob)))
 }
 
 /// What earlier runs have known to be a manifest when they took its links.

@@ -18,11 +18,12 @@ use std::collections::HashSet;
 /// # Errors
 /// If Redis cannot be reached any more.
 pub(super) async fn gone(work: &mut Work<'_>, removed: &[Removed]) -> Result<()> {
-    let all = work.done.outcomes.with(work.plan).enumerate();
-    let gone = all.filter(|(number, (deletion, outcome))| {
-        deletion.stage == Stage::Blob && (!outcome.may_still_be_there() || work.aside.contains(number))
-    });
-    let gone: HashSet<Digest> = gone.filter_map(|(_, (deletion, _))| deletion.digest.clone()).collect();
+    if work.cache.is_none() {
+        return Ok(());
+    }
+    let is_gone = |number: usize, outcome: &Outcome| !outcome.may_still_be_there() || work.aside.contains(&number);
+    let gone = work.done.outcomes.of(work.plan, work.plan.of_stage(Stage::Blob), is_gone);
+    let gone: HashSet<Digest> = gone.filter_map(|(_, deletion, _)| deletion.digest).collect();
     let links = unsettled(work, removed);
     evict(work, &gone, links).await
 }
@@ -40,9 +41,12 @@ fn unsettled(work: &Work<'_>, removed: &[Removed]) -> HashSet<(RepositoryName, D
 /// # Errors
 /// If Redis cannot be reached any more: then that content must not go.
 pub(super) async fn about_to_go(work: &mut Work<'_>, removed: &[Removed]) -> Result<()> {
-    let all = work.done.outcomes.with(work.plan);
-    let going = all.filter(|(deletion, outcome)| deletion.stage == Stage::Blob && **outcome == Outcome::NotAttempted);
-    let going: HashSet<Digest> = going.filter_map(|(deletion, _)| deletion.digest.clone()).collect();
+    if work.cache.is_none() {
+        return Ok(());
+    }
+    let goes = |_, outcome: &Outcome| *outcome == Outcome::NotAttempted;
+    let going = work.done.outcomes.of(work.plan, work.plan.of_stage(Stage::Blob), goes);
+    let going: HashSet<Digest> = going.filter_map(|(_, deletion, _)| deletion.digest).collect();
     let links = unsettled(work, removed);
     evict(work, &going, links).await
 }

@@ -26,9 +26,10 @@ pub(super) async fn journal(work: &Work<'_>, removed: &[Removed]) -> Result<()> 
 
 /// The pointers that may go, as they stand now.
 pub(super) fn removed(work: &Work<'_>) -> Vec<Removed> {
-    let all = work.done.outcomes.with(work.plan);
-    let going = all.filter(|(_, outcome)| **outcome == Outcome::NotAttempted);
-    going.filter_map(|(deletion, _)| Removed::of(&deletion, &work.scan.graph, &work.scan.marks)).collect()
+    let going = work.done.outcomes.of_all(work.plan, |number, outcome| {
+        *outcome == Outcome::NotAttempted && work.plan.deletions().stage(number).is_pointer()
+    });
+    going.filter_map(|(_, deletion, _)| Removed::of(&deletion, &work.scan.graph, &work.scan.marks)).collect()
 }
 
 /// Writes down what waits, and since when. `gone` is when the last pointer of this run went.
@@ -46,17 +47,15 @@ pub(super) async fn pending(work: &mut Work<'_>, gone: Option<Timestamp>) -> Res
             pending.insert(blob.digest.clone(), Waiting { since, size: blob.size });
         }
     }
-    let content = work.done.outcomes.with(work.plan).enumerate();
-    for (number, (deletion, outcome)) in content.filter(|(_, (deletion, _))| deletion.stage == Stage::Blob) {
-        // What is aside goes within this run, or is judged anew by the next.
-        if work.aside.contains(&number) {
-            continue;
-        }
+    // What is aside goes within this run, or is judged anew by the next. What changed is needed, or was pointed to: its wait
+    // begins anew when it is found unneeded again.
+    let waits = |number: usize, outcome: &Outcome| {
+        !work.aside.contains(&number)
+            && matches!(outcome, Outcome::NotAttempted | Outcome::Failed(_) | Outcome::Unknown(_))
+    };
+    for (_, deletion, _) in work.done.outcomes.of(work.plan, work.plan.of_stage(Stage::Blob), waits) {
         let Some(digest) = &deletion.digest else { continue };
-        // What changed is needed, or was pointed to: its wait begins anew when it is found unneeded again.
-        if matches!(outcome, Outcome::NotAttempted | Outcome::Failed(_) | Outcome::Unknown(_))
-            && let Some(since) = work.left.pending.get(digest).map(|recorded| recorded.since).or(gone)
-        {
+        if let Some(since) = work.left.pending.get(digest).map(|recorded| recorded.since).or(gone) {
             pending.insert(digest.clone(), Waiting { since, size: deletion.evidence.size });
         }
     }

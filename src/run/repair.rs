@@ -98,13 +98,13 @@ async fn is_vouched(storage: &dyn Storage, wanted: &Wanted) -> Result<bool> {
 /// Takes out of the plan what is no damage any more: content that is there after all, a link that can be read by now.
 pub(super) async fn still_broken(work: &mut Work<'_>) -> Result<()> {
     let storage = work.opened.reader();
-    let open = work.done.outcomes.with(work.plan).enumerate();
-    let open = open.filter(|(_, (deletion, outcome))| {
-        **outcome == Outcome::NotAttempted
-            && matches!(deletion.reason, DeleteReason::Dangling | DeleteReason::Unreadable)
-    });
-    let looks = open
-        .map(|(number, (deletion, _))| async move { Ok::<_, Error>((number, is_broken(storage, &deletion).await?)) });
+    let is_open = |number: usize, outcome: &Outcome| {
+        let reason = work.plan.deletions().reason(number);
+        *outcome == Outcome::NotAttempted && matches!(reason, DeleteReason::Dangling | DeleteReason::Unreadable)
+    };
+    let open = work.done.outcomes.of_all(work.plan, is_open);
+    let looks =
+        open.map(|(number, deletion, _)| async move { Ok::<_, Error>((number, is_broken(storage, &deletion).await?)) });
     let looks: Vec<_> = looks.collect();
     let looked: Vec<(usize, bool)> = stream::iter(looks).buffer_unordered(IN_FLIGHT).try_collect().await?;
     for (number, is_broken) in looked {
@@ -141,7 +141,7 @@ pub(super) async fn write(work: &mut Work<'_>) {
     work.observer.notice(Event::Begin(Phase::Mend, Some(plan.links().len() as u64)));
     let keys: HashSet<&str> = plan.links().iter().map(|link| link.key.as_str()).collect();
     let mut outcomes: HashMap<String, &Outcome> = HashMap::new();
-    for (deletion, outcome) in work.done.outcomes.with(plan) {
+    for (_, deletion, outcome) in work.done.outcomes.of_all(plan, |_, _| true) {
         if keys.contains(deletion.key.as_str()) {
             outcomes.insert(deletion.key, outcome);
         }

@@ -184,9 +184,8 @@ async fn find_broken(work: &mut Work<'_>) {
     let gone = work
         .done
         .outcomes
-        .with(plan)
-        .filter(|(deletion, outcome)| deletion.stage == Stage::Blob && **outcome == Outcome::Deleted)
-        .filter_map(|(deletion, _)| Some((deletion.key, deletion.digest?)))
+        .of(plan, plan.of_stage(Stage::Blob), |_, outcome| *outcome == Outcome::Deleted)
+        .filter_map(|(_, deletion, _)| Some((deletion.key, deletion.digest?)))
         .filter(|(_, digest)| work.scan.marks.anywhere(work.scan.graph.id(digest)).is_some());
     let looks: Vec<_> = gone.map(|(key, digest)| async move { (digest, storage.exists(&key).await) }).collect();
     let mut looks = Box::pin(stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT));

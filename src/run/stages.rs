@@ -5,7 +5,7 @@ use super::work::Work;
 use crate::collect::mark::mark_without;
 use crate::collect::options::Mode;
 use crate::collect::outcome::Outcome;
-use crate::collect::plan::{Deletion, Plan, Stage, still_goes};
+use crate::collect::plan::{Deletion, Stage, still_goes};
 use crate::collect::roots::{Reason, Root, roots};
 use crate::event::{Event, Phase};
 use crate::layout::{self, StorageKey};
@@ -24,8 +24,8 @@ pub(super) async fn pointers(work: &mut Work<'_>) {
             continue;
         }
         work.observer.notice(Event::Begin(Phase::Delete(stage), Some(total as u64)));
-        for (level, _) in work.plan.levels(stage) {
-            let numbers = going(work, stage, level);
+        for (_, level) in work.plan.levels(stage) {
+            let numbers = going(work, level.clone());
             let numbers = work.within_bounds(&numbers);
             let mut is_told = true;
             if stage == Stage::Tag && work.order.options.mode == Mode::Live {
@@ -48,21 +48,15 @@ pub(super) async fn pointers(work: &mut Work<'_>) {
     }
 }
 
-/// The deletions of a stage and level that may still go.
-pub(super) fn going(work: &Work<'_>, stage: Stage, level: u32) -> Vec<usize> {
+/// Those of some deletions that may still go.
+pub(super) fn going(work: &Work<'_>, numbers: Range<usize>) -> Vec<usize> {
     let is_open =
         |number: &usize| *work.done.outcomes.get(*number) == Outcome::NotAttempted && !work.aside.contains(number);
     let goes = |number: &usize| {
         let deletion = work.plan.deletions().get(*number);
         still_goes(&deletion, &work.scan.graph, &work.scan.marks, &work.scan.dismissed)
     };
-    of_level(work.plan, stage, level).filter(is_open).filter(goes).collect()
-}
-
-/// The numbers of a stage and level.
-fn of_level(plan: &Plan, stage: Stage, level: u32) -> Range<usize> {
-    let levels = plan.levels(stage).into_iter();
-    levels.filter(|(of, _)| *of == level).map(|(_, range)| range).next().unwrap_or_default()
+    numbers.filter(is_open).filter(goes).collect()
 }
 
 /// Deletes these, for good, some at a time: all their keys at once may take more place than all else. Files of an upload
@@ -95,9 +89,11 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
     let mut ended: Vec<(usize, Outcome)> = Vec::with_capacity(numbers.len());
     let mut tell = |batch: &[(usize, Outcome)]| {
         for (number, outcome) in batch {
-            let deletion = plan.deletions().get(*number);
+            // These numbers are in order.
+            let at = deletions.binary_search_by_key(number, |(number, _)| *number).ok();
+            let Some((_, deletion)) = at.map(|at| &deletions[at]) else { continue };
             if *outcome == Outcome::Deleted {
-                observer.notice(Event::Deleted(&deletion));
+                observer.notice(Event::Deleted(deletion));
             }
             observer.notice(Event::Progress(1, deletion.evidence.size));
         }
@@ -133,10 +129,10 @@ pub(super) async fn delete(work: &mut Work<'_>, numbers: &[usize]) {
 
 /// A pointer that may still be there is a root again, with all that needs: without this, a tag that could not be deleted
 /// would lose its layers. What follows is judged anew.
-fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: u32) {
+fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: Range<usize>) {
     let before = work.staying.len();
     let (mut spared, mut only_changed) = (Vec::new(), true);
-    for number in of_level(work.plan, stage, level) {
+    for number in level {
         let outcome = work.done.outcomes.get(number);
         if !outcome.may_still_be_there() {
             continue;

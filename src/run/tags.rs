@@ -169,10 +169,9 @@ async fn learn(work: &mut Work<'_>, tag: &Planned, mut now: TagEntry) -> Result<
 pub(super) fn spare_what_changed(work: &mut Work<'_>) {
     stages::mark_anew(work);
     let (plan, scan) = (work.plan, &work.scan);
-    let needed = work.done.outcomes.with(plan).enumerate().filter(|(_, (deletion, outcome))| {
-        **outcome == Outcome::NotAttempted && !still_goes(deletion, &scan.graph, &scan.marks, &scan.dismissed)
-    });
-    let needed: Vec<usize> = needed.map(|(number, _)| number).collect();
+    let open = work.done.outcomes.of_all(plan, |_, outcome| *outcome == Outcome::NotAttempted);
+    let needed = open.filter(|(_, deletion, _)| !still_goes(deletion, &scan.graph, &scan.marks, &scan.dismissed));
+    let needed: Vec<usize> = needed.map(|(number, ..)| number).collect();
     for number in needed {
         work.done.outcomes.set(number, Outcome::Changed);
     }

@@ -150,6 +150,7 @@ fn what_may_not_be_listed_is_not_known() {
     bucket.fault(Fault::access_denied().on(Kind::List).key(|key| !key.starts_with("docker/registry/v2/")));
     bucket.fault(Fault::access_denied().on(Kind::Put));
     bucket.fault(Fault::access_denied().on(Kind::Other).key(|key| key.starts_with('?')));
+    bucket.fault(Fault::access_denied().on(Kind::Versions));
     let (ran, _) = run(&bucket, "", &["audit"]);
     let report = ran.expect(0).json();
     assert!(report["not_known"][0].as_str().unwrap().starts_with("what lies beside the registry: "), "{report:#}");

@@ -29,9 +29,10 @@ impl fmt::Display for Fault {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Adds one.
+    /// Adds one, in its place.
     pub fn add(&mut self, place: Place, path: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Fault { place, path: path.into(), message: message.into() });
+        let at = self.0.partition_point(|fault| fault.place <= place);
+        self.0.insert(at, Fault { place, path: path.into(), message: message.into() });
     }
 
     /// Whether there is none.
@@ -50,13 +51,6 @@ impl Faults {
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()
     }
-
-    /// The same, by line and column.
-    #[must_use]
-    pub fn sorted(mut self) -> Self {
-        self.0.sort_by_key(|fault| fault.place);
-        self
-    }
 }
 
 /// A line each.
@@ -70,3 +64,19 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_told_in_the_order_of_the_text_whenever_they_were_found() {
+        let mut faults = Faults::default();
+        assert!(faults.is_empty());
+        for (line, column, message) in [(7, 1, "a"), (2, 5, "b"), (2, 3, "c"), (7, 1, "d"), (9, 1, "e")] {
+            faults.add(Place { line, column }, "", message);
+        }
+        let told: String = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!((told.as_str(), faults.len()), ("cbade", 5));
+    }
+}

@@ -56,7 +56,7 @@ pub fn parse(text: &str, clock: Timestamp) -> Result<Fixture, Faults> {
     if cases.is_empty() && reader.faults.is_empty() {
         reader.faults.add(Place { line: 1, column: 1 }, "", "no repository is in it");
     }
-    if reader.faults.is_empty() { Ok(Fixture { now: reader.now, cases }) } else { Err(reader.faults.sorted()) }
+    if reader.faults.is_empty() { Ok(Fixture { now: reader.now, cases }) } else { Err(reader.faults) }
 }
 
 /// A point in time as fixtures have it: an age before `now`, a date, or RFC 3339.

@@ -31,9 +31,9 @@ pub fn parse(text: &str, read_images: ReadImages<'_>) -> Result<Parsed, Faults> 
     let root = document::parse(text, &mut reader.faults);
     let rules = root.map(|root| reader.policy(&Setting::root(&root))).unwrap_or_default();
     if !reader.faults.is_empty() {
-        return Err(reader.faults.sorted());
+        return Err(reader.faults);
     }
-    Ok(Parsed { policy: Policy { rules }, warnings: reader.warnings.sorted() })
+    Ok(Parsed { policy: Policy { rules }, warnings: reader.warnings })
 }
 
 struct Reader<'a> {

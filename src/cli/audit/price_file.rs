@@ -33,7 +33,7 @@ pub(super) fn parse(text: &str) -> std::result::Result<Prices, Faults> {
     let prices = root.and_then(|root| of_root(&Setting::root(&root), &mut faults));
     match prices {
         Some(prices) if faults.is_empty() => Ok(prices),
-        _ => Err(faults.sorted()),
+        _ => Err(faults),
     }
 }
 

@@ -24,10 +24,10 @@ pub(super) fn read<T>(
     let result = read(&whole, &mut faults);
     match result {
         Ok(value) if faults.is_empty() => Ok(value),
-        Ok(_) => Err(faults.sorted()),
+        Ok(_) => Err(faults),
         Err(why) => {
             faults.add(root.place, "", why);
-            Err(faults.sorted())
+            Err(faults)
         }
     }
 }

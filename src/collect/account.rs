@@ -250,7 +250,7 @@ pub fn marked_manifests(inventory: &Inventory, graph: &Graph, marks: &Marks) -> 
             Target::Unreadable(_) | Target::Unread => None,
         });
         let kept = revisions.chain(tagged).filter(|digest| {
-            let is_there = *graph.node_of(digest) != Node::Missing;
+            let is_there = graph.node_of(digest) != Node::Missing;
             is_there && marks.in_repository(at, graph.id(digest)).is_some()
         });
         marked += kept.count() as u64;

@@ -14,6 +14,7 @@ use super::inventory::Inventory;
 use super::mark::{Marks, mark_without};
 use super::multipart::Multipart;
 use super::options::Options;
+use super::packed_roots::Roots;
 use super::plan::{Deletion, Plan, Stage};
 use super::pointers::plan_pointers;
 use super::roots::{Reason, Root, roots};
@@ -133,7 +134,7 @@ impl Limited {
 pub fn limit_pointers(
     limit: &Limit,
     (inventory, graph, dismissed): (&Inventory, &mut Graph, &mut Dismissed),
-    mut known: Vec<Root>,
+    mut known: Roots,
     deletions: Deletions,
     options: &Options,
     now: Timestamp,
@@ -157,7 +158,7 @@ pub fn limit_pointers(
     drop(deletions);
     known.extend(staying.iter().cloned());
     // A tag that stays is a root by itself again.
-    known.extend(roots(inventory, graph, options, dismissed, now));
+    known.append(roots(inventory, graph, options, dismissed, now));
     let marks = mark_without(inventory, graph, &known, dismissed);
     let mut deletions = plan_pointers(inventory, graph, &marks, options, dismissed, now);
     let not_allowed = deletions.iter().filter(|it| !limit.allows(it));

@@ -238,6 +238,7 @@ impl fmt::Debug for Iter<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::entry::{Evidence, etag_of_link};
+    use super::super::etag::Etag;
     use super::super::scene::{name, of, sha512, tag};
     use super::*;
     use crate::layout;
@@ -252,7 +253,7 @@ mod tests {
         if is_long { sha512(&which.to_string()) } else { of(&which.to_string()) }
     }
 
-    fn etag(kind: u8, digest: Option<&Digest>) -> Option<Box<str>> {
+    fn etag(kind: u8, digest: Option<&Digest>) -> Option<Etag> {
         let md5 = etag_of_link(digest.unwrap_or(&of("")));
         let other = etag_of_link(&of("other"));
         Some(match kind {

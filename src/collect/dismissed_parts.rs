@@ -37,7 +37,7 @@ impl Dismissed {
                 for id in names(link).filter_map(|digest| graph.id(digest)) {
                     linked.entry(id).or_default().push(&link.digest);
                     if let Node::Manifest { subject: Some(subject), .. } = graph.node(id) {
-                        about.entry(*subject).or_default().push(&link.digest);
+                        about.entry(subject).or_default().push(&link.digest);
                     }
                 }
             }

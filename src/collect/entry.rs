@@ -1,5 +1,6 @@
 //! One object as a listing tells of it.
 
+use super::etag::Etag;
 use crate::model::digest::{LONGEST_DIGEST, hex};
 use crate::model::{Digest, Timestamp};
 use md5::Digest as _;
@@ -28,7 +29,7 @@ pub struct Evidence {
     /// Time of last modification.
     pub modified: Timestamp,
     /// The store's `ETag`, if it has one.
-    pub etag: Option<Box<str>>,
+    pub etag: Option<Etag>,
     /// See [`Entry::outside`].
     pub outside: bool,
 }

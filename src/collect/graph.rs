@@ -3,12 +3,16 @@
 use super::digest_table::DigestTable;
 use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
+use super::nodes::Nodes;
 use super::roots::names;
 use super::said::{Names, Said};
 use crate::model::Digest;
+use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+
+pub use super::nodes::Node;
 
 /// A digest's number in the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +22,10 @@ impl Id {
     /// The digest of this number.
     pub(super) fn of(number: u32) -> Self {
         Self(number)
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0
     }
 
     /// As an index.
@@ -51,25 +59,6 @@ impl Hasher for IdHasher {
     }
 }
 
-/// What is known of a digest.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Node {
-    /// Nothing: a blob, or a manifest that no repository links.
-    #[default]
-    Plain,
-    /// A manifest: what it names, and what it is about.
-    Manifest {
-        /// All it names.
-        references: Box<[Id]>,
-        /// What it is about.
-        subject: Option<Id>,
-    },
-    /// Linked as a manifest, but it cannot tell what it needs.
-    Unreadable(Box<str>),
-    /// Looked for and not there.
-    Missing,
-}
-
 /// Why a manifest is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {
@@ -97,9 +86,8 @@ pub struct Graph {
     linked: Arc<DigestTable>,
     /// What came to light later, numbered behind those.
     more: DigestTable,
-    /// Where in `nodes` something is known of a digest, plus one: of most nothing is, but that they are named.
-    places: Vec<u32>,
-    nodes: Vec<(Id, Node)>,
+    /// Of most digests nothing is known but that they are named.
+    nodes: Nodes,
     /// What a link's key names, to what its content names.
     aliases: HashMap<Id, Vec<Id>>,
     /// Manifests by the word of journals, though no repository may link them now.
@@ -150,7 +138,7 @@ impl Graph {
         if self.expected.is_empty() {
             return HashSet::new();
         }
-        let named = self.nodes.iter().filter_map(|(_, node)| match node {
+        let named = self.known().filter_map(|(_, node)| match node {
             Node::Manifest { references, .. } => Some(references),
             Node::Plain | Node::Unreadable(_) | Node::Missing => None,
         });
@@ -195,28 +183,14 @@ impl Graph {
 
     /// What is known of a digest.
     #[must_use]
-    pub fn node(&self, id: Id) -> &Node {
-        let place = self.places.get(id.index()).and_then(|place| place.checked_sub(1));
-        place.map_or(&Node::Plain, |place| &self.nodes[place as usize].1)
-    }
-
-    fn know(&mut self, id: Id, node: Node) {
-        if self.places.len() <= id.index() {
-            self.places.resize(self.len().max(id.index() + 1), 0);
-        }
-        let place = &mut self.places[id.index()];
-        if let Some(place) = place.checked_sub(1) {
-            self.nodes[place as usize].1 = node;
-            return;
-        }
-        self.nodes.push((id, node));
-        *place = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+    pub fn node(&self, id: Id) -> Node<'_> {
+        self.nodes.get(id)
     }
 
     /// What is known of a digest by its name.
     #[must_use]
-    pub fn node_of(&self, digest: &Digest) -> &Node {
-        self.id(digest).map_or(&Node::Plain, |id| self.node(id))
+    pub fn node_of(&self, digest: &Digest) -> Node<'_> {
+        self.id(digest).map_or(Node::Plain, |id| self.node(id))
     }
 
     /// What a digest stands for besides itself.
@@ -243,8 +217,8 @@ impl Graph {
     }
 
     /// All digests of which something is known.
-    pub fn known(&self) -> impl Iterator<Item = (Id, &Node)> {
-        self.nodes.iter().map(|(id, node)| (*id, node))
+    pub fn known(&self) -> impl Iterator<Item = (Id, Node<'_>)> {
+        self.nodes.known()
     }
 
     /// Takes in what reading a manifest gave.
@@ -254,20 +228,19 @@ impl Graph {
 
     /// Takes in what a manifest says.
     pub fn hear(&mut self, digest: &Digest, expectation: Expectation, said: &Said) {
+        let mut named: SmallVec<[Id; 32]> = SmallVec::new();
         let node = match said {
             Said::Missing => Node::Missing,
-            Said::Unreadable(why) => Node::Unreadable(why.clone()),
+            Said::Unreadable(_) if expectation == Expectation::Perhaps => Node::Plain,
+            Said::Unreadable(why) => Node::Unreadable(why),
             Said::Names(Names { references, subject }) => {
-                let references = references.iter().map(|reference| self.intern(reference)).collect();
-                Node::Manifest { references, subject: subject.as_ref().map(|subject| self.intern(subject)) }
+                named.extend(references.iter().map(|reference| self.intern(reference)));
+                Node::Manifest { references: &named, subject: subject.as_ref().map(|subject| self.intern(subject)) }
             }
         };
         let id = self.intern(digest);
-        let node = match (expectation, node) {
-            (Expectation::Perhaps, Node::Unreadable(_)) => Node::Plain,
-            (_, node) => node,
-        };
-        self.know(id, node);
+        let all = self.len();
+        self.nodes.know(id, node, all);
     }
 }
 
@@ -316,7 +289,7 @@ mod tests {
         let digest = Digest::of(b"something else");
         let image = br#"{"schemaVersion":2,"manifests":[]}"#;
         graph.learn(&digest, Expectation::Manifest, &Fetched::Bytes(bytes::Bytes::from_static(image)));
-        assert_eq!(*graph.node_of(&digest), Node::Unreadable("its content does not have its digest".into()));
+        assert_eq!(graph.node_of(&digest), Node::Unreadable("its content does not have its digest".into()));
     }
 
     #[test]
@@ -336,11 +309,11 @@ mod tests {
         let mut graph = Graph::default();
         let digest = Digest::of(b"a layer");
         graph.learn(&digest, Expectation::Perhaps, &Fetched::Bytes(bytes::Bytes::from_static(b"a layer")));
-        assert_eq!(*graph.node_of(&digest), Node::Plain);
+        assert_eq!(graph.node_of(&digest), Node::Plain);
         graph.learn(&digest, Expectation::Perhaps, &Fetched::TooLarge(1 << 30));
-        assert_eq!(*graph.node_of(&digest), Node::Plain);
+        assert_eq!(graph.node_of(&digest), Node::Plain);
         graph.learn(&digest, Expectation::Perhaps, &Fetched::Missing);
-        assert_eq!(*graph.node_of(&digest), Node::Missing);
+        assert_eq!(graph.node_of(&digest), Node::Missing);
     }
 
     #[test]
@@ -354,9 +327,9 @@ mod tests {
         assert_eq!((graph.digest(ids[0]), graph.digest(ids[1])), (one, two.clone()));
         graph.learn(&two, Expectation::Manifest, &Fetched::Missing);
         assert_eq!(graph.ids().collect::<Vec<_>>(), ids[..2]);
-        assert_eq!(graph.known().collect::<Vec<_>>(), [(ids[1], &Node::Missing)]);
-        assert_eq!((graph.node(ids[0]), graph.node(ids[1])), (&Node::Plain, &Node::Missing));
-        assert_eq!(graph.node_of(&of("three")), &Node::Plain, "nothing is known of it");
+        assert_eq!(graph.known().collect::<Vec<_>>(), [(ids[1], Node::Missing)]);
+        assert_eq!((graph.node(ids[0]), graph.node(ids[1])), (Node::Plain, Node::Missing));
+        assert_eq!(graph.node_of(&of("three")), Node::Plain, "nothing is known of it");
         assert_eq!((graph.is_empty(), graph.len()), (false, 2));
     }
 
@@ -368,10 +341,10 @@ mod tests {
             format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{child}"}}],"subject":{{"digest":"{subject}"}}}}"#);
         graph.learn(&of(&json), Expectation::Perhaps, &Fetched::Bytes(json.clone().into()));
         let [child, subject] = [graph.intern(&child), graph.intern(&subject)];
-        let node = Node::Manifest { references: [child].into(), subject: Some(subject) };
-        assert_eq!(graph.node_of(&of(&json)), &node);
+        let node = Node::Manifest { references: &[child], subject: Some(subject) };
+        assert_eq!(graph.node_of(&of(&json)), node);
         graph.learn(&of("x"), Expectation::Manifest, &Fetched::TooLarge(5));
-        assert_eq!(graph.node_of(&of("x")), &Node::Unreadable("5 bytes are too many for a manifest".into()));
+        assert_eq!(graph.node_of(&of("x")), Node::Unreadable("5 bytes are too many for a manifest"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 pub use super::links::{Content, Link, Links};
+pub use super::tags::{TagEntry, Tags};
 
 /// What a tag names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,15 +41,6 @@ pub struct Current {
     pub target: Target,
     /// What the listing said of its link.
     pub evidence: Evidence,
-}
-
-/// A tag's directory. It is a tag only if there is a current link.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TagEntry {
-    /// What it names now.
-    pub current: Option<Current>,
-    /// What it has named.
-    pub history: Vec<Link>,
 }
 
 /// An upload that has not ended.
@@ -101,7 +93,7 @@ pub struct Repository {
     /// Signatures of old registries.
     pub signatures: Vec<Signature>,
     /// Its tags and their history.
-    pub tags: BTreeMap<Tag, TagEntry>,
+    pub tags: Tags,
     /// Its uploads, by id.
     pub uploads: BTreeMap<String, Upload>,
     /// Digests that links of unknown shape name.
@@ -119,7 +111,7 @@ impl Repository {
             revisions: Vec::new(),
             layers: Links::default(),
             signatures: Vec::new(),
-            tags: BTreeMap::new(),
+            tags: Tags::default(),
             uploads: BTreeMap::new(),
             suspects: Vec::new(),
             damaged: false,

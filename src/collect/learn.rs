@@ -179,7 +179,7 @@ mod tests {
         let mut inventory = listed(&[(layout::tag_current(&name(), &tag), NOW)]);
         let read = inventory.to_read(NOW, None).remove(0);
         inventory.learn(&read, Some(content));
-        inventory.repositories[0].tags[&tag].current.as_ref().unwrap().target.clone()
+        inventory.repositories[0].tags.get(&tag).unwrap().current.as_ref().unwrap().target.clone()
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! links than that.
 
 use super::digest_table::DigestTable;
-use super::entry::{Entry, Evidence, etag_of_link, is_etag_of_link};
+use super::entry::{Entry, Evidence, md5_of_link};
+use super::packed_deletion::make_room;
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Algorithm, Digest, Timestamp};
 use std::fmt;
@@ -41,11 +42,6 @@ enum Seen {
     Odd(Box<(Content, Evidence)>),
 }
 
-/// The `ETag` of a link as S3 writes it.
-fn quoted_etag(digest: &Digest) -> String {
-    format!("\"{}\"", etag_of_link(digest))
-}
-
 impl Link {
     /// A link that says this, and of which the listing said that.
     #[must_use]
@@ -54,9 +50,9 @@ impl Link {
             && evidence.size == SHA256_LINK_SIZE
             && !evidence.outside
             && content == Content::AsNamed;
-        let seen = match evidence.etag.as_deref() {
+        let seen = match &evidence.etag {
             None if is_usual => Seen::Plain(evidence.modified),
-            Some(etag) if is_usual && etag == quoted_etag(&digest) => Seen::Proven(evidence.modified),
+            Some(etag) if is_usual && etag.is_usual(&md5_of_link(&digest)) => Seen::Proven(evidence.modified),
             _ => Seen::Odd(Box::new((content, evidence))),
         };
         Self { digest, seen }
@@ -92,7 +88,7 @@ impl Link {
         match &self.seen {
             Seen::Proven(_) => true,
             Seen::Plain(_) => false,
-            Seen::Odd(odd) => odd.1.etag.as_deref().is_some_and(|etag| is_etag_of_link(etag, &self.digest)),
+            Seen::Odd(odd) => odd.1.etag.as_ref().is_some_and(|etag| etag.md5() == Some(md5_of_link(&self.digest))),
         }
     }
 
@@ -125,7 +121,7 @@ impl Link {
     pub fn evidence(&self) -> Evidence {
         let usual = |modified, etag| Evidence { size: SHA256_LINK_SIZE, modified, etag, outside: false };
         match &self.seen {
-            Seen::Proven(modified) => usual(*modified, Some(quoted_etag(&self.digest).into())),
+            Seen::Proven(modified) => usual(*modified, Some(md5_of_link(&self.digest).into())),
             Seen::Plain(modified) => usual(*modified, None),
             Seen::Odd(odd) => odd.1.clone(),
         }
@@ -195,10 +191,7 @@ impl Links {
         if number >= PLAIN {
             return self.odd.push(link);
         }
-        // Doubling would for a moment need three times the place of the largest repository's links.
-        if self.usual.len() == self.usual.capacity() {
-            self.usual.reserve_exact((self.usual.len() / 4).max(4));
-        }
+        make_room(&mut self.usual, 1);
         self.usual.push(Usual::new(number, modified, flag));
     }
 
@@ -299,13 +292,15 @@ impl Links {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::etag_of_link;
+    use super::super::etag::Etag;
     use super::super::scene::{of, sha512};
     use super::*;
     use proptest::prelude::*;
 
     fn evidence(digest: &Digest, kind: u8) -> Evidence {
         let md5 = etag_of_link(digest);
-        let etag: Option<Box<str>> = match kind {
+        let etag: Option<Etag> = match kind {
             0 => Some(format!("\"{md5}\"").into()),
             1 => Some(md5.into()),
             2 => Some(format!("\"{}\"", md5.to_ascii_uppercase()).into()),

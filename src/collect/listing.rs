@@ -1,11 +1,13 @@
 //! From a listing to an inventory: entry by entry, in any order.
 
 use super::digest_table::DigestTable;
-use super::entry::{Entry, is_etag_of_link, md5_in, md5_of_link};
+use super::entry::{Entry, md5_of_link};
+use super::etag::Etag;
 use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
 use super::problem::ProblemCode;
+use super::tags::Listed;
 use crate::layout::{self, SHA256_LINK_SIZE, StorageKey};
-use crate::model::{Algorithm, Digest, RepositoryName, Tag};
+use crate::model::{Algorithm, Digest, RepositoryName};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,6 +29,8 @@ pub struct Builder {
     proof: Proof,
     inventory: Inventory,
     digests: DigestTable,
+    /// The tags of each repository so far.
+    tags: Vec<Listed>,
     index: HashMap<String, usize>,
     last: Option<usize>,
     proven: u64,
@@ -41,6 +45,7 @@ impl Builder {
             proof,
             inventory: Inventory::default(),
             digests: DigestTable::default(),
+            tags: Vec::new(),
             index: HashMap::new(),
             last: None,
             proven: 0,
@@ -81,12 +86,12 @@ impl Builder {
             }
             StorageKey::TagCurrent { repository, tag } => {
                 let current = Current { target: Target::Unread, evidence: entry.evidence() };
-                self.tag(repository, tag, |found| found.current = Some(current));
+                self.tags(repository, |tags| tags.current(tag, current));
             }
             StorageKey::TagHistory { repository, tag, digest } => {
                 // History decides nothing by its content: the key names the digest.
                 let link = self.history(digest, entry);
-                self.tag(repository, tag, |found| found.history.push(link));
+                self.tags(repository, |tags| tags.history(tag, link));
             }
             StorageKey::Upload { repository, upload, .. } => {
                 let file = (entry.key.to_owned(), entry.evidence());
@@ -136,26 +141,32 @@ impl Builder {
         Link::new(digest, Content::AsNamed, entry.evidence())
     }
 
-    fn tag(&mut self, repository: &str, tag: &str, change: impl FnOnce(&mut TagEntry)) {
-        if let Some(tag) = Tag::new(tag) {
-            self.repository(repository, |found, _| change(found.tags.entry(tag).or_default()));
+    fn tags(&mut self, repository: &str, change: impl FnOnce(&mut Listed)) {
+        if let Some(at) = self.place(repository) {
+            change(&mut self.tags[at]);
         }
     }
 
     fn repository(&mut self, name: &str, change: impl FnOnce(&mut Repository, &mut DigestTable)) {
+        if let Some(at) = self.place(name) {
+            change(&mut self.inventory.repositories[at], &mut self.digests);
+        }
+    }
+
+    fn place(&mut self, name: &str) -> Option<usize> {
         let repositories = &mut self.inventory.repositories;
         // Listings come repository by repository: the last one is nearly always the one.
         let last = self.last.filter(|&last| repositories[last].name.as_str() == name);
         let at = if let Some(known) = last.or_else(|| self.index.get(name).copied()) {
             known
         } else {
-            let Some(valid) = RepositoryName::new(name) else { return };
-            repositories.push(Repository::new(valid));
+            repositories.push(Repository::new(RepositoryName::new(name)?));
+            self.tags.push(Listed::default());
             self.index.insert(name.to_owned(), repositories.len() - 1);
             repositories.len() - 1
         };
         self.last = Some(at);
-        change(&mut repositories[at], &mut self.digests);
+        self.last
     }
 
     /// Ends the listing: sorts, and settles what needs no reading.
@@ -168,6 +179,9 @@ impl Builder {
         let few = self.unproven <= FEW_LINKS;
         let etags_prove = self.proof.etags && (self.proven >= self.unproven || few);
         self.inventory.digests = Arc::new(self.digests);
+        for (repository, tags) in self.inventory.repositories.iter_mut().zip(self.tags) {
+            repository.tags = tags.settle();
+        }
         self.inventory.repositories.sort_by(|a, b| a.name.cmp(&b.name));
         for repository in &mut self.inventory.repositories {
             repository.revisions.sort_by(|a, b| a.digest.cmp(&b.digest));
@@ -180,8 +194,6 @@ impl Builder {
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
             let mut revisions = ByEtag { revisions: &repository.revisions, found: None };
             for entry in repository.tags.values_mut() {
-                entry.history.sort_by(|a, b| a.digest.cmp(&b.digest));
-                entry.history.shrink_to_fit();
                 resolve(entry, &mut revisions, etags_prove);
             }
             for upload in repository.uploads.values_mut() {
@@ -226,19 +238,20 @@ struct ByEtag<'a> {
 }
 
 impl<'a> ByEtag<'a> {
-    fn find(&mut self, etag: &str) -> Option<&'a Digest> {
+    fn find(&mut self, md5: [u8; 16]) -> Option<&'a Digest> {
         let by_etag = |link: &'a Link| (md5_of_link(&link.digest), &link.digest);
         let found = self.found.get_or_insert_with(|| self.revisions.iter().map(by_etag).collect());
-        found.get(&md5_in(etag)?).copied()
+        found.get(&md5).copied()
     }
 }
 
 /// Finds what a tag names by its `ETag`, among what it has named first.
 fn resolve(entry: &mut TagEntry, revisions: &mut ByEtag<'_>, etags_prove: bool) {
     let Some(current) = &mut entry.current else { return };
-    let Some(etag) = current.evidence.etag.as_deref().filter(|_| etags_prove) else { return };
-    let named = entry.history.iter().map(|link| &link.digest).find(|digest| is_etag_of_link(etag, digest));
-    if let Some(digest) = named.or_else(|| revisions.find(etag)) {
+    let etag = current.evidence.etag.as_ref().filter(|_| etags_prove);
+    let Some(md5) = etag.and_then(Etag::md5) else { return };
+    let named = entry.history.iter().map(|link| &link.digest).find(|digest| md5_of_link(digest) == md5);
+    if let Some(digest) = named.or_else(|| revisions.find(md5)) {
         current.target = Target::Digest(digest.clone());
     }
 }
@@ -248,8 +261,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::blobs::Tally;
-    use crate::model::Timestamp;
     use crate::model::digest::hex;
+    use crate::model::{Tag, Timestamp};
     use md5::Digest as _;
     use std::time::Duration;
 
@@ -298,7 +311,7 @@ mod tests {
         ];
         let found = inventory(S3, &entries);
         assert_eq!(to_read(&found), 0);
-        let current = found.repositories[0].tags[&tag].current.as_ref().unwrap();
+        let current = found.repositories[0].tags.get(&tag).unwrap().current.as_ref().unwrap();
         assert_eq!(current.target, Target::Digest(digest(2)));
     }
 
@@ -348,7 +361,7 @@ mod tests {
         entries.push(link(layout::tag_history(&name(), &tag(1), &digest(7)), &digest(7)));
         let found = inventory(S3, &entries);
         for number in 0..3 {
-            let current = found.repositories[0].tags[&tag(number)].current.as_ref().unwrap();
+            let current = found.repositories[0].tags.get(&tag(number)).unwrap().current.as_ref().unwrap();
             assert_eq!(current.target, Target::Digest(digest(number)));
         }
     }
@@ -429,7 +442,7 @@ mod tests {
         let target = |proof, says: &Digest, others: &[(String, u64, Option<String>)]| {
             let current = link(layout::tag_current(&name(), &tag), says);
             let found = inventory(proof, &[&[current], others].concat());
-            found.repositories[0].tags[&tag].current.as_ref().unwrap().target.clone()
+            found.repositories[0].tags.get(&tag).unwrap().current.as_ref().unwrap().target.clone()
         };
         let history = link(layout::tag_history(&name(), &tag, &digest(1)), &digest(1));
         let revision = link(layout::revision_link(&name(), &digest(2)), &digest(2));
@@ -459,7 +472,7 @@ mod tests {
         for repository in &found.repositories {
             assert!(repository.layers.iter().is_sorted_by(|a, b| a.digest < b.digest));
             assert!(repository.revisions.is_sorted_by(|a, b| a.digest < b.digest));
-            assert!(repository.tags[&tag].history.is_sorted_by(|a, b| a.digest < b.digest));
+            assert!(repository.tags.get(&tag).unwrap().history.is_sorted_by(|a, b| a.digest < b.digest));
             assert!(repository.signatures.is_sorted_by(|a, b| a.revision < b.revision));
             let upload = repository.uploads.values().next().unwrap();
             assert!(upload.files.is_sorted_by(|a, b| a.0 < b.0));

@@ -6,7 +6,8 @@ use super::dismissed::Dismissed;
 use super::graph::{Graph, Id, Node};
 use super::inventory::{Inventory, Repository};
 use super::needed::Needed;
-use super::roots::{Reason, Root, every_name, names};
+use super::packed_roots::Roots;
+use super::roots::{Reason, every_name, names};
 use crate::model::Digest;
 use std::collections::{HashMap, HashSet};
 
@@ -58,15 +59,15 @@ impl Marks {
 /// A digest is *seen* when a repository is found to need it and *expanded* in that repository: the same digest may be a
 /// mere blob for one repository and a manifest with children for another, and is followed in both.
 #[must_use]
-pub fn mark(inventory: &Inventory, graph: &mut Graph, roots: &[Root]) -> Marks {
+pub fn mark(inventory: &Inventory, graph: &mut Graph, roots: &Roots) -> Marks {
     mark_without(inventory, graph, roots, &Dismissed::default())
 }
 
 /// The same, where something is dismissed: what was meant itself is not kept by what it is about.
 #[must_use]
-pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &[Root], dismissed: &Dismissed) -> Marks {
+pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &Roots, dismissed: &Dismissed) -> Marks {
     // A root may be something that no manifest names: the link of a blob that was just pushed.
-    for root in roots {
+    for root in roots.unknown() {
         graph.intern(&root.digest);
     }
     // So may what a manifest needs that cannot be read.
@@ -76,15 +77,13 @@ pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &[Root], di
     for digest in damaged.into_iter().flat_map(every_name) {
         graph.intern(&digest);
     }
-    let anywhere = roots.iter().filter(|root| root.repository.is_none());
-    let anywhere: HashSet<Id> = anywhere.filter_map(|root| graph.id(&root.digest)).collect();
+    let anywhere = roots.iter(graph).filter(|(repository, ..)| repository.is_none());
+    let anywhere: HashSet<Id> = anywhere.map(|(_, id, _)| id).collect();
     let mut marker = Marker::new(inventory, graph, dismissed, &anywhere);
     for reason in Reason::ALL {
         marker.reason = reason;
-        for root in roots.iter().filter(|root| root.reason == reason) {
-            if let Some(id) = graph.id(&root.digest) {
-                marker.need_root(root.repository, id);
-            }
+        for (repository, id, _) in roots.iter(graph).filter(|root| root.2 == reason) {
+            marker.need_root(repository, id);
         }
         marker.drain();
     }
@@ -146,8 +145,8 @@ impl<'a> Marker<'a> {
                 if let Node::Manifest { subject: Some(subject), .. } = self.graph.node(id)
                     && !self.dismissed.is_meant(at, link)
                 {
-                    self.add_referrer(at, *subject, id);
-                    for alias in self.graph.aliases(*subject) {
+                    self.add_referrer(at, subject, id);
+                    for alias in self.graph.aliases(subject) {
                         self.add_referrer(at, *alias, id);
                     }
                 }
@@ -256,7 +255,7 @@ impl<'a> Marker<'a> {
             self.work.extend(down.map(|next| (narrow(at), *next)));
             // What is about this by another name needs that name: without its link the next run would not know.
             let names = up.iter().filter_map(|referrer| match self.graph.node(*referrer) {
-                Node::Manifest { subject, .. } => *subject,
+                Node::Manifest { subject, .. } => subject,
                 Node::Plain | Node::Unreadable(_) | Node::Missing => None,
             });
             self.work.extend(names.map(|subject| (narrow(at), subject)));
@@ -300,6 +299,7 @@ mod tests {
     use super::super::keep_from::KeepFrom;
     use super::super::options::Options;
     use super::super::report::Scan;
+    use super::super::roots::Root;
     use super::super::scene::{Storage, keys, name, of, options, sha512};
     use super::*;
     use crate::layout;
@@ -448,7 +448,7 @@ mod tests {
         let inventory = storage.inventory(&options());
         graph.learn_links(&inventory);
         let root = |digest: &Digest| Root { repository: None, digest: digest.clone(), reason: Reason::Needed };
-        let marks = mark(&inventory, &mut graph, &[root(&sha512("one")), root(&two), root(&two)]);
+        let marks = mark(&inventory, &mut graph, &vec![root(&sha512("one")), root(&two), root(&two)].into());
         for digest in [&one, &two, &sha512("one")] {
             assert_eq!(marks.in_repository(0, graph.id(digest)), Some(Reason::Needed));
         }

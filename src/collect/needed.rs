@@ -1,23 +1,51 @@
 //! What one repository needs, in the smaller of two forms.
 
-use super::graph::{Id, IdMap};
+use super::graph::Id;
 use super::roots::Reason;
-use std::collections::hash_map::Entry;
+use hashbrown::HashTable;
 
 /// What one repository needs. Where that is much of all there is, a place for each digest takes less than the digests.
 #[derive(Debug, Clone)]
 pub(super) enum Needed {
-    Few(IdMap<Reason>),
+    Few(HashTable<Few>),
     Many(Vec<Option<Reason>>),
 }
 
 /// A repository that needs more than this part of all digests needs many.
 const MANY: usize = 12;
 
+/// A number and a reason in four bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Few(u32);
+
+/// What the number of a digest has to leave to the reason.
+const BITS: u32 = 2;
+
+impl Few {
+    /// None where the number is too large to leave that.
+    fn new(id: Id, reason: Reason) -> Option<Self> {
+        (id.number() < 1 << (u32::BITS - BITS)).then(|| Self(id.number() << BITS | reason as u32))
+    }
+
+    fn id(self) -> Id {
+        Id::of(self.0 >> BITS)
+    }
+
+    fn reason(self) -> Reason {
+        Reason::ALL[(self.0 & ((1 << BITS) - 1)) as usize]
+    }
+
+    /// Numbers that follow each other must not lie beside each other.
+    fn hash(id: Id) -> u64 {
+        let spread = u64::from(id.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        spread ^ spread >> 32
+    }
+}
+
 impl Needed {
     pub(super) fn get(&self, id: Id) -> Option<Reason> {
         match self {
-            Self::Few(few) => few.get(&id).copied(),
+            Self::Few(few) => few.find(Few::hash(id), |few| few.id() == id).map(|few| few.reason()),
             Self::Many(many) => many.get(id.index()).copied().flatten(),
         }
     }
@@ -25,7 +53,7 @@ impl Needed {
     /// All that is needed, in no order.
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
         let (few, many) = match self {
-            Self::Few(few) => (Some(few.keys().copied()), None),
+            Self::Few(few) => (Some(few.iter().map(|few| few.id())), None),
             Self::Many(many) => {
                 let all = (0..).zip(many).filter(|(_, reason)| reason.is_some());
                 (None, Some(all.map(|(number, _)| Id::of(number))))
@@ -37,27 +65,31 @@ impl Needed {
     /// Takes in what is needed, unless it was for another reason before; `all` is how many digests there are. Tells whether it
     /// is new.
     pub(super) fn insert(&mut self, id: Id, reason: Reason, all: usize) -> bool {
-        if let Self::Few(few) = self
-            && few.len() > all / MANY
+        if let (Self::Few(few), Some(one)) = (&mut *self, Few::new(id, reason))
+            && few.len() <= all / MANY
         {
-            let mut many = vec![None; all];
-            for (id, reason) in &*few {
-                many[id.index()] = Some(*reason);
+            let is_new = few.find(Few::hash(id), |few| few.id() == id).is_none();
+            if is_new {
+                few.insert_unique(Few::hash(id), one, |few| Few::hash(few.id()));
             }
-            *self = Self::Many(many);
+            return is_new;
         }
+        let mut many = std::mem::take(self).into_many(all);
+        let is_new = many[id.index()].is_none();
+        many[id.index()].get_or_insert(reason);
+        *self = Self::Many(many);
+        is_new
+    }
+
+    fn into_many(self, all: usize) -> Vec<Option<Reason>> {
         match self {
-            Self::Few(few) => match few.entry(id) {
-                Entry::Occupied(_) => false,
-                Entry::Vacant(vacant) => {
-                    vacant.insert(reason);
-                    true
+            Self::Many(many) => many,
+            Self::Few(few) => {
+                let mut many = vec![None; all];
+                for few in few {
+                    many[few.id().index()] = Some(few.reason());
                 }
-            },
-            Self::Many(many) => {
-                let is_new = many[id.index()].is_none();
-                many[id.index()].get_or_insert(reason);
-                is_new
+                many
             }
         }
     }
@@ -65,7 +97,7 @@ impl Needed {
 
 impl Default for Needed {
     fn default() -> Self {
-        Self::Few(IdMap::default())
+        Self::Few(HashTable::new())
     }
 }
 
@@ -74,6 +106,16 @@ mod tests {
     use super::super::graph::Graph;
     use super::super::scene::of;
     use super::*;
+
+    #[test]
+    fn number_that_leaves_no_place_for_a_reason_is_not_packed() {
+        let largest = Id::of((1 << 30) - 1);
+        for reason in Reason::ALL {
+            let few = Few::new(largest, reason).map(|few| (few.id(), few.reason()));
+            assert_eq!(few, Some((largest, reason)));
+            assert!(Few::new(Id::of(1 << 30), reason).is_none());
+        }
+    }
 
     /// The first reason stays, in either form and beyond the change from one to the other.
     #[test]

@@ -5,7 +5,7 @@ mod join;
 use super::decide::DeleteReason;
 use super::deletion_order::{Sight, sight_of};
 use super::digest_table::DigestTable;
-use super::entry::{Evidence, etag_of_link};
+use super::entry::{Evidence, md5_of_link};
 use super::packed_evidence as evidence;
 use super::plan::{Deletion, Stage};
 use crate::layout::SHA256_LINK_SIZE;
@@ -81,7 +81,7 @@ fn seen(deletion: &Deletion) -> Seen {
     match (etag, &deletion.digest) {
         _ if *size != SHA256_LINK_SIZE => Seen::Told,
         (None, _) => Seen::Plain,
-        (Some(etag), Some(digest)) if *etag == quoted_etag(digest) => Seen::Proven,
+        (Some(etag), Some(digest)) if etag.is_usual(&md5_of_link(digest)) => Seen::Proven,
         (Some(_), _) => Seen::Told,
     }
 }
@@ -195,7 +195,7 @@ impl Store {
             alias: None,
             repository: self.repositories.get(item.repository as usize).cloned(),
             evidence: match item.seen {
-                Seen::Proven => usual(digest.as_ref().map(quoted_etag)),
+                Seen::Proven => usual(digest.as_ref().map(|digest| md5_of_link(digest).into())),
                 Seen::Plain => usual(None),
                 Seen::Told => evidence::read(self.told(item), modified),
             },
@@ -294,8 +294,4 @@ impl Store {
         self.texts.shrink_to_fit();
         self.odd.shrink_to_fit();
     }
-}
-
-fn quoted_etag(digest: &Digest) -> Box<str> {
-    format!("\"{}\"", etag_of_link(digest)).into()
 }

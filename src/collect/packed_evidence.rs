@@ -1,6 +1,7 @@
 //! What a listing said of an object, in few bytes: its size, and its `ETag` as the stores write them.
 
 use super::entry::{Evidence, md5_in};
+use super::etag::Etag;
 use crate::model::Timestamp;
 use crate::model::digest::hex;
 
@@ -23,6 +24,7 @@ pub(super) fn write(place: &mut Vec<u8>, evidence: &Evidence) -> Option<()> {
         return None;
     }
     all[..8].copy_from_slice(&size.to_le_bytes());
+    let etag = etag.as_ref().map(Etag::text);
     let length = match etag.as_deref() {
         None => {
             all[8] = mark::NONE;
@@ -54,12 +56,11 @@ fn usual(etag: &str) -> Option<([u8; 16], Option<u16>)> {
     let (md5, parts) = bare.split_once('-').map_or((bare, None), |(md5, parts)| (md5, Some(parts)));
     let parts = parts.map(str::parse::<u16>).transpose().ok()?;
     let md5 = md5_in(md5)?;
-    (*written(md5, parts) == *etag).then_some((md5, parts))
+    (written(md5, parts).text() == etag).then_some((md5, parts))
 }
 
-fn written(md5: [u8; 16], parts: Option<u16>) -> Box<str> {
-    let md5 = hex(&md5);
-    parts.map_or_else(|| format!("\"{md5}\""), |parts| format!("\"{md5}-{parts}\"")).into()
+fn written(md5: [u8; 16], parts: Option<u16>) -> Etag {
+    parts.map_or_else(|| md5.into(), |parts| format!("\"{}-{parts}\"", hex(&md5)).into())
 }
 
 /// The size alone.
@@ -72,7 +73,7 @@ pub(super) fn read(place: &[u8], modified: Timestamp) -> Evidence {
     Evidence { size: size(place), modified, etag: etag(place.get(8..).unwrap_or_default()), outside: false }
 }
 
-fn etag(place: &[u8]) -> Option<Box<str>> {
+fn etag(place: &[u8]) -> Option<Etag> {
     let (mark, rest) = place.split_first()?;
     match *mark {
         mark::QUOTED => Some(written(*rest.first_chunk()?, None)),

@@ -5,6 +5,7 @@ use super::graph::{Graph, Node};
 use super::inventory::{Inventory, Link, Repository, TagEntry, Target};
 use super::keep_from::KeepFrom;
 use super::options::Options;
+use super::packed_roots::Roots;
 use super::problem::{ProblemCode, Problems};
 use crate::layout;
 use crate::model::{Digest, Tag, Timestamp};
@@ -78,20 +79,15 @@ pub fn all_names(link: Link) -> impl Iterator<Item = Digest> {
 
 /// All roots of a registry, but for what is dismissed.
 #[must_use]
-pub fn roots(
-    inventory: &Inventory,
-    graph: &Graph,
-    options: &Options,
-    dismissed: &Dismissed,
-    now: Timestamp,
-) -> Vec<Root> {
-    let mut collector = Collector { graph, options, dismissed, now, roots: Vec::new() };
+pub fn roots(inventory: &Inventory, graph: &Graph, options: &Options, dismissed: &Dismissed, now: Timestamp) -> Roots {
+    let mut collector = Collector { graph, options, dismissed, now, roots: Roots::default() };
     for (at, repository) in inventory.repositories.iter().enumerate() {
         collector.add_repository(at, repository);
     }
     collector.add_kept_from(inventory);
-    let strangers = inventory.strangers.iter().cloned();
-    collector.roots.extend(strangers.map(|digest| Root { repository: None, digest, reason: Reason::Needed }));
+    for digest in &inventory.strangers {
+        collector.push(Root { repository: None, digest: digest.clone(), reason: Reason::Needed });
+    }
     collector.roots
 }
 
@@ -100,7 +96,7 @@ struct Collector<'a> {
     options: &'a Options,
     dismissed: &'a Dismissed,
     now: Timestamp,
-    roots: Vec<Root>,
+    roots: Roots,
 }
 
 impl Collector<'_> {
@@ -109,7 +105,11 @@ impl Collector<'_> {
     }
 
     fn add_all(&mut self, at: usize, reason: Reason, digests: impl Iterator<Item = Digest>) {
-        self.roots.extend(digests.map(|digest| Root { repository: Some(at), digest, reason }));
+        digests.for_each(|digest| self.push(Root { repository: Some(at), digest, reason }));
+    }
+
+    fn push(&mut self, root: Root) {
+        self.roots.add(root, self.graph);
     }
 
     fn add_repository(&mut self, at: usize, repository: &Repository) {
@@ -140,7 +140,7 @@ impl Collector<'_> {
                 Target::Digest(digest) if is_linked(repository, digest) => self.add(at, Reason::Needed, [digest]),
                 // The registry answers 404 for it, but its content is there and can be made whole.
                 Target::Digest(digest) => {
-                    if *self.graph.node_of(digest) != Node::Missing {
+                    if self.graph.node_of(digest) != Node::Missing {
                         self.add(at, Reason::BrokenTag, [digest]);
                     }
                 }
@@ -195,7 +195,7 @@ impl Collector<'_> {
         for keep in &self.options.keep_from {
             match keep {
                 KeepFrom::Digest(digest) | KeepFrom::Image(_, digest) => {
-                    self.roots.push(Root { repository: None, digest: digest.clone(), reason: Reason::Needed });
+                    self.push(Root { repository: None, digest: digest.clone(), reason: Reason::Needed });
                 }
                 KeepFrom::Tag(..) => {
                     for (at, digest) in tagged(keep, inventory) {
@@ -257,7 +257,7 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
             }
             let key = Some(layout::tag_current(&repository.name, tag));
             let image = format!("{}@{digest}", repository.name);
-            if *graph.node_of(digest) == Node::Missing {
+            if graph.node_of(digest) == Node::Missing {
                 let message = format!("tag {tag} names {digest}, which is not there: it cannot be pulled");
                 problems.add(ProblemCode::DanglingTag, name, key, message);
             } else {

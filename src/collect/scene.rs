@@ -5,6 +5,7 @@ use super::account::marked_manifests;
 use super::applied::{Limit, Limited, left, limit_pointers};
 use super::blobs::{BlobJudge, Owners};
 use super::entry::{Entry, Evidence};
+use super::etag::Etag;
 use super::graph::{Fetched, Graph, manifests_to_read};
 use super::holders::Holders;
 use super::inventory::Inventory;
@@ -174,17 +175,22 @@ impl Storage {
         }
     }
 
-    fn listed(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.objects.iter().map(|(key, seen)| {
+    fn each_listed(&self, mut see: impl FnMut(&Entry<'_>)) {
+        for (key, seen) in &self.objects {
             let Evidence { size, modified, ref etag, outside } = *seen;
-            Entry { key, size, modified, etag: etag.as_deref(), outside }
-        })
+            let etag = etag.as_ref().map(Etag::text);
+            see(&Entry { key, size, modified, etag: etag.as_deref(), outside });
+        }
     }
 
     /// What is listed and what its links say.
     pub(super) fn inventory(&self, options: &Options) -> Inventory {
         let mut builder = Builder::new(Proof { etags: true, cheap_reads: true });
-        self.listed().filter(|entry| !entry.key.starts_with(layout::BLOBS)).for_each(|entry| builder.see(&entry));
+        self.each_listed(|entry| {
+            if !entry.key.starts_with(layout::BLOBS) {
+                builder.see(entry);
+            }
+        });
         let mut inventory = builder.finish();
         for read in inventory.to_read(NOW, options.uploads_older_than) {
             let own = match StorageKey::parse(&read.key) {
@@ -232,7 +238,11 @@ impl Storage {
         let holders = Holders::of(&inventory, &graph);
         let judge = BlobJudge::new(&graph, &marks, options, &owners, record, NOW).shared_among(&holders);
         let mut judge = judge.limited_to(limit);
-        self.listed().filter(|entry| entry.key.starts_with(layout::BLOBS)).for_each(|entry| judge.see(&entry));
+        self.each_listed(|entry| {
+            if entry.key.starts_with(layout::BLOBS) {
+                judge.see(entry);
+            }
+        });
         let mut blobs = judge.finish();
         let plan = Plan::new(deletions.and(std::mem::take(&mut blobs.deletions)));
         let left = limit.map(|limit| left(limit, &inventory, &blobs, &plan, not_in_plan)).unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::collect::dismissed::Dismissed;
 use crate::collect::graph::Graph;
 use crate::collect::inventory::Inventory;
 use crate::collect::mark::{Marks, mark_without};
-use crate::collect::roots::Root;
+use crate::collect::packed_roots::Roots;
 use crate::collect::state::taken::{Taken, needed_again, to_read};
 use crate::error::Result;
 use crate::event::Observer;
@@ -18,7 +18,7 @@ use std::collections::HashSet;
 pub(super) async fn marks(
     storage: &dyn Storage,
     (inventory, graph, dismissed): (&Inventory, &mut Graph, &Dismissed),
-    roots: &mut Vec<Root>,
+    roots: &mut Roots,
     taken: &[Taken],
     order: &Order,
     observer: &dyn Observer,

@@ -82,7 +82,7 @@ pub(super) async fn mend(
 ) -> (u64, Vec<Error>) {
     let mut needed = to_mend(removed.iter().copied(), &scan.inventory, &scan.graph, &scan.marks);
     // A link to a manifest that is not there gives nobody anything: a repair has taken it away for that.
-    needed.retain(|it| it.stage() != Some(Stage::Revision) || *scan.graph.node_of(&it.content) != Node::Missing);
+    needed.retain(|it| it.stage() != Some(Stage::Revision) || scan.graph.node_of(&it.content) != Node::Missing);
     let (mut mended, mut errors) = (0, Vec::new());
     if needed.is_empty() {
         return (mended, errors);
@@ -122,7 +122,7 @@ async fn put_back_needed(work: &mut Work<'_>) -> bool {
     };
     let wanted: Vec<usize> = work.aside.iter().copied().filter(is_wanted).collect();
     let missed = |number: &usize| {
-        digest_of(work, *number).is_some_and(|digest| *work.scan.graph.node_of(&digest) == Node::Missing)
+        digest_of(work, *number).is_some_and(|digest| work.scan.graph.node_of(&digest) == Node::Missing)
     };
     let teaches = wanted.iter().any(missed);
     put_these_back(work, &wanted).await;

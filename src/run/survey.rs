@@ -12,12 +12,13 @@ use crate::collect::multipart::Multiparts;
 use crate::collect::named::{Unmatched, kept_tags, named};
 use crate::collect::needs;
 use crate::collect::options::{Mode, Options};
+use crate::collect::packed_roots::Roots;
 use crate::collect::plan::Plan;
 use crate::collect::pointers::plan_pointers;
 use crate::collect::problem::{ProblemCode, Problems};
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
-use crate::collect::roots::{self, Reason, Root};
+use crate::collect::roots::{self, Reason};
 use crate::collect::state::journal::Journal;
 use crate::collect::state::taken::Taken;
 use crate::collect::{blobs::BlobSurvey, blobs::Owners, graph::Graph, graph::Id, mark, mark::Marks};
@@ -156,7 +157,7 @@ async fn look_once(
 /// be a large part of what is held while blobs pass.
 fn limited(
     known: (&Inventory, &mut Graph, &mut Dismissed),
-    (marks, roots): (Marks, Vec<Root>),
+    (marks, roots): (Marks, Roots),
     pointers: Deletions,
     order: &Order,
     now: Timestamp,

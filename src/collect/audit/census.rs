@@ -14,6 +14,7 @@ use crate::collect::entry::Entry;
 use crate::collect::graph::{Graph, Id, IdMap};
 use crate::collect::inventory::{Inventory, Target};
 use crate::collect::mark::{Marks, mark};
+use crate::collect::packed_roots::Roots;
 use crate::collect::plan::Stage;
 use crate::collect::roots::{Reason, Root, names};
 use crate::collect::state::pending::Pending;
@@ -98,23 +99,26 @@ impl Needs {
     #[must_use]
     pub fn of(inventory: &Inventory, graph: &mut Graph) -> Self {
         let root = |repository, digest: &Digest| Root { repository, digest: digest.clone(), reason: Reason::Needed };
-        let (mut tags, mut all) = (Vec::new(), Vec::new());
+        let (mut tags, mut all) = (Roots::default(), Roots::default());
         for (at, repository) in inventory.repositories.iter().enumerate() {
             let tagged = repository.current_tags().filter_map(|(_, current)| match &current.target {
                 Target::Digest(digest) => Some(digest),
                 Target::Unreadable(_) | Target::Unread => None,
             });
-            tags.extend(tagged.map(|digest| root(Some(at), digest)));
-            all.extend(repository.revisions.iter().flat_map(names).map(|digest| root(Some(at), digest)));
+            for digest in tagged {
+                tags.add(root(Some(at), digest), graph);
+                all.add(root(Some(at), digest), graph);
+            }
+            let linked = repository.revisions.iter().flat_map(names);
+            linked.for_each(|digest| all.add(root(Some(at), digest), graph));
         }
-        all.extend(tags.iter().cloned());
-        let strangers: Vec<Root> = inventory.strangers.iter().map(|digest| root(None, digest)).collect();
-        let mut flags = |roots: &[Root]| {
+        let strangers: Roots = inventory.strangers.iter().map(|digest| root(None, digest)).collect();
+        let mut flags = |roots: &Roots| {
             let marks = mark(inventory, graph, roots);
             graph.ids().map(|id| marks.anywhere(Some(id)).is_some()).collect()
         };
         let (tags, manifests) = (flags(&tags), flags(&all));
-        let strangers = if strangers.is_empty() { Vec::new() } else { flags(&strangers) };
+        let strangers = if inventory.strangers.is_empty() { Vec::new() } else { flags(&strangers) };
         Self { tags, manifests, strangers }
     }
 

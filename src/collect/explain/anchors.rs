@@ -142,7 +142,7 @@ impl Collector<'_> {
                 Target::Digest(digest) if is_linked(repository, digest) => {
                     self.add_all([digest], &Anchor::of_tag(By::Tag, tag));
                 }
-                Target::Digest(digest) if *self.graph.node_of(digest) != Node::Missing => {
+                Target::Digest(digest) if self.graph.node_of(digest) != Node::Missing => {
                     self.add_all([digest], &Anchor::of_tag(By::BrokenTag, tag));
                 }
                 Target::Digest(_) => {}

@@ -166,7 +166,7 @@ impl Above {
             if let Node::Manifest { references, subject } = node {
                 references.iter().for_each(|child| above.naming.entry(*child).or_default().push(id));
                 if let Some(subject) = subject {
-                    above.about.entry(*subject).or_default().push(id);
+                    above.about.entry(subject).or_default().push(id);
                 }
             }
         }
@@ -214,7 +214,7 @@ impl Above {
         if let Node::Manifest { subject: Some(subject), .. } = graph.node(id)
             && is_linked(id)
         {
-            let subjects = std::iter::once(*subject).chain(graph.aliases(*subject).iter().copied());
+            let subjects = std::iter::once(subject).chain(graph.aliases(subject).iter().copied());
             parents.extend(subjects.map(|subject| ((at, subject), Keeps::IsSubjectOf)));
         }
         // A subject's other name is needed with what is about it by that name.

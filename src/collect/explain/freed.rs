@@ -66,7 +66,7 @@ fn parts(graph: &Graph, id: Id) -> Vec<Id> {
     let mut about: HashMap<Id, Vec<Id>> = HashMap::new();
     for (referrer, node) in graph.known() {
         if let Node::Manifest { subject: Some(subject), .. } = node {
-            about.entry(*subject).or_default().push(referrer);
+            about.entry(subject).or_default().push(referrer);
         }
     }
     let (mut parts, mut seen) = (vec![id], HashSet::from([id]));

@@ -79,7 +79,7 @@ pub fn check(known: &Known<'_>, findings: &mut Findings) {
     suffering_from_links(known, &mut affected, findings);
     for (digest, places) in unreadable {
         let Node::Unreadable(why) = known.graph.node_of(&digest) else { continue };
-        let code = if **why == *NOT_ITS_DIGEST { Code::WrongContent } else { Code::UnreadableManifest };
+        let code = if *why == *NOT_ITS_DIGEST { Code::WrongContent } else { Code::UnreadableManifest };
         let mut finding = Finding::new(code, layout::blob_data(&digest)).about(&digest).saying(why.to_string());
         finding.proof = Proof::Manifest(digest.clone());
         if let (1, Some(at)) = (places.len(), places.first()) {
@@ -162,7 +162,7 @@ fn tag(known: &Known<'_>, repository: &Repository, (tag, entry): (&Tag, &TagEntr
         }
         Target::Digest(digest) => {
             let blob = layout::blob_data(digest);
-            if *known.graph.node_of(digest) == Node::Missing && !is_there(known.stored, known, digest) {
+            if known.graph.node_of(digest) == Node::Missing && !is_there(known.stored, known, digest) {
                 let proof = Proof::Keys { absent: vec![blob], there: vec![key.clone()] };
                 findings.add(new(Code::DanglingTag).about(digest).young(is_young).proven_by(proof));
             } else if !is_linked(repository, digest) {
@@ -214,7 +214,7 @@ fn revision(
         findings.add(finding.young(is_young));
     }
     let served = revision.alias().unwrap_or(&revision.digest);
-    if *known.graph.node_of(served) == Node::Missing && !is_there(known.stored, known, served) {
+    if known.graph.node_of(served) == Node::Missing && !is_there(known.stored, known, served) {
         let proof = Proof::Keys { absent: vec![layout::blob_data(served)], there: vec![key.clone()] };
         let mut finding = Finding::new(Code::DanglingRevision, key).within(name).about(served).proven_by(proof);
         tell(&mut finding, affected.images(at, ids));

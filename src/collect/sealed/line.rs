@@ -2,6 +2,7 @@
 
 use crate::collect::decide::DeleteReason;
 use crate::collect::entry::Evidence;
+use crate::collect::etag::Etag;
 use crate::collect::plan::{Deletion, Stage};
 use crate::layout::{self, StorageKey};
 use crate::model::{Digest, RepositoryName, Timestamp};
@@ -51,6 +52,7 @@ struct Written<S> {
 
 /// A deletion's JSON, on one line.
 pub(super) fn to_json(deletion: &Deletion) -> String {
+    let etag = deletion.evidence.etag.as_ref().map(Etag::text);
     let written = Written {
         stage: deletion.stage.name(),
         key: deletion.key.as_str(),
@@ -59,7 +61,7 @@ pub(super) fn to_json(deletion: &Deletion) -> String {
         repository: deletion.repository.as_ref().map(|(_, name)| name.as_str()),
         size: deletion.evidence.size,
         last_modified: deletion.evidence.modified.to_rfc3339(),
-        etag: deletion.evidence.etag.as_deref(),
+        etag: etag.as_deref(),
         reason: deletion.reason.name(),
         rule: deletion.rule.as_deref(),
     };
@@ -94,7 +96,7 @@ impl Line {
         }
         let repository = repository.as_deref().and_then(RepositoryName::new);
         let modified = Timestamp::parse_rfc3339(&last_modified).ok_or("its time is none")?;
-        let evidence = Evidence { size, modified, etag: etag.map(Into::into), outside: false };
+        let evidence = Evidence { size, modified, etag: etag.as_deref().map(Into::into), outside: false };
         let upload_id = upload_id.map(Into::into);
         Ok(Self { stage, key: key.into(), upload_id, digest, repository, evidence, reason, rule })
     }

@@ -45,9 +45,9 @@ impl Removed {
         let subject = match (deletion.stage, graph.node_of(content)) {
             // What was dismissed although its subject stays is not to come back because of that subject.
             (Stage::Revision, Node::Manifest { subject: Some(subject), .. })
-                if at.is_none_or(|at| marks.in_repository(at, Some(*subject)).is_none()) =>
+                if at.is_none_or(|at| marks.in_repository(at, Some(subject)).is_none()) =>
             {
-                Some(graph.digest(*subject))
+                Some(graph.digest(subject))
             }
             _ => None,
         };

@@ -83,6 +83,7 @@ mod tests {
     use crate::collect::graph::{Expectation, Fetched};
     use crate::collect::listing::{Builder, Proof};
     use crate::collect::mark::mark;
+    use crate::collect::packed_roots::Roots;
     use crate::collect::roots::{Reason, Root};
     use crate::collect::scene::{self, Storage};
     use crate::layout;
@@ -143,7 +144,7 @@ mod tests {
                     Some(Root { repository: Some(at), digest, reason: Reason::Needed })
                 })
             });
-            let roots: Vec<Root> = roots.collect();
+            let roots: Roots = roots.collect();
             let marks = mark(&inventory, &mut graph, &roots);
             to_mend(&self.all(), &inventory, &graph, &marks).into_iter().map(|removed| removed.key.clone()).collect()
         }

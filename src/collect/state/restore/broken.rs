@@ -28,7 +28,7 @@ impl Broken {
     /// Finds it; `missing` are contents that were looked for and are not there.
     pub(super) fn find(ground: &Ground<'_>, asked: &Asked, missing: &HashSet<Digest>) -> Self {
         let graph = &ground.graph;
-        let is_gone = |digest: &Digest| missing.contains(digest) || *graph.node_of(digest) == Node::Missing;
+        let is_gone = |digest: &Digest| missing.contains(digest) || graph.node_of(digest) == Node::Missing;
         let mut parents: HashMap<Id, Vec<Id>> = HashMap::new();
         for (parent, node) in graph.known() {
             if let Node::Manifest { references, .. } = node {

@@ -54,7 +54,7 @@ impl Ground<'_> {
                 contents.extend(needed.map(|link| data(&link).clone()));
             }
         }
-        let is_open = |digest: &Digest| *self.graph.node_of(digest) == Node::Plain;
+        let is_open = |digest: &Digest| self.graph.node_of(digest) == Node::Plain;
         let contents = contents.into_iter().filter(is_open).collect();
         Choice { marks, asked, chosen, contents }
     }
@@ -101,7 +101,7 @@ impl Ground<'_> {
         for line in newest.into_values() {
             let Some(stage) = line.removed.stage() else { continue };
             let content = &line.removed.content;
-            let is_gone = missing.contains(content) || *self.graph.node_of(content) == Node::Missing;
+            let is_gone = missing.contains(content) || self.graph.node_of(content) == Node::Missing;
             match self.is_present(line) {
                 Present::Yes => result.there.add(stage),
                 Present::Other(image) => result.newer.push(Newer { image, was: content.to_string() }),

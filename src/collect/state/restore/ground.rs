@@ -8,6 +8,7 @@ use crate::collect::image_pattern::ImagePattern;
 use crate::collect::inventory::{Content, Inventory, Link, Repository, Signature};
 use crate::collect::mark::{Marks, mark};
 use crate::collect::options::Options;
+use crate::collect::packed_roots::Roots;
 use crate::collect::roots::{self, Reason, Root, is_linked};
 use crate::collect::state::taken::{Taken, needed_again};
 use crate::layout::{SHA256_LINK_SIZE, StorageKey};
@@ -208,7 +209,7 @@ impl<'a> Ground<'a> {
             digest: digest.clone(),
             reason: Reason::Needed,
         };
-        let roots: Vec<Root> = asked.map(root).collect();
+        let roots: Roots = asked.map(root).collect();
         mark(&self.whole, &mut self.graph, &roots)
     }
 }

@@ -1,0 +1,151 @@
+//! What is known of manifests: twenty bytes for each, and four for each reference.
+
+use super::graph::Id;
+use super::packed_deletion::make_room;
+
+/// What is known of a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Node<'a> {
+    /// Not fetched: a layer or a config, or a manifest of which no link tells.
+    #[default]
+    Plain,
+    /// A manifest.
+    Manifest {
+        /// All it names.
+        references: &'a [Id],
+        /// What it is about.
+        subject: Option<Id>,
+    },
+    /// Linked as a manifest, but it cannot tell what it needs.
+    Unreadable(&'a str),
+    /// Looked for and not there.
+    Missing,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Nodes {
+    /// For each digest its place in `known` and one more; nothing for what is plain.
+    places: Vec<u32>,
+    known: Vec<(Id, Kept)>,
+    references: Vec<Id>,
+    reasons: Vec<Box<str>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    Plain,
+    /// So many of all references, from a place on.
+    Manifest {
+        first: u32,
+        count: u32,
+        subject: u32,
+    },
+    /// The place of the reason.
+    Unreadable(u32),
+    Missing,
+}
+
+/// Stands in the place of what a manifest is about.
+const NOTHING: u32 = u32::MAX;
+
+impl Nodes {
+    pub(super) fn get(&self, id: Id) -> Node<'_> {
+        let place = self.places.get(id.index()).and_then(|place| place.checked_sub(1));
+        place.map_or(Node::Plain, |place| self.node(self.known[place as usize].1))
+    }
+
+    /// All of which anything was learned.
+    pub(super) fn known(&self) -> impl Iterator<Item = (Id, Node<'_>)> {
+        self.known.iter().map(|(id, kept)| (*id, self.node(*kept)))
+    }
+
+    fn node(&self, kept: Kept) -> Node<'_> {
+        match kept {
+            Kept::Plain => Node::Plain,
+            Kept::Missing => Node::Missing,
+            Kept::Unreadable(place) => Node::Unreadable(&self.reasons[place as usize]),
+            Kept::Manifest { first, count, subject } => {
+                let subject = (subject != NOTHING).then(|| Id::of(subject));
+                Node::Manifest { references: &self.references[first as usize..][..count as usize], subject }
+            }
+        }
+    }
+
+    /// Learns what a digest is, whatever was known of it; `all` is how many digests there are.
+    pub(super) fn know(&mut self, id: Id, node: Node<'_>, all: usize) {
+        let kept = self.keep(node);
+        let wanted = all.max(id.index() + 1).saturating_sub(self.places.len());
+        if self.places.len() <= id.index() {
+            make_room(&mut self.places, wanted);
+            self.places.resize(self.places.len() + wanted, 0);
+        }
+        if let Some(place) = self.places[id.index()].checked_sub(1) {
+            self.known[place as usize].1 = kept;
+            return;
+        }
+        make_room(&mut self.known, 1);
+        self.known.push((id, kept));
+        // Each digest is known once, and numbered in as many bits.
+        self.places[id.index()] = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
+    }
+
+    fn keep(&mut self, node: Node<'_>) -> Kept {
+        match node {
+            Node::Plain => Kept::Plain,
+            Node::Missing => Kept::Missing,
+            Node::Unreadable(why) => self.unreadable(why),
+            Node::Manifest { references, subject } => {
+                let end = u32::try_from(self.references.len() + references.len());
+                let (Ok(_), Ok(first), Ok(count)) =
+                    (end, u32::try_from(self.references.len()), u32::try_from(references.len()))
+                else {
+                    // What cannot be told keeps all that is beside it.
+                    return self.unreadable("there are too many references");
+                };
+                make_room(&mut self.references, references.len());
+                self.references.extend_from_slice(references);
+                Kept::Manifest { first, count, subject: subject.map_or(NOTHING, Id::number) }
+            }
+        }
+    }
+
+    fn unreadable(&mut self, why: &str) -> Kept {
+        self.reasons.push(why.into());
+        Kept::Unreadable(u32::try_from(self.reasons.len() - 1).unwrap_or(u32::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_that_was_learned_of_a_digest_is_told() {
+        let mut nodes = Nodes::default();
+        let ids = [4, 0, 4, 9].map(Id::of);
+        let manifest = |references, subject| Node::Manifest { references, subject };
+        let told = [
+            manifest(&ids[..3], Some(ids[3])),
+            manifest(&[], None),
+            Node::Unreadable("odd"),
+            Node::Missing,
+            manifest(&ids[1..], None),
+            Node::Plain,
+            Node::Unreadable(""),
+        ];
+        assert_eq!(nodes.get(ids[0]), Node::Plain);
+        for id in [7, 2, 30] {
+            let before: Vec<u32> = nodes.known().map(|(id, _)| id.number()).collect();
+            for node in told {
+                nodes.know(Id::of(id), node, 10);
+                assert_eq!(nodes.get(Id::of(id)), node);
+                assert_eq!(nodes.known().last(), Some((Id::of(id), node)));
+            }
+            let known: Vec<u32> = nodes.known().map(|(id, _)| id.number()).collect();
+            assert_eq!(known, [before, vec![id]].concat(), "each once");
+        }
+        assert_eq!([0, 1, 29, 31, 1000].map(|id| nodes.get(Id::of(id))), [Node::Plain; 5]);
+        assert_eq!([7, 2].map(|id| nodes.get(Id::of(id))), [Node::Unreadable(""); 2]);
+        assert_eq!(size_of::<(Id, Kept)>(), 20);
+    }
+}

@@ -46,3 +46,17 @@ pub struct Seconds {
     /// All in all.
     pub total: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_of_each_kind_are_added_to_their_own() {
+        let one = Requests { list: 1, get: 2, head: 3, put: 4, copy: 5, delete: 6 };
+        let other = Requests { list: 10, get: 20, head: 30, put: 40, copy: 50, delete: 60 };
+        let both = Requests { list: 11, get: 22, head: 33, put: 44, copy: 55, delete: 66 };
+        assert_eq!(one.plus(other), both);
+        assert_eq!(one.plus(Requests::default()), one);
+    }
+}

@@ -22,7 +22,7 @@ pub struct Entry<'a> {
 }
 
 /// What a listing said of an object that may be deleted: if it says something else later, the object has changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Evidence {
     /// Size in bytes.
     pub size: u64,

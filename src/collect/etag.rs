@@ -7,11 +7,11 @@ use std::fmt;
 
 /// A store's `ETag`, letter for letter. That of an object which S3 or GCS took in one request is an MD5 in quotes, and takes
 /// no more than that.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Etag(Kept);
 
 /// The same text is always kept in the same form.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Kept {
     /// In lower case and in quotes.
     Md5([u8; 16]),

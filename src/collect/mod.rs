@@ -17,6 +17,7 @@ mod dismissed_parts;
 pub mod entry;
 pub mod etag;
 pub mod explain;
+pub mod fingerprints;
 pub mod fsck;
 pub mod graph;
 pub mod holders;

@@ -1,6 +1,7 @@
 //! One more look at the repositories that are about to lose something, right before they do.
 
 use crate::collect::entry::{Entry, Evidence};
+use crate::collect::fingerprints::Fingerprints;
 use crate::collect::inventory::Repository;
 use crate::collect::outcome::{Outcome, Outcomes};
 use crate::collect::plan::{Plan, Stage};
@@ -33,10 +34,9 @@ pub(super) async fn unchanged(
         return Ok(());
     }
     observer.notice(Event::Begin(Phase::Recheck, None));
-    let mut known: HashMap<String, Evidence> = HashMap::new();
-    for at in &affected {
-        known.extend(pointers_of(&scan.inventory.repositories[*at]));
-    }
+    let pointers = || affected.iter().flat_map(|at| pointers_of(&scan.inventory.repositories[*at]));
+    let mut known = Fingerprints::default();
+    pointers().for_each(|(key, evidence)| known.add(&key, &evidence));
     let names: BTreeSet<&str> = affected.iter().map(|at| scan.inventory.repositories[*at].name.as_str()).collect();
     let mut see = |entry: &Entry<'_>| {
         let repository = match StorageKey::parse(entry.key) {
@@ -55,10 +55,7 @@ pub(super) async fn unchanged(
         if !names.contains(repository) {
             return Ok(());
         }
-        match known.remove(entry.key) {
-            Some(evidence) if evidence == entry.evidence() => Ok(()),
-            Some(_) | None => Err(written_to(repository, entry.key)),
-        }
+        if known.take(entry.key, &entry.evidence()) { Ok(()) } else { Err(written_to(repository, entry.key)) }
     };
     // Repositories nest: a prefix that was listed covers what is below it, and is not listed again.
     let mut prefixes: Vec<String> = Vec::new();
@@ -82,11 +79,12 @@ pub(super) async fn unchanged(
     // What was planned may be gone by another collector's hand. An absence in a listing alone proves nothing.
     let mut gone = Vec::new();
     if !known.is_empty() {
-        let pointers = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
-        gone.extend(pointers.filter_map(|(index, deletion)| Some((index, known.remove_entry(&deletion.key)?.0))));
-    }
-    if let Some(key) = known.into_keys().next() {
-        return Err(written_to("a repository", &key));
+        let planned = plan.deletions().iter().enumerate().filter(|(_, deletion)| deletion.stage.is_pointer());
+        let planned = planned.filter(|(_, deletion)| known.take(&deletion.key, &deletion.evidence));
+        gone.extend(planned.map(|(index, deletion)| (index, deletion.key)));
+        if let Some((key, _)) = pointers().find(|(key, evidence)| known.has(key, evidence)) {
+            return Err(written_to("a repository", &key));
+        }
     }
     let looks = gone.into_iter().map(|(index, key)| async move { Ok((index, storage.exists(&key).await?, key)) });
     let mut looks = Box::pin(stream::iter(looks).buffer_unordered(LOOKS_IN_FLIGHT));

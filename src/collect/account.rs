@@ -1,9 +1,6 @@
 //! Fills the report: from a scan and its plan, and from what came of the plan.
 
 use super::blobs::Owner;
-use super::graph::{Graph, Node};
-use super::inventory::{Inventory, Target};
-use super::mark::Marks;
 use super::outcome::{Outcome, Outcomes};
 use super::plan::{Deletion, Plan, Stage};
 use super::problem::ProblemCode;
@@ -239,25 +236,6 @@ fn found(scan: &Scan) -> Found {
     found
 }
 
-/// How many revisions and tagged manifests the marks keep: what `nothing-marked` is judged by.
-#[must_use]
-pub fn marked_manifests(inventory: &Inventory, graph: &Graph, marks: &Marks) -> u64 {
-    let mut marked = 0;
-    for (at, repository) in inventory.repositories.iter().enumerate() {
-        let revisions = repository.revisions.iter().flat_map(names);
-        let tagged = repository.current_tags().filter_map(|(_, current)| match &current.target {
-            Target::Digest(digest) => Some(digest),
-            Target::Unreadable(_) | Target::Unread => None,
-        });
-        let kept = revisions.chain(tagged).filter(|digest| {
-            let is_there = graph.node_of(digest) != Node::Missing;
-            is_there && marks.in_repository(at, graph.id(digest)).is_some()
-        });
-        marked += kept.count() as u64;
-    }
-    marked
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -428,26 +406,6 @@ mod tests {
         assert_eq!(uploads(None, gone()), tally(1, 71));
         assert_eq!(uploads(gone(), gone()), tally(0, 0));
         assert_eq!(uploads(Some(failed()), Some(failed())), tally(0, 0));
-    }
-
-    #[test]
-    fn only_manifests_that_are_there_and_needed_are_marked() {
-        let mut storage = Storage::default();
-        let marked = |storage: &Storage| {
-            let (scan, _) = storage.scan(&options());
-            marked_manifests(&scan.inventory, &scan.graph, &scan.marks)
-        };
-        assert_eq!(marked(&storage), 0);
-        storage.index("a", &[]);
-        assert_eq!(marked(&storage), 0, "nothing needs it");
-        let image = storage.index("a", &[&of("x")]);
-        storage.tag("a", "v1", &image);
-        assert_eq!(marked(&storage), 2, "the revision, and what the tag names");
-        storage.tag("b", "v1", &of("not there"));
-        storage.put(layout::revision_link(&name("b"), &of("not there")));
-        assert_eq!(marked(&storage), 2, "a link of nothing");
-        storage.objects.remove(&layout::revision_link(&name("a"), &image));
-        assert_eq!(marked(&storage), 1);
     }
 
     #[test]

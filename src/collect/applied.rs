@@ -156,7 +156,7 @@ pub fn limit_pointers(
         }
     }
     drop(deletions);
-    known.extend(staying.iter().cloned());
+    known.add_all(staying.iter().cloned(), graph);
     // A tag that stays is a root by itself again.
     known.append(roots(inventory, graph, options, dismissed, now));
     let marks = mark_without(inventory, graph, &known, dismissed);

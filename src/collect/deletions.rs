@@ -2,7 +2,8 @@
 
 use super::decide::DeleteReason;
 use super::digest_table::DigestTable;
-use super::packed_deletion::{Item, Store, make_room};
+use super::packed_deletion::{Item, Store};
+use super::packing::make_room;
 use super::plan::{Deletion, Stage};
 use std::cmp::Ordering;
 use std::fmt;

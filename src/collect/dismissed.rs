@@ -513,4 +513,74 @@ mod tests {
         let link = inventory.repositories[0].revisions.iter().find(|link| link.digest == sbom);
         assert!(link.is_some_and(|link| !dismissed.is_meant(0, link)));
     }
+
+    /// What a repair takes away: what a tag names is not there, so nothing is decided of it.
+    #[test]
+    fn lone_tag_goes_with_its_history_alone() {
+        let (mut storage, one, two) = two();
+        storage.seen(&links_of_tag("v2", &two)[0]).outside = true;
+        storage.tag("a", "v3", &one);
+        storage.seen(&links_of_tag("v3", &one)[1]).outside = true;
+        let inventory = storage.inventory(&options());
+        let (mut dismissed, why) = (Dismissed::default(), Why::repair(DeleteReason::Dangling));
+        for (at, name) in [(0, "v1"), (0, "v2"), (0, "v3"), (0, "v9"), (7, "v1")] {
+            dismissed.add_lone_tag(&inventory, at, &tag(name), &why);
+        }
+        let entry = |name: &str| inventory.repositories[0].tags.get(name).cloned().unwrap_or_default();
+        let goes = |name: &str| dismissed.tag(0, &tag(name), &entry(name));
+        assert_eq!(["v1", "v2", "v3", "v9"].map(goes), [Some(&why), None, None, None]);
+        assert!(dismissed.manifest(0, &one).is_none() && dismissed.seen(7, &tag("v1")).is_none());
+    }
+
+    #[test]
+    fn lone_link_goes_as_long_as_it_looks_the_same_and_lies_in_the_root() {
+        let seen = |size, outside| Evidence { size, modified: NOW, etag: None, outside };
+        let (mut dismissed, why) = (Dismissed::default(), Why::repair(DeleteReason::Unreadable));
+        let goes = |dismissed: &Dismissed, at, key: &str, size| {
+            dismissed.lone_link(at, || key.to_owned(), || seen(size, false)).cloned()
+        };
+        assert!(goes(&dismissed, 0, "key", 5).is_none() && !dismissed.is_lone_link(0, "key"));
+        dismissed.add_lone_link(0, "key".into(), seen(5, false), &why);
+        dismissed.add_lone_link(0, "outside".into(), seen(5, true), &why);
+        assert_eq!(goes(&dismissed, 0, "key", 5), Some(why));
+        for (at, key, size) in [(0, "key", 6), (1, "key", 5), (0, "other", 5), (0, "outside", 5)] {
+            assert_eq!(goes(&dismissed, at, key, size), None, "{at} {key} {size}");
+        }
+        let keys = [(0, "key"), (1, "key"), (0, "other"), (0, "outside")];
+        assert_eq!(keys.map(|(at, key)| dismissed.is_lone_link(at, key)), [true, false, false, false]);
+    }
+
+    #[test]
+    fn bound_tag_that_a_rule_keeps_does_not_go_with_its_image() {
+        let (mut storage, one, _) = two();
+        let bound = format!("sha256-{}.sig", one.hex());
+        let signature = storage.index("a", &[&of("signature")]);
+        storage.tag("a", &bound, &signature);
+        let inventory = storage.inventory(&options());
+        for (is_kept, goes) in [(false, true), (true, false)] {
+            let (mut dismissed, why) = (Dismissed::default(), Why::rule("keep = 1"));
+            dismissed.add_tag(&inventory, 0, &tag("v1"), &why);
+            if is_kept {
+                dismissed.keep_tag(0, &tag(&bound));
+            }
+            let mut graph = storage.scan(&options()).0.graph;
+            dismissed.complete(&inventory, &mut graph, &options(), NOW);
+            assert_eq!(dismissed.seen(0, &tag(&bound)).is_some(), goes);
+        }
+    }
+
+    #[test]
+    fn tags_bound_to_what_a_bound_tag_names_go_as_well() {
+        let (mut storage, one, _) = two();
+        let mut image = one.clone();
+        let mut expected = vec![links_of_tag("v1", &one).to_vec(), vec![revision(&one)]];
+        for depth in ["signature", "of signature", "of signature of signature"] {
+            let bound = format!("sha256-{}.sig", image.hex());
+            image = storage.index("a", &[&of(depth)]);
+            storage.tag("a", &bound, &image);
+            expected.push(links_of_tag(&bound, &image).to_vec());
+            expected.push(vec![revision(&image)]);
+        }
+        assert_eq!(gone(&storage, &removing(&["a:v1"])), expected.concat().into_iter().collect());
+    }
 }

@@ -37,21 +37,29 @@ impl Etag {
         }
     }
 
-    /// Whether it is this MD5 as S3 and GCS write it.
+    /// The MD5 that it is, if it is written as S3 and GCS do.
     #[must_use]
-    pub fn is_usual(&self, md5: &[u8; 16]) -> bool {
-        matches!(&self.0, Kept::Md5(kept) if kept == md5)
+    pub fn usual(&self) -> Option<[u8; 16]> {
+        match &self.0 {
+            Kept::Md5(md5) => Some(*md5),
+            Kept::Text(_) => None,
+        }
     }
 }
 
-/// As S3 and GCS write it.
+/// Whether it is the MD5 of what an object holds, as S3 and GCS write it: in lower case and in quotes.
+pub(super) fn is_usual(etag: &str) -> bool {
+    let bare = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"'));
+    bare.is_some_and(|bare| bare.len() == 32 && bare.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')))
+}
+
 fn quoted(md5: &[u8; 16]) -> String {
     format!("\"{}\"", hex(md5))
 }
 
 impl From<&str> for Etag {
     fn from(text: &str) -> Self {
-        let md5 = md5_in(text).filter(|md5| quoted(md5) == text);
+        let md5 = Some(text).filter(|text| is_usual(text)).and_then(md5_in);
         Self(md5.map_or_else(|| Kept::Text(text.into()), Kept::Md5))
     }
 }
@@ -90,13 +98,15 @@ mod tests {
             (format!("\"{upper}\""), true, false),
             (format!("W/\"{bare}\""), true, false),
             (format!("\"{bare}-2\""), false, false),
+            (format!("\"{}g\"", &bare[1..]), false, false),
+            (format!("\"{}\"", &bare[2..]), false, false),
             ("\"0x8DE\"".to_owned(), false, false),
             (String::new(), false, false),
         ] {
             let etag = Etag::from(text.as_str());
             assert_eq!(etag.text(), text);
             assert_eq!(etag.md5(), is_md5.then_some(md5), "{text}");
-            assert_eq!((etag.is_usual(&md5), etag.is_usual(&[0; 16])), (is_usual, false), "{text}");
+            assert_eq!((etag.usual(), super::is_usual(&text)), (is_usual.then_some(md5), is_usual), "{text}");
             assert_eq!(etag == Etag::from(md5), is_usual, "{text}");
             assert_eq!(etag, Etag::from(text.clone()));
             assert_eq!(format!("{etag:?}"), format!("{text:?}"));

@@ -3,7 +3,7 @@
 
 use super::digest_table::DigestTable;
 use super::entry::{Entry, Evidence, md5_of_link};
-use super::packed_deletion::make_room;
+use super::packing::{halves, make_room, whole};
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Algorithm, Digest, Timestamp};
 use std::fmt;
@@ -52,7 +52,7 @@ impl Link {
             && content == Content::AsNamed;
         let seen = match &evidence.etag {
             None if is_usual => Seen::Plain(evidence.modified),
-            Some(etag) if is_usual && etag.is_usual(&md5_of_link(&digest)) => Seen::Proven(evidence.modified),
+            Some(etag) if is_usual && etag.usual() == Some(md5_of_link(&digest)) => Seen::Proven(evidence.modified),
             _ => Seen::Odd(Box::new((content, evidence))),
         };
         Self { digest, seen }
@@ -146,7 +146,7 @@ pub struct Links {
 #[derive(Debug, Clone, Copy)]
 struct Usual {
     number: u32,
-    /// The upper and the lower half of its time: as a whole it would take sixteen bytes with the number.
+    /// As a whole it would take sixteen bytes with the number.
     time: [u32; 2],
 }
 
@@ -155,9 +155,7 @@ const PLAIN: u32 = 1 << 31;
 
 impl Usual {
     fn new(number: u32, modified: Timestamp, flag: u32) -> Self {
-        let nanos = modified.as_nanos().cast_unsigned();
-        let halves = [u32::try_from(nanos >> 32), u32::try_from(nanos & u64::from(u32::MAX))];
-        Self { number: number | flag, time: halves.map(Result::unwrap_or_default) }
+        Self { number: number | flag, time: halves(modified.as_nanos().cast_unsigned()) }
     }
 
     fn place(self) -> u32 {
@@ -165,8 +163,7 @@ impl Usual {
     }
 
     fn link(self, digests: &DigestTable) -> Link {
-        let [upper, lower] = self.time.map(u64::from);
-        let modified = Timestamp::from_nanos((upper << 32 | lower).cast_signed());
+        let modified = Timestamp::from_nanos(whole(self.time).cast_signed());
         let seen = if self.number & PLAIN == 0 { Seen::Proven(modified) } else { Seen::Plain(modified) };
         Link { digest: digests.get(self.place()), seen }
     }

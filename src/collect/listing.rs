@@ -2,7 +2,7 @@
 
 use super::digest_table::DigestTable;
 use super::entry::{Entry, md5_of_link};
-use super::etag::Etag;
+use super::etag::{self, Etag};
 use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
 use super::problem::ProblemCode;
 use super::tags::Listed;
@@ -192,6 +192,7 @@ impl Builder {
             assume(&mut repository.revisions, reads_revisions);
             assume(repository.layers.odd_mut(), etags_prove);
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
+            repository.signatures.dedup_by(|a, b| (&a.revision, &a.signature) == (&b.revision, &b.signature));
             let mut revisions = ByEtag { revisions: &repository.revisions, found: None };
             for entry in repository.tags.values_mut() {
                 resolve(entry, &mut revisions, etags_prove);
@@ -208,11 +209,7 @@ impl Builder {
 
 /// A link whose `ETag` proves it: where it is written as S3 writes it, nothing has to be kept of it.
 fn proven(digest: Digest, entry: &Entry<'_>) -> Link {
-    let is_usual = |etag: &str| {
-        let bare = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"'));
-        bare.is_some_and(|bare| bare.len() == 32 && !bare.bytes().any(|byte| byte.is_ascii_uppercase()))
-    };
-    if entry.etag.is_some_and(is_usual) && !entry.outside {
+    if entry.etag.is_some_and(etag::is_usual) && !entry.outside {
         return Link::proven(digest, entry);
     }
     Link::new(digest, Content::AsNamed, entry.evidence())

@@ -448,7 +448,9 @@ mod tests {
         let inventory = storage.inventory(&options());
         graph.learn_links(&inventory);
         let root = |digest: &Digest| Root { repository: None, digest: digest.clone(), reason: Reason::Needed };
-        let marks = mark(&inventory, &mut graph, &vec![root(&sha512("one")), root(&two), root(&two)].into());
+        let mut roots = Roots::default();
+        roots.add_all([root(&sha512("one")), root(&two), root(&two)], &graph);
+        let marks = mark(&inventory, &mut graph, &roots);
         for digest in [&one, &two, &sha512("one")] {
             assert_eq!(marks.in_repository(0, graph.id(digest)), Some(Reason::Needed));
         }

@@ -44,6 +44,7 @@ mod owners;
 mod packed_deletion;
 mod packed_evidence;
 pub mod packed_roots;
+mod packing;
 pub mod pattern;
 pub mod plan;
 pub mod pointers;

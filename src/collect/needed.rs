@@ -1,8 +1,9 @@
 //! What one repository needs, in the smaller of two forms.
 
-use super::graph::Id;
+use super::graph::{Id, IdHasher};
 use super::roots::Reason;
 use hashbrown::HashTable;
+use std::hash::{BuildHasher as _, BuildHasherDefault};
 
 /// What one repository needs. Where that is much of all there is, a place for each digest takes less than the digests.
 #[derive(Debug, Clone)]
@@ -35,10 +36,8 @@ impl Few {
         Reason::ALL[(self.0 & ((1 << BITS) - 1)) as usize]
     }
 
-    /// Numbers that follow each other must not lie beside each other.
     fn hash(id: Id) -> u64 {
-        let spread = u64::from(id.number()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        spread ^ spread >> 32
+        BuildHasherDefault::<IdHasher>::default().hash_one(id)
     }
 }
 

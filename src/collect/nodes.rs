@@ -1,7 +1,7 @@
-//! What is known of manifests: twenty bytes for each, and four for each reference.
+//! What is known of manifests: twenty-eight bytes for each, and four for each reference.
 
 use super::graph::Id;
-use super::packed_deletion::make_room;
+use super::packing::{halves, make_room, whole};
 
 /// What is known of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,10 +34,10 @@ pub(super) struct Nodes {
 #[derive(Debug, Clone, Copy)]
 enum Kept {
     Plain,
-    /// So many of all references, from a place on.
+    /// Where its references begin among all of them, and where they end.
     Manifest {
-        first: u32,
-        count: u32,
+        first: [u32; 2],
+        end: [u32; 2],
         subject: u32,
     },
     /// The place of the reason.
@@ -64,24 +64,30 @@ impl Nodes {
             Kept::Plain => Node::Plain,
             Kept::Missing => Node::Missing,
             Kept::Unreadable(place) => Node::Unreadable(&self.reasons[place as usize]),
-            Kept::Manifest { first, count, subject } => {
+            Kept::Manifest { first, end, subject } => {
+                let [first, end] = [first, end].map(|place| usize::try_from(whole(place)).unwrap_or(usize::MAX));
                 let subject = (subject != NOTHING).then(|| Id::of(subject));
-                Node::Manifest { references: &self.references[first as usize..][..count as usize], subject }
+                Node::Manifest { references: &self.references[first..end], subject }
             }
         }
     }
 
     /// Learns what a digest is, whatever was known of it; `all` is how many digests there are.
     pub(super) fn know(&mut self, id: Id, node: Node<'_>, all: usize) {
+        let place = self.places.get(id.index()).and_then(|place| place.checked_sub(1));
+        // Most of what is learned again is the same: a manifest is what its digest says.
+        if place.is_some() && self.get(id) == node {
+            return;
+        }
         let kept = self.keep(node);
+        if let Some(place) = place {
+            self.known[place as usize].1 = kept;
+            return;
+        }
         let wanted = all.max(id.index() + 1).saturating_sub(self.places.len());
         if self.places.len() <= id.index() {
             make_room(&mut self.places, wanted);
             self.places.resize(self.places.len() + wanted, 0);
-        }
-        if let Some(place) = self.places[id.index()].checked_sub(1) {
-            self.known[place as usize].1 = kept;
-            return;
         }
         make_room(&mut self.known, 1);
         self.known.push((id, kept));
@@ -93,25 +99,18 @@ impl Nodes {
         match node {
             Node::Plain => Kept::Plain,
             Node::Missing => Kept::Missing,
-            Node::Unreadable(why) => self.unreadable(why),
+            Node::Unreadable(why) => {
+                self.reasons.push(why.into());
+                Kept::Unreadable(u32::try_from(self.reasons.len() - 1).unwrap_or(u32::MAX))
+            }
             Node::Manifest { references, subject } => {
-                let end = u32::try_from(self.references.len() + references.len());
-                let (Ok(_), Ok(first), Ok(count)) =
-                    (end, u32::try_from(self.references.len()), u32::try_from(references.len()))
-                else {
-                    // What cannot be told keeps all that is beside it.
-                    return self.unreadable("there are too many references");
-                };
                 make_room(&mut self.references, references.len());
+                let first = halves(self.references.len() as u64);
                 self.references.extend_from_slice(references);
-                Kept::Manifest { first, count, subject: subject.map_or(NOTHING, Id::number) }
+                let end = halves(self.references.len() as u64);
+                Kept::Manifest { first, end, subject: subject.map_or(NOTHING, Id::number) }
             }
         }
-    }
-
-    fn unreadable(&mut self, why: &str) -> Kept {
-        self.reasons.push(why.into());
-        Kept::Unreadable(u32::try_from(self.reasons.len() - 1).unwrap_or(u32::MAX))
     }
 }
 
@@ -146,6 +145,10 @@ mod tests {
         }
         assert_eq!([0, 1, 29, 31, 1000].map(|id| nodes.get(Id::of(id))), [Node::Plain; 5]);
         assert_eq!([7, 2].map(|id| nodes.get(Id::of(id))), [Node::Unreadable(""); 2]);
-        assert_eq!(size_of::<(Id, Kept)>(), 20);
+        assert_eq!(size_of::<(Id, Kept)>(), 28);
+        let before = nodes.references.len();
+        nodes.know(ids[0], told[0], 10);
+        nodes.know(ids[0], told[0], 10);
+        assert_eq!(nodes.references.len(), before + 3, "what is known is not kept twice");
     }
 }

@@ -7,6 +7,7 @@ use super::deletion_order::{Sight, sight_of};
 use super::digest_table::DigestTable;
 use super::entry::{Evidence, md5_of_link};
 use super::packed_evidence as evidence;
+use super::packing::{halves, make_room, whole};
 use super::plan::{Deletion, Stage};
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Digest, RepositoryName, Timestamp};
@@ -81,7 +82,7 @@ fn seen(deletion: &Deletion) -> Seen {
     match (etag, &deletion.digest) {
         _ if *size != SHA256_LINK_SIZE => Seen::Told,
         (None, _) => Seen::Plain,
-        (Some(etag), Some(digest)) if etag.is_usual(&md5_of_link(digest)) => Seen::Proven,
+        (Some(etag), Some(digest)) if etag.usual() == Some(md5_of_link(digest)) => Seen::Proven,
         (Some(_), _) => Seen::Told,
     }
 }
@@ -89,13 +90,6 @@ fn seen(deletion: &Deletion) -> Seen {
 /// The number of a place. What has none is found out when it is read back.
 fn number(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(NONE)
-}
-
-/// Doubling would for a moment need three times the place.
-pub(super) fn make_room<T>(all: &mut Vec<T>, more: usize) {
-    if all.capacity() - all.len() < more {
-        all.reserve_exact((all.len() / 4).max(more));
-    }
 }
 
 impl Store {
@@ -147,8 +141,7 @@ impl Store {
         };
         let repository = deletion.repository.as_ref().map_or(NONE, |(at, name)| self.repository(*at, name));
         let rule = deletion.rule.as_ref().map_or(NONE, |rule| self.rule(rule));
-        let nanos = deletion.evidence.modified.as_nanos().cast_unsigned();
-        let time = [nanos >> 32, nanos & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or_default());
+        let time = halves(deletion.evidence.modified.as_nanos().cast_unsigned());
         Some(Item { digest, repository, rule, text, time, level, shape, seen, reason: deletion.reason })
     }
 
@@ -185,8 +178,7 @@ impl Store {
             sight => sight,
         };
         let digest = self.bytes_of(item.digest).map(Digest::Sha256);
-        let [upper, lower] = item.time.map(u64::from);
-        let modified = Timestamp::from_nanos((upper << 32 | lower).cast_signed());
+        let modified = Timestamp::from_nanos(whole(item.time).cast_signed());
         let usual = |etag| Evidence { size: SHA256_LINK_SIZE, modified, etag, outside: false };
         Deletion {
             stage: self.stage(item),

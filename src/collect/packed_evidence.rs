@@ -2,6 +2,7 @@
 
 use super::entry::{Evidence, md5_in};
 use super::etag::Etag;
+use super::packing::make_room;
 use crate::model::Timestamp;
 use crate::model::digest::hex;
 
@@ -24,43 +25,47 @@ pub(super) fn write(place: &mut Vec<u8>, evidence: &Evidence) -> Option<()> {
         return None;
     }
     all[..8].copy_from_slice(&size.to_le_bytes());
-    let etag = etag.as_ref().map(Etag::text);
-    let length = match etag.as_deref() {
-        None => {
+    let text = etag.as_ref().filter(|etag| etag.usual().is_none()).map(Etag::text);
+    let (mut told, md5) = ("", etag.as_ref().and_then(Etag::usual));
+    let length = match (md5, text.as_deref()) {
+        (Some(md5), _) => {
+            all[8] = mark::QUOTED;
+            all[9..25].copy_from_slice(&md5);
+            25
+        }
+        (None, None) => {
             all[8] = mark::NONE;
             9
         }
-        Some(etag) => {
-            if let Some((md5, parts)) = usual(etag) {
-                all[8] = if parts.is_some() { mark::OF_PARTS } else { mark::QUOTED };
+        (None, Some(text)) => {
+            if let Some((md5, parts)) = of_parts(text) {
+                all[8] = mark::OF_PARTS;
                 all[9..25].copy_from_slice(&md5);
-                all[25..].copy_from_slice(&parts.unwrap_or_default().to_le_bytes());
-                if parts.is_some() { 27 } else { 25 }
+                all[25..].copy_from_slice(&parts.to_le_bytes());
+                27
             } else {
                 all[8] = mark::TEXT;
-                all[9..11].copy_from_slice(&u16::try_from(etag.len()).ok()?.to_le_bytes());
+                all[9..11].copy_from_slice(&u16::try_from(text.len()).ok()?.to_le_bytes());
+                told = text;
                 11
             }
         }
     };
-    let text = etag.as_deref().filter(|_| all[8] == mark::TEXT).unwrap_or_default();
-    super::packed_deletion::make_room(place, length + text.len());
+    make_room(place, length + told.len());
     place.extend_from_slice(&all[..length]);
-    place.extend_from_slice(text.as_bytes());
+    place.extend_from_slice(told.as_bytes());
     Some(())
 }
 
 /// The MD5 and the number of parts of an `ETag` that is written from these as it is.
-fn usual(etag: &str) -> Option<([u8; 16], Option<u16>)> {
-    let bare = etag.strip_prefix('"')?.strip_suffix('"')?;
-    let (md5, parts) = bare.split_once('-').map_or((bare, None), |(md5, parts)| (md5, Some(parts)));
-    let parts = parts.map(str::parse::<u16>).transpose().ok()?;
-    let md5 = md5_in(md5)?;
-    (written(md5, parts).text() == etag).then_some((md5, parts))
+fn of_parts(etag: &str) -> Option<([u8; 16], u16)> {
+    let (md5, parts) = etag.strip_prefix('"')?.strip_suffix('"')?.split_once('-')?;
+    let (md5, parts) = (md5_in(md5)?, parts.parse().ok()?);
+    (written(md5, parts) == etag).then_some((md5, parts))
 }
 
-fn written(md5: [u8; 16], parts: Option<u16>) -> Etag {
-    parts.map_or_else(|| md5.into(), |parts| format!("\"{}-{parts}\"", hex(&md5)).into())
+fn written(md5: [u8; 16], parts: u16) -> String {
+    format!("\"{}-{parts}\"", hex(&md5))
 }
 
 /// The size alone.
@@ -76,10 +81,10 @@ pub(super) fn read(place: &[u8], modified: Timestamp) -> Evidence {
 fn etag(place: &[u8]) -> Option<Etag> {
     let (mark, rest) = place.split_first()?;
     match *mark {
-        mark::QUOTED => Some(written(*rest.first_chunk()?, None)),
+        mark::QUOTED => Some((*rest.first_chunk::<16>()?).into()),
         mark::OF_PARTS => {
             let parts = u16::from_le_bytes(*rest.get(16..)?.first_chunk()?);
-            Some(written(*rest.first_chunk()?, Some(parts)))
+            Some(written(*rest.first_chunk()?, parts).into())
         }
         mark::TEXT => {
             let length = usize::from(u16::from_le_bytes(*rest.first_chunk()?));

@@ -34,6 +34,11 @@ impl Roots {
         }
     }
 
+    /// Adds several.
+    pub fn add_all(&mut self, roots: impl IntoIterator<Item = Root>, graph: &Graph) {
+        roots.into_iter().for_each(|root| self.add(root, graph));
+    }
+
     /// Adds others of the same graph.
     pub fn append(&mut self, mut others: Self) {
         self.packed.append(&mut others.packed);
@@ -56,24 +61,6 @@ impl Roots {
     }
 }
 
-impl Extend<Root> for Roots {
-    fn extend<T: IntoIterator<Item = Root>>(&mut self, roots: T) {
-        self.unknown.extend(roots);
-    }
-}
-
-impl FromIterator<Root> for Roots {
-    fn from_iter<T: IntoIterator<Item = Root>>(roots: T) -> Self {
-        Self { packed: Vec::new(), unknown: roots.into_iter().collect() }
-    }
-}
-
-impl From<Vec<Root>> for Roots {
-    fn from(unknown: Vec<Root>) -> Self {
-        Self { packed: Vec::new(), unknown }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::scene::of;
@@ -92,22 +79,19 @@ mod tests {
         };
         let all: Vec<Root> = digests.into_iter().flat_map(of_digest).collect();
         let mut roots = Roots::default();
-        all.iter().for_each(|root| roots.add(root.clone(), &graph));
+        roots.add_all(all.iter().cloned(), &graph);
         assert_eq!(roots.packed.len(), 3 * Reason::ALL.len(), "what is known, of the first three");
         assert_eq!(roots.unknown().count(), all.len() - roots.packed.len());
         let mut many = Roots::default();
         many.append(roots);
-        for roots in [many, all.iter().cloned().collect(), Roots::from(all.clone())] {
-            roots.unknown().for_each(|root| _ = graph.intern(&root.digest));
-            let mut told: Vec<Root> = roots
-                .iter(&graph)
-                .map(|(repository, id, reason)| Root { repository, digest: graph.digest(id), reason })
-                .collect();
-            let mut expected = all.clone();
-            let key = |root: &Root| (root.digest.clone(), root.repository, root.reason);
-            told.sort_by_key(key);
-            expected.sort_by_key(key);
-            assert_eq!(told, expected);
-        }
+        many.unknown().for_each(|root| _ = graph.intern(&root.digest));
+        let told = many.iter(&graph);
+        let told = told.map(|(repository, id, reason)| Root { repository, digest: graph.digest(id), reason });
+        let mut told: Vec<Root> = told.collect();
+        let mut expected = all;
+        let key = |root: &Root| (root.digest.clone(), root.repository, root.reason);
+        told.sort_by_key(key);
+        expected.sort_by_key(key);
+        assert_eq!(told, expected);
     }
 }

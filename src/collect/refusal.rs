@@ -1,7 +1,10 @@
 //! When a run must not go on: the storage looks like something else than a registry that can be collected.
 
-use super::inventory::{Inventory, Repository};
+use super::graph::{Graph, Node};
+use super::inventory::{Inventory, Repository, Target};
+use super::mark::Marks;
 use super::options::Options;
+use super::roots::names;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -188,6 +191,25 @@ impl Findings {
     }
 }
 
+/// How many revisions and tagged manifests the marks keep: what `nothing-marked` is judged by.
+#[must_use]
+pub fn marked_manifests(inventory: &Inventory, graph: &Graph, marks: &Marks) -> u64 {
+    let mut marked = 0;
+    for (at, repository) in inventory.repositories.iter().enumerate() {
+        let revisions = repository.revisions.iter().flat_map(names);
+        let tagged = repository.current_tags().filter_map(|(_, current)| match &current.target {
+            Target::Digest(digest) => Some(digest),
+            Target::Unreadable(_) | Target::Unread => None,
+        });
+        let kept = revisions.chain(tagged).filter(|digest| {
+            let is_there = graph.node_of(digest) != Node::Missing;
+            is_there && marks.in_repository(at, graph.id(digest)).is_some()
+        });
+        marked += kept.count() as u64;
+    }
+    marked
+}
+
 /// The limit below which a share of bytes says nothing.
 const SMALL_REGISTRY: u64 = 1 << 30;
 /// How far clocks may be apart.
@@ -281,6 +303,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::options::{Aside, Mode};
+    use crate::collect::scene::{self, Storage, name, of};
+    use crate::layout;
 
     fn options(delete_untagged: bool, allow: &[&str]) -> Options {
         Options {
@@ -435,5 +459,25 @@ mod tests {
             assert_eq!(!codes(&untagged(all, without), &options(true, &[])).is_empty(), refused, "{without} of {all}");
             assert!(codes(&untagged(all, without), &options(false, &[])).is_empty(), "{without} of {all}");
         }
+    }
+
+    #[test]
+    fn only_manifests_that_are_there_and_needed_are_marked() {
+        let mut storage = Storage::default();
+        let marked = |storage: &Storage| {
+            let (scan, _) = storage.scan(&scene::options());
+            marked_manifests(&scan.inventory, &scan.graph, &scan.marks)
+        };
+        assert_eq!(marked(&storage), 0);
+        storage.index("a", &[]);
+        assert_eq!(marked(&storage), 0, "nothing needs it");
+        let image = storage.index("a", &[&of("x")]);
+        storage.tag("a", "v1", &image);
+        assert_eq!(marked(&storage), 2, "the revision, and what the tag names");
+        storage.tag("b", "v1", &of("not there"));
+        storage.put(layout::revision_link(&name("b"), &of("not there")));
+        assert_eq!(marked(&storage), 2, "a link of nothing");
+        storage.objects.remove(&layout::revision_link(&name("a"), &image));
+        assert_eq!(marked(&storage), 1);
     }
 }

@@ -1,7 +1,6 @@
 //! A registry as keys, with what its links say and what is in its manifests: what unit tests of this folder decide about.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::account::marked_manifests;
 use super::applied::{Limit, Limited, left, limit_pointers};
 use super::blobs::{BlobJudge, Owners};
 use super::entry::{Entry, Evidence};
@@ -15,6 +14,7 @@ use super::named::named;
 use super::options::{Aside, Mode, Options};
 use super::plan::{Deletion, Plan};
 use super::pointers::plan_pointers;
+use super::refusal::marked_manifests;
 use super::report::Scan;
 use super::roots::roots;
 use super::sealed::Line;

@@ -1,7 +1,7 @@
 //! The tags of a repository, in the order of their names.
 
 use super::inventory::{Current, Link};
-use super::packed_deletion::make_room;
+use super::packing::make_room;
 use crate::model::Tag;
 use smallvec::SmallVec;
 use std::borrow::Borrow;
@@ -115,7 +115,8 @@ impl Listed {
         self.0.last_mut().map(|(_, entry)| entry)
     }
 
-    /// Ends the listing: each tag is there once, with all that was told of it. Of two current links the last counts.
+    /// Ends the listing: each tag is there once, with all that was told of it, and each link of its history. Of two current
+    /// links the last counts.
     pub(super) fn settle(mut self) -> Tags {
         if !self.0.is_sorted_by(|(a, _), (b, _)| a < b) {
             self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -131,6 +132,7 @@ impl Listed {
         self.0.shrink_to_fit();
         for (_, entry) in &mut self.0 {
             entry.history.sort_by(|a, b| a.digest.cmp(&b.digest));
+            entry.history.dedup_by(|a, b| a.digest == b.digest);
             entry.history.shrink_to_fit();
         }
         Tags(self.0)
@@ -202,6 +204,7 @@ mod tests {
                 prop_assert_eq!(entry.current.as_ref().map(|current| current.evidence.size), *size);
                 let mut history: Vec<Link> = history.iter().map(|text| link(text)).collect();
                 history.sort_by(|a, b| a.digest.cmp(&b.digest));
+                history.dedup();
                 prop_assert_eq!(entry.history.to_vec(), history);
             }
         }

@@ -24,15 +24,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All that was found in one text, in the order of its lines: whoever mends it wants to do so once.
+/// All that was found in one text, told in the order of its lines: whoever mends it wants to do so once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Adds one, in its place.
+    /// Adds one.
     pub fn add(&mut self, place: Place, path: impl Into<String>, message: impl Into<String>) {
-        let at = self.0.partition_point(|fault| fault.place <= place);
-        self.0.insert(at, Fault { place, path: path.into(), message: message.into() });
+        self.0.push(Fault { place, path: path.into(), message: message.into() });
     }
 
     /// Whether there is none.
@@ -49,14 +48,16 @@ impl Faults {
 
     /// All of them, by line and column.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
-        self.0.iter()
+        let mut all: Vec<&Fault> = self.0.iter().collect();
+        all.sort_by_key(|fault| fault.place);
+        all.into_iter()
     }
 }
 
 /// A line each.
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, fault) in self.0.iter().enumerate() {
+        for (at, fault) in self.iter().enumerate() {
             write!(f, "{}{fault}", if at == 0 { "" } else { "\n" })?;
         }
         Ok(())
@@ -78,5 +79,7 @@ mod tests {
         }
         let told: String = faults.iter().map(|fault| fault.message.as_str()).collect();
         assert_eq!((told.as_str(), faults.len()), ("cbade", 5));
+        let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        assert_eq!(faults.to_string(), lines.join("\n"));
     }
 }

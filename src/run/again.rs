@@ -83,7 +83,7 @@ pub(super) async fn manifests_and_marks(
 ) -> Result<()> {
     reading::new_manifests(storage, &mut scan.graph, &scan.inventory, order, observer).await?;
     let mut all = roots(&scan.inventory, &scan.graph, &order.options, &scan.dismissed, scan.now);
-    all.extend(staying.iter().cloned());
+    all.add_all(staying.iter().cloned(), &scan.graph);
     let known = (&scan.inventory, &mut scan.graph, &scan.dismissed);
     scan.marks = marking::marks(storage, known, &mut all, &scan.taken, order, observer).await?;
     Ok(())

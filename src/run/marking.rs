@@ -33,7 +33,7 @@ pub(super) async fn marks(
         if unread.is_empty() && again.is_empty() {
             return Ok(marks);
         }
-        roots.extend(again);
+        roots.add_all(again, graph);
         if !unread.is_empty() {
             reading::perhaps_manifests(storage, graph, unread, order, observer).await?;
         }

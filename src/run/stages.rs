@@ -166,6 +166,6 @@ fn keep_what_stays(work: &mut Work<'_>, stage: Stage, level: Range<usize>) {
 pub(super) fn mark_anew(work: &mut Work<'_>) {
     let scan = &mut *work.scan;
     let mut all = roots(&scan.inventory, &scan.graph, &work.order.options, &scan.dismissed, scan.now);
-    all.extend(work.staying.iter().cloned());
+    all.add_all(work.staying.iter().cloned(), &scan.graph);
     scan.marks = mark_without(&scan.inventory, &mut scan.graph, &all, &scan.dismissed);
 }

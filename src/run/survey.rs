@@ -3,7 +3,6 @@
 use super::left::Left;
 use super::reading::{Found, Reading};
 use super::{Order, Survey, marking, repair, retain, scan};
-use crate::collect::account::marked_manifests;
 use crate::collect::applied::{self, Limited, limit_pointers};
 use crate::collect::deletions::Deletions;
 use crate::collect::dismissed::Dismissed;
@@ -16,6 +15,7 @@ use crate::collect::packed_roots::Roots;
 use crate::collect::plan::Plan;
 use crate::collect::pointers::plan_pointers;
 use crate::collect::problem::{ProblemCode, Problems};
+use crate::collect::refusal::marked_manifests;
 use crate::collect::refusal::{Findings, refusals};
 use crate::collect::report::Scan;
 use crate::collect::roots::{self, Reason};

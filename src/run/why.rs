@@ -98,7 +98,7 @@ pub async fn explain(
         let with = Options { delete_untagged: true, ..options.clone() };
         let mut graph = scan.graph.clone();
         let mut roots = roots(&scan.inventory, &graph, &with, &scan.dismissed, scan.now);
-        roots.extend(scan.staying.iter().cloned());
+        roots.add_all(scan.staying.iter().cloned(), &graph);
         let marks = mark_without(&scan.inventory, &mut graph, &roots, &scan.dismissed);
         marks.anywhere(graph.id(&digest)).is_none()
     };

@@ -112,7 +112,8 @@ impl Needs {
             let linked = repository.revisions.iter().flat_map(names);
             linked.for_each(|digest| all.add(root(Some(at), digest), graph));
         }
-        let strangers: Roots = inventory.strangers.iter().map(|digest| root(None, digest)).collect();
+        let mut strangers = Roots::default();
+        strangers.add_all(inventory.strangers.iter().map(|digest| root(None, digest)), graph);
         let mut flags = |roots: &Roots| {
             let marks = mark(inventory, graph, roots);
             graph.ids().map(|id| marks.anywhere(Some(id)).is_some()).collect()

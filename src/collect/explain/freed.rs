@@ -57,7 +57,7 @@ pub fn goes_with(scan: &mut Scan, options: &Options, digest: &Digest, away: &Awa
 
 fn marks(scan: &mut Scan, options: &Options, dismissed: &Dismissed) -> Marks {
     let mut roots = roots(&scan.inventory, &scan.graph, options, dismissed, scan.now);
-    roots.extend(scan.staying.iter().cloned());
+    roots.add_all(scan.staying.iter().cloned(), &scan.graph);
     mark_without(&scan.inventory, &mut scan.graph, &roots, dismissed)
 }
 

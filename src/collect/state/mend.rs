@@ -144,8 +144,9 @@ mod tests {
                     Some(Root { repository: Some(at), digest, reason: Reason::Needed })
                 })
             });
-            let roots: Roots = roots.collect();
-            let marks = mark(&inventory, &mut graph, &roots);
+            let mut found = Roots::default();
+            found.add_all(roots, &graph);
+            let marks = mark(&inventory, &mut graph, &found);
             to_mend(&self.all(), &inventory, &graph, &marks).into_iter().map(|removed| removed.key.clone()).collect()
         }
     }

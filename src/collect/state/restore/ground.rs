@@ -197,7 +197,7 @@ impl<'a> Ground<'a> {
                 if again.is_empty() {
                     return marks;
                 }
-                roots.extend(again);
+                roots.add_all(again, &self.graph);
             }
         }
         self.mark_asked(asked)
@@ -209,7 +209,8 @@ impl<'a> Ground<'a> {
             digest: digest.clone(),
             reason: Reason::Needed,
         };
-        let roots: Roots = asked.map(root).collect();
+        let mut roots = Roots::default();
+        roots.add_all(asked.map(root), &self.graph);
         mark(&self.whole, &mut self.graph, &roots)
     }
 }

@@ -427,7 +427,7 @@ mod tests {
                 return [false; 4];
             };
             [
-                dismissed.tag(0, &v1, repository.tags.get(&v1).unwrap()).is_some(),
+                repository.tags.get(&v1).is_some_and(|entry| dismissed.tag(0, &v1, entry).is_some()),
                 dismissed.revision(0, revision).is_some(),
                 dismissed.is_meant(0, revision),
                 dismissed.layer(0, &layer).is_some(),

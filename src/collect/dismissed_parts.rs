@@ -47,7 +47,7 @@ impl Dismissed {
             while let Some((digest, why)) = todo.pop() {
                 let Some(id) = graph.id(&digest) else { continue };
                 let children = match graph.node(id) {
-                    Node::Manifest { references, .. } => &references[..],
+                    Node::Manifest { references, .. } => references,
                     Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
                 };
                 let children = children.iter().chain(graph.aliases(id)).filter_map(|child| linked.get(child)).flatten();

@@ -2,6 +2,7 @@
 
 use super::entry::Evidence;
 use hashbrown::HashTable;
+use hashbrown::hash_table::OccupiedEntry;
 use std::hash::{BuildHasher as _, RandomState};
 
 /// Objects that were seen. That another object, or another state of the same, passes for one of ten million of these has a
@@ -24,7 +25,7 @@ impl Fingerprints {
     /// Takes an object out. Tells whether it was there, and looked like this.
     pub fn take(&mut self, key: &str, evidence: &Evidence) -> bool {
         let print = self.of(key, evidence);
-        self.seen.find_entry(print, |other| *other == print).map(|found| found.remove()).is_ok()
+        self.seen.find_entry(print, |other| *other == print).map(OccupiedEntry::remove).is_ok()
     }
 
     /// Whether an object is there, and looks like this.

@@ -289,7 +289,7 @@ mod tests {
         let digest = Digest::of(b"something else");
         let image = br#"{"schemaVersion":2,"manifests":[]}"#;
         graph.learn(&digest, Expectation::Manifest, &Fetched::Bytes(bytes::Bytes::from_static(image)));
-        assert_eq!(graph.node_of(&digest), Node::Unreadable("its content does not have its digest".into()));
+        assert_eq!(graph.node_of(&digest), Node::Unreadable("its content does not have its digest"));
     }
 
     #[test]

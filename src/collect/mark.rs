@@ -246,7 +246,7 @@ impl<'a> Marker<'a> {
             self.mark_overall(id);
             self.need_all_beside(at, id);
             let expanded = match self.graph.node(id) {
-                Node::Manifest { references, .. } => &references[..],
+                Node::Manifest { references, .. } => references,
                 Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
             };
             let up = if self.is_about[id.index()] { self.referrers.get(&(at, id)) } else { None };

@@ -9,8 +9,7 @@ pub(super) fn make_room<T>(all: &mut Vec<T>, more: usize) {
 
 /// Both halves of a number, the upper one first: as a whole it would take a place of eight bytes at a multiple of eight.
 pub(super) fn halves(number: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
-    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+    [number >> 32, number & u64::from(u32::MAX)].map(|half| u32::try_from(half).unwrap_or_default())
 }
 
 /// The number of these halves.

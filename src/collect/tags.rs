@@ -36,16 +36,19 @@ impl Tags {
     }
 
     /// All of them, in order.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Tag, &TagEntry)> + Clone {
         self.0.iter().map(|(tag, entry)| (tag, entry))
     }
 
     /// Their names, in order.
+    #[must_use]
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &Tag> {
         self.0.iter().map(|(tag, _)| tag)
     }
 
     /// What there is of them, in the order of their names.
+    #[must_use]
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &TagEntry> {
         self.0.iter().map(|(_, entry)| entry)
     }
@@ -222,7 +225,9 @@ mod tests {
         assert!(tags.get("a").is_none() && tags.get("-x").is_none());
         let entry = |size| TagEntry { current: Some(current(size)), ..TagEntry::default() };
         for (name, size) in [("c", 3), ("a", 4), ("b", 5)] {
-            Tag::new(name).into_iter().for_each(|tag| tags.insert(tag, entry(size)));
+            if let Some(tag) = Tag::new(name) {
+                tags.insert(tag, entry(size));
+            }
         }
         assert_eq!(names(&tags), ["a", "b", "c"]);
         assert_eq!(["a", "b", "c"].map(|name| tags.get(name).cloned()), [4, 5, 3].map(entry).map(Some));

@@ -164,7 +164,9 @@ impl Above {
         };
         for (id, node) in graph.known() {
             if let Node::Manifest { references, subject } = node {
-                references.iter().for_each(|child| above.naming.entry(*child).or_default().push(id));
+                for child in references {
+                    above.naming.entry(*child).or_default().push(id);
+                }
                 if let Some(subject) = subject {
                     above.about.entry(subject).or_default().push(id);
                 }

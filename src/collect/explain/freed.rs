@@ -74,7 +74,7 @@ fn parts(graph: &Graph, id: Id) -> Vec<Id> {
     while let Some(id) = parts.get(at).copied() {
         at += 1;
         let named = match graph.node(id) {
-            Node::Manifest { references, .. } => &references[..],
+            Node::Manifest { references, .. } => references,
             Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
         };
         let about = about.get(&id).map_or(&[][..], Vec::as_slice);

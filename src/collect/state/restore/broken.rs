@@ -32,7 +32,9 @@ impl Broken {
         let mut parents: HashMap<Id, Vec<Id>> = HashMap::new();
         for (parent, node) in graph.known() {
             if let Node::Manifest { references, .. } = node {
-                references.iter().for_each(|child| parents.entry(*child).or_default().push(parent));
+                for child in references {
+                    parents.entry(*child).or_default().push(parent);
+                }
             }
         }
         let mut broken = Self::default();

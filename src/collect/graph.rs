@@ -226,6 +226,23 @@ impl Graph {
         self.hear(digest, expectation, &Said::of(digest, fetched));
     }
 
+    /// Takes in all that was learned of manifests without knowing any link.
+    pub fn take_in(&mut self, other: Self) {
+        let ids: Vec<Id> = other.ids().map(|id| self.intern(&other.digest(id))).collect();
+        let all = self.len();
+        for (id, node) in other.known() {
+            let mut named: SmallVec<[Id; 32]> = SmallVec::new();
+            let node = match node {
+                Node::Manifest { references, subject } => {
+                    named.extend(references.iter().map(|id| ids[id.index()]));
+                    Node::Manifest { references: &named, subject: subject.map(|id| ids[id.index()]) }
+                }
+                Node::Plain | Node::Unreadable(_) | Node::Missing => node,
+            };
+            self.nodes.know(ids[id.index()], node, all);
+        }
+    }
+
     /// Takes in what a manifest says.
     pub fn hear(&mut self, digest: &Digest, expectation: Expectation, said: &Said) {
         let mut named: SmallVec<[Id; 32]> = SmallVec::new();
@@ -302,6 +319,40 @@ mod tests {
         let index = Digest::of(json.as_bytes());
         graph.learn(&index, Expectation::Manifest, &Fetched::Bytes(json.into()));
         assert_eq!(graph.to_follow(), HashSet::from([child]));
+    }
+
+    #[test]
+    fn what_was_learned_before_the_links_is_known_with_them() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        storage.layer("a", "other");
+        let (index, subject) = (storage.index("a", &[&layer, &of("more")]), of("subject"));
+        let about = storage.about("a", &[&layer], Some(&subject));
+        let learned: [(&Digest, Said); 4] = [
+            (&index, Said::Names(Names { references: vec![layer.clone(), of("more"), layer.clone()], subject: None })),
+            (&about, Said::Names(Names { references: vec![of("more")], subject: Some(subject) })),
+            (&of("missing"), Said::Missing),
+            (&of("odd"), Said::Unreadable("why".into())),
+        ];
+        let mut graphs = [Graph::new(&storage.inventory(&options())), Graph::new(&storage.inventory(&options()))];
+        let mut early = Graph::default();
+        for (digest, said) in &learned {
+            early.hear(digest, Expectation::Manifest, said);
+            graphs[0].hear(digest, Expectation::Manifest, said);
+        }
+        graphs[1].take_in(early);
+        let told = graphs.map(|graph| {
+            let digests = |ids: &[Id]| ids.iter().map(|id| graph.digest(*id)).collect::<Vec<_>>();
+            let known = graph.known().map(|(id, node)| match node {
+                Node::Manifest { references, subject } => {
+                    (graph.digest(id), digests(references), subject.map(|id| graph.digest(id)), String::new())
+                }
+                other => (graph.digest(id), Vec::new(), None, format!("{other:?}")),
+            });
+            known.collect::<Vec<_>>()
+        });
+        assert_eq!(told[0].len(), learned.len());
+        assert_eq!(told[0], told[1]);
     }
 
     #[test]

@@ -31,25 +31,30 @@ impl Inventory {
     /// older than `uploads_older_than` by the times of their files.
     #[must_use]
     pub fn to_read(&self, now: Timestamp, uploads_older_than: Option<Duration>) -> Vec<ToRead> {
+        (0..self.repositories.len()).flat_map(|at| self.to_read_in(at, now, uploads_older_than)).collect()
+    }
+
+    /// The same of one repository, by its number.
+    #[must_use]
+    pub fn to_read_in(&self, at: usize, now: Timestamp, uploads_older_than: Option<Duration>) -> Vec<ToRead> {
+        let Some(repository) = self.repositories.get(at) else { return Vec::new() };
         let mut list = Vec::new();
-        for (at, repository) in self.repositories.iter().enumerate() {
-            let name = &repository.name;
-            let mut push = |key, what| list.push(ToRead { key, repository: at, what });
-            for (index, link) in unread(&repository.revisions) {
-                push(layout::revision_link(name, &link.digest), What::Revision(index));
+        let name = &repository.name;
+        let mut push = |key, what| list.push(ToRead { key, repository: at, what });
+        for (index, link) in unread(&repository.revisions) {
+            push(layout::revision_link(name, &link.digest), What::Revision(index));
+        }
+        for (index, link) in unread(repository.layers.odd()) {
+            push(layout::layer_link(name, &link.digest), What::Layer(index));
+        }
+        for (tag, current) in repository.current_tags() {
+            if current.target == Target::Unread {
+                push(layout::tag_current(name, tag), What::Current(tag.clone()));
             }
-            for (index, link) in unread(repository.layers.odd()) {
-                push(layout::layer_link(name, &link.digest), What::Layer(index));
-            }
-            for (tag, current) in repository.current_tags() {
-                if current.target == Target::Unread {
-                    push(layout::tag_current(name, tag), What::Current(tag.clone()));
-                }
-            }
-            for (id, upload) in &repository.uploads {
-                if let Some(key) = start_to_read(upload, now, uploads_older_than) {
-                    push(key, What::Start(id.clone()));
-                }
+        }
+        for (id, upload) in &repository.uploads {
+            if let Some(key) = start_to_read(upload, now, uploads_older_than) {
+                push(key, What::Start(id.clone()));
             }
         }
         list

@@ -37,8 +37,8 @@ pub(super) struct Reading<'a> {
     /// The beginnings of digests that were asked for, or are remembered. Two that begin alike cost a moment, as the second
     /// waits for the listing to end; it is never taken for the first.
     asked: HashSet<u64>,
-    /// What was read before the inventory was complete, from which the graph begins.
-    early: Vec<(Wanted, Said)>,
+    /// What was read before the inventory was complete, with which the graph begins.
+    early: Graph,
     references: usize,
     outlines: Outlines,
 }
@@ -74,7 +74,7 @@ impl<'a> Reading<'a> {
             None => HashSet::new(),
         };
         let fetcher = fetcher(storage, order, outlines.keeps());
-        Self { storage, order, observer, fetcher, asked, early: Vec::new(), references: 0, outlines }
+        Self { storage, order, observer, fetcher, asked, early: Graph::default(), references: 0, outlines }
     }
 
     /// Lists all repositories, and goes on to read what they show to be manifests.
@@ -113,7 +113,7 @@ impl<'a> Reading<'a> {
                     if let Said::Names(names) = &said {
                         self.references += names.references.len() + 1;
                     }
-                    self.early.push((wanted, said));
+                    self.early.hear(&wanted.0, wanted.1, &said);
                 }
             }
         }
@@ -148,9 +148,7 @@ impl<'a> Reading<'a> {
     pub(super) async fn finish(mut self, inventory: &Inventory) -> Result<Found> {
         self.asked = HashSet::new();
         let mut graph = Graph::new(inventory);
-        for ((digest, expectation), said) in std::mem::take(&mut self.early) {
-            graph.hear(&digest, expectation, &said);
-        }
+        graph.take_in(std::mem::take(&mut self.early));
         self.take_all(&mut graph).await?;
         let mut wanted = unknown(&graph, inventory, self.order);
         let mut remembered = Vec::new();

@@ -16,6 +16,10 @@ use crate::storage::fetch::{Fetcher, How};
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
 
+/// So many links, in whole repositories, are read before what they say is learned: all of a large registry would be most of
+/// what is held then.
+const LINKS_HELD: usize = 2_000;
+
 /// Reads the links that the listing does not prove.
 pub(super) async fn links(
     storage: &dyn Storage,
@@ -24,14 +28,35 @@ pub(super) async fn links(
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<Inventory> {
-    let to_read = inventory.to_read(now, order.options.uploads_older_than);
-    observer.notice(Event::Begin(Phase::ReadLinks, Some(to_read.len() as u64)));
+    let all = 0..inventory.repositories.len();
+    let to_read_in = |inventory: &Inventory, at| inventory.to_read_in(at, now, order.options.uploads_older_than);
+    let count: usize = all.clone().map(|at| to_read_in(&inventory, at).len()).sum();
+    observer.notice(Event::Begin(Phase::ReadLinks, Some(count as u64)));
+    let mut batch = Vec::new();
+    for at in all {
+        batch.extend(to_read_in(&inventory, at));
+        if batch.len() >= LINKS_HELD {
+            read_links(storage, &mut inventory, std::mem::take(&mut batch), order, observer).await?;
+        }
+    }
+    read_links(storage, &mut inventory, batch, order, observer).await?;
+    observer.notice(Event::End);
+    Ok(inventory)
+}
+
+async fn read_links(
+    storage: &dyn Storage,
+    inventory: &mut Inventory,
+    batch: Vec<ToRead>,
+    order: &Order,
+    observer: &dyn Observer,
+) -> Result<()> {
     let how = How { key: |link: &ToRead| link.key.clone(), limit: LARGEST_LINK, make: |_, content| content };
     let mut fetcher = Fetcher::new(storage, how, order.concurrency);
-    for link in to_read {
+    let mut read: Vec<(ToRead, Content)> = Vec::with_capacity(batch.len());
+    for link in batch {
         fetcher.add(link);
     }
-    let mut read: Vec<(ToRead, Content)> = Vec::new();
     while let Some(link) = fetcher.next().await {
         read.push(link?);
         observer.notice(Event::Progress(1, 0));
@@ -44,8 +69,7 @@ pub(super) async fn links(
             Content::Missing | Content::TooLarge(_) => inventory.learn(link, None),
         }
     }
-    observer.notice(Event::End);
-    Ok(inventory)
+    Ok(())
 }
 
 /// What was read, for the graph.

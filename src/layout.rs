@@ -22,8 +22,6 @@ pub const V2: &str = "docker/registry/v2/";
 pub const BLOBS: &str = "docker/registry/v2/blobs/";
 /// Where all names and links are.
 pub const REPOSITORIES: &str = "docker/registry/v2/repositories/";
-/// What stands in the key of every revision link, between repository and digest.
-pub const REVISIONS: &str = "/_manifests/revisions/";
 /// Written by GitLab's registry when its metadata database, and not the storage, says what is live.
 pub const DATABASE_LOCK: &str = "docker/registry/lockfiles/database-in-use";
 /// Written at the root by a registry that is a pull-through cache.
@@ -279,8 +277,13 @@ pub fn upload(name: &RepositoryName, upload: &str) -> String {
 /// character. The registry writes no such key.
 #[must_use]
 pub fn is_unaddressable(key: &str) -> bool {
-    let is_plain = key.bytes().all(|byte| (b' '..0x7f).contains(&byte));
-    key.split('/').any(|part| matches!(part, "" | "." | ".."))
+    // Hardly any key has either. They are counted, and not looked for one by one, so that many letters are compared at once.
+    let bytes = key.as_bytes();
+    let is_plain = bytes.iter().filter(|byte| !(b' '..0x7f).contains(*byte)).count() == 0;
+    let is_odd_part = |(slash, next): &(&u8, &u8)| **slash == b'/' && matches!(**next, b'/' | b'.');
+    let has_odd_part = bytes.iter().zip(bytes.iter().skip(1)).filter(is_odd_part).count() > 0;
+    let at_an_end = matches!(bytes.first(), None | Some(b'/' | b'.')) || bytes.last() == Some(&b'/');
+    (has_odd_part || at_an_end) && key.split('/').any(|part| matches!(part, "" | "." | ".."))
         || !is_plain && key.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER)
 }
 

@@ -174,7 +174,7 @@ fn plan_in_order<'a>(tree: &'a Tree, keys: impl Iterator<Item = &'a String> + Cl
         outside: false,
     };
     let mut builder = Builder::new(Proof { etags: false, cheap_reads: true });
-    keys.clone().filter(|key| key.starts_with(layout::REPOSITORIES)).for_each(|key| builder.see(&entry(key)));
+    keys.clone().filter(|key| key.starts_with(layout::REPOSITORIES)).for_each(|key| _ = builder.see(&entry(key)));
     let mut inventory = builder.finish();
     for read in inventory.to_read(NOW, options.uploads_older_than) {
         inventory.learn(&read, tree.get(&read.key).map(Vec::as_slice));

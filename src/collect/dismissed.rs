@@ -143,6 +143,12 @@ impl Dismissed {
         (*seen == evidence()).then_some(why)
     }
 
+    /// Whether any single link of a repository is.
+    #[must_use]
+    pub fn has_lone_links(&self, at: usize) -> bool {
+        self.repositories.get(&at).is_some_and(|here| !here.links.is_empty())
+    }
+
     /// Whether the key is that of a single link that is dismissed.
     #[must_use]
     pub fn is_lone_link(&self, at: usize, key: &str) -> bool {
@@ -540,9 +546,11 @@ mod tests {
             dismissed.lone_link(at, || key.to_owned(), || seen(size, false)).cloned()
         };
         assert!(goes(&dismissed, 0, "key", 5).is_none() && !dismissed.is_lone_link(0, "key"));
+        assert!(!dismissed.has_lone_links(0));
         dismissed.add_lone_link(0, "key".into(), seen(5, false), &why);
         dismissed.add_lone_link(0, "outside".into(), seen(5, true), &why);
         assert_eq!(goes(&dismissed, 0, "key", 5), Some(why));
+        assert!(dismissed.has_lone_links(0) && !dismissed.has_lone_links(1));
         for (at, key, size) in [(0, "key", 6), (1, "key", 5), (0, "other", 5), (0, "outside", 5)] {
             assert_eq!(goes(&dismissed, at, key, size), None, "{at} {key} {size}");
         }

@@ -227,7 +227,7 @@ impl Graph {
     }
 
     /// Takes in all that was learned of manifests without knowing any link.
-    pub fn take_in(&mut self, other: Self) {
+    pub fn take_in(&mut self, other: &Self) {
         let ids: Vec<Id> = other.ids().map(|id| self.intern(&other.digest(id))).collect();
         let all = self.len();
         for (id, node) in other.known() {
@@ -340,7 +340,7 @@ mod tests {
             early.hear(digest, Expectation::Manifest, said);
             graphs[0].hear(digest, Expectation::Manifest, said);
         }
-        graphs[1].take_in(early);
+        graphs[1].take_in(&early);
         let told = graphs.map(|graph| {
             let digests = |ids: &[Id]| ids.iter().map(|id| graph.digest(*id)).collect::<Vec<_>>();
             let known = graph.known().map(|(id, node)| match node {

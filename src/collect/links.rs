@@ -162,8 +162,12 @@ impl Usual {
         self.number & !PLAIN
     }
 
+    fn modified(self) -> Timestamp {
+        Timestamp::from_nanos(whole(self.time).cast_signed())
+    }
+
     fn link(self, digests: &DigestTable) -> Link {
-        let modified = Timestamp::from_nanos(whole(self.time).cast_signed());
+        let modified = self.modified();
         let seen = if self.number & PLAIN == 0 { Seen::Proven(modified) } else { Seen::Plain(modified) };
         Link { digest: digests.get(self.place()), seen }
     }
@@ -250,7 +254,27 @@ impl Links {
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = Link> + '_ {
-        let (mut usual, mut odd) = (self.usual.iter().peekable(), self.odd.iter().peekable());
+        self.told(|_| true)
+    }
+
+    /// Those with such a time, in order. The digests of the others, which lie anywhere in memory, are not looked at.
+    pub fn by_time<'a>(&'a self, is_wanted: impl Fn(Timestamp) -> bool + Copy + 'a) -> impl Iterator<Item = Link> + 'a {
+        self.told(move |usual| is_wanted(usual.modified())).filter(move |link| is_wanted(link.modified()))
+    }
+
+    /// All in order but for usual ones that stay, by their number in `digests`, if that is the table of these links.
+    pub(super) fn unless<'a>(
+        &'a self,
+        digests: &Arc<DigestTable>,
+        stays: impl Fn(u32) -> bool + 'a,
+    ) -> impl Iterator<Item = Link> + 'a {
+        let are_numbered = Arc::ptr_eq(&self.digests, digests);
+        self.told(move |usual| !(are_numbered && stays(usual.place())))
+    }
+
+    fn told<'a>(&'a self, is_told: impl Fn(Usual) -> bool + 'a) -> impl Iterator<Item = Link> + 'a {
+        let usual = self.usual.iter().filter(move |usual| is_told(**usual));
+        let (mut usual, mut odd) = (usual.peekable(), self.odd.iter().peekable());
         std::iter::from_fn(move || {
             let Some(next) = odd.peek() else { return usual.next().map(|usual| usual.link(&self.digests)) };
             let link = usual.peek().map(|usual| usual.link(&self.digests));
@@ -324,6 +348,7 @@ mod tests {
         fn links_are_told_as_they_were_seen_each_once_and_in_order(
             seen in proptest::collection::vec((0_u8..30, any::<bool>(), 0_u8..8, 0_u8..8), 0..60),
         ) {
+            let is_odd = |link: &Link| matches!(link.seen, Seen::Odd(_));
             let (mut links, mut digests) = (Links::default(), DigestTable::default());
             let mut expected: std::collections::BTreeMap<Digest, Link> = std::collections::BTreeMap::new();
             for (name, is_long, of_content, of_evidence) in seen {
@@ -334,7 +359,6 @@ mod tests {
                 prop_assert_eq!(link.evidence(), evidence.clone());
                 prop_assert_eq!((link.modified(), link.is_outside()), (evidence.modified, evidence.outside));
                 prop_assert_eq!(link.size(), evidence.size);
-                let is_odd = |link: &Link| matches!(link.seen, Seen::Odd(_));
                 let known = expected.get(&digest);
                 if known.is_none_or(|known| !is_odd(known) && is_odd(&link)) {
                     expected.insert(digest, link.clone());
@@ -343,6 +367,15 @@ mod tests {
             }
             links.settle(&Arc::new(digests));
             prop_assert_eq!(links.iter().collect::<Vec<_>>(), expected.values().cloned().collect::<Vec<_>>());
+            let time = |link: &Link| link.modified() < Timestamp::from_nanos(0);
+            let early: Vec<Link> = expected.values().filter(|link| time(link)).cloned().collect();
+            prop_assert_eq!(links.by_time(|time| time < Timestamp::from_nanos(0)).collect::<Vec<_>>(), early);
+            let (own, other) = (Arc::clone(&links.digests), Arc::new(DigestTable::default()));
+            let stays = |number: u32| number.is_multiple_of(2);
+            let goes = |link: &&Link| is_odd(link) || !own.find(&link.digest).is_some_and(stays);
+            let going: Vec<Link> = expected.values().filter(goes).cloned().collect();
+            prop_assert_eq!(links.unless(&own, stays).collect::<Vec<_>>(), going);
+            prop_assert_eq!(links.unless(&other, stays).count(), expected.len(), "numbers of another table");
             prop_assert_eq!((links.len(), links.is_empty()), (expected.len(), expected.is_empty()));
             for (digest, link) in &expected {
                 prop_assert_eq!(links.find(digest), Some(link.clone()));

@@ -53,8 +53,8 @@ impl Builder {
         }
     }
 
-    /// Takes one entry in.
-    pub fn see(&mut self, entry: &Entry<'_>) {
+    /// Takes one entry in. Tells of which manifest it is a revision link, if it is one.
+    pub fn see(&mut self, entry: &Entry<'_>) -> Option<Digest> {
         self.inventory.objects += 1;
         self.inventory.bytes = self.inventory.bytes.saturating_add(entry.size);
         if entry.outside {
@@ -69,7 +69,7 @@ impl Builder {
             if let StorageKey::Suspect { place, digest } = StorageKey::parse(entry.key) {
                 self.suspect(place, digest, entry);
             }
-            return;
+            return None;
         }
         match StorageKey::parse(entry.key) {
             StorageKey::LayerLink { repository, digest } => {
@@ -77,8 +77,9 @@ impl Builder {
                 self.repository(repository, |found, digests| found.layers.add(link, digests));
             }
             StorageKey::RevisionLink { repository, digest } => {
-                let link = self.link(digest, entry, false);
+                let link = self.link(digest.clone(), entry, false);
                 self.repository(repository, |found, _| found.revisions.push(link));
+                return Some(digest);
             }
             StorageKey::SignatureLink { repository, revision, signature } => {
                 let link = Signature { revision, signature, evidence: entry.evidence() };
@@ -102,6 +103,7 @@ impl Builder {
             StorageKey::Suspect { place, digest } => self.suspect(place, digest, entry),
             StorageKey::Blob(_) | StorageKey::Unrecognized => {}
         }
+        None
     }
 
     fn suspect(&mut self, place: &str, digest: Option<Digest>, entry: &Entry<'_>) {

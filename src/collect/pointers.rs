@@ -4,7 +4,7 @@ use super::decide::{self, Decision, DeleteReason, KeepReason};
 use super::deletions::Deletions;
 use super::dismissed::{Dismissed, Why};
 use super::entry::Evidence;
-use super::graph::Graph;
+use super::graph::{Graph, Id};
 use super::inventory::{Inventory, Repository, TagEntry};
 use super::levels::set_levels;
 use super::mark::Marks;
@@ -147,7 +147,10 @@ impl Planner<'_> {
             let why = self.dismissed.manifest(at, &link.revision);
             self.plan(decision, why, (at, repository), pointer);
         }
-        for link in repository.layers.iter() {
+        // A repair may take away a link to what is needed.
+        let (marks, may_all_stay) = (self.marks, !self.dismissed.has_lone_links(at));
+        let stays = |number| may_all_stay && marks.in_repository(at, Some(Id::of(number))).is_some();
+        for link in repository.layers.unless(self.graph.linked(), stays) {
             let key = || layout::layer_link(&repository.name, &link.digest);
             let alone = self.dismissed.lone_link(at, key, || link.evidence());
             let needed = names(&link).filter_map(|digest| self.needed(at, digest)).min().filter(|_| alone.is_none());

@@ -162,7 +162,7 @@ impl Collector<'_> {
         let revisions = repository.revisions.iter().filter(|link| self.dismissed.revision(at, link).is_none());
         let young: Vec<&Digest> = revisions.filter(|link| is_young(link)).flat_map(names).collect();
         self.add(at, Reason::Young, young);
-        let layers = repository.layers.iter().filter(is_young);
+        let layers = repository.layers.by_time(move |modified| modified.is_younger_than(min_age, now));
         let layers: Vec<Link> = layers.filter(|link| self.dismissed.layer(at, link).is_none()).collect();
         self.add_all(at, Reason::Young, layers.into_iter().flat_map(all_names));
         for (tag, entry) in &repository.tags {

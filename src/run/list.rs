@@ -155,7 +155,7 @@ impl Listing<'_> {
         self.observer.notice(Event::Begin(Phase::ListRepositories, None));
         let mut pages = self.storage.list_prefix(prefix);
         while let Some(page) = pages.try_next().await? {
-            page.entries().filter(|entry| wanted(entry.key)).for_each(|entry| builder.see(&entry));
+            page.entries().filter(|entry| wanted(entry.key)).for_each(|entry| _ = builder.see(&entry));
             self.observer.notice(Event::Progress(page.len() as u64, 0));
         }
         self.observer.notice(Event::End);

@@ -9,7 +9,7 @@ use crate::collect::listing::Builder;
 use crate::collect::said::Said;
 use crate::error::Result;
 use crate::event::{Event, Observer, Phase};
-use crate::layout::{self, StorageKey};
+use crate::layout;
 use crate::model::{Digest, manifest};
 use crate::storage::fetch::{Fetcher, How};
 use crate::storage::manifest_cache::{ManifestCache, beginning};
@@ -102,8 +102,9 @@ impl<'a> Reading<'a> {
                     let Some(page) = page? else { break };
                     tell(&page);
                     for entry in page.entries() {
-                        builder.see(&entry);
-                        self.see(entry.key);
+                        if let Some(digest) = builder.see(&entry) {
+                            self.see(digest);
+                        }
                     }
                     self.observer.notice(Event::Progress(page.len() as u64, 0));
                 }
@@ -121,13 +122,9 @@ impl<'a> Reading<'a> {
         Ok(builder.finish())
     }
 
-    fn see(&mut self, key: &str) {
-        if self.references >= HELD || self.fetcher.waiting() >= WAITING || !key.contains(layout::REVISIONS) {
-            return;
-        }
-        if let StorageKey::RevisionLink { digest, .. } = StorageKey::parse(key)
-            && self.asked.insert(beginning(&digest))
-        {
+    fn see(&mut self, digest: Digest) {
+        let is_full = self.references >= HELD || self.fetcher.waiting() >= WAITING;
+        if !is_full && self.asked.insert(beginning(&digest)) {
             self.fetcher.add((digest, Expectation::Manifest));
         }
     }
@@ -148,7 +145,7 @@ impl<'a> Reading<'a> {
     pub(super) async fn finish(mut self, inventory: &Inventory) -> Result<Found> {
         self.asked = HashSet::new();
         let mut graph = Graph::new(inventory);
-        graph.take_in(std::mem::take(&mut self.early));
+        graph.take_in(&std::mem::take(&mut self.early));
         self.take_all(&mut graph).await?;
         let mut wanted = unknown(&graph, inventory, self.order);
         let mut remembered = Vec::new();

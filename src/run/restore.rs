@@ -96,7 +96,7 @@ async fn list(
     let mut builder = Builder::new(storage.proof());
     for mut pages in lists {
         while let Some(page) = pages.try_next().await? {
-            page.entries().for_each(|entry| builder.see(&entry));
+            page.entries().for_each(|entry| _ = builder.see(&entry));
             observer.notice(Event::Progress(page.len() as u64, 0));
         }
     }

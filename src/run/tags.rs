@@ -121,7 +121,7 @@ async fn look(storage: &dyn Storage, wanted: &Wanted) -> Result<Inventory> {
     let mut lists = Box::pin(stream::iter(lists).buffer_unordered(IN_FLIGHT));
     let mut builder = Builder::new(storage.proof());
     while let Some(pages) = lists.try_next().await? {
-        pages.iter().flat_map(Page::entries).for_each(|entry| builder.see(&entry));
+        pages.iter().flat_map(Page::entries).for_each(|entry| _ = builder.see(&entry));
     }
     Ok(builder.finish())
 }

@@ -127,7 +127,7 @@ fn of_link(digest: &Digest) -> String {
 
 fn inventory<'a>(proof: Proof, listing: impl Iterator<Item = &'a Listed>) -> Inventory {
     let mut builder = Builder::new(proof);
-    listing.for_each(|listed| builder.see(&entry(listed)));
+    listing.for_each(|listed| _ = builder.see(&entry(listed)));
     builder.finish()
 }
 

@@ -302,6 +302,16 @@ mod tests {
     }
 
     proptest! {
+        /// However it is found out.
+        #[test]
+        fn key_with_an_odd_part_or_letter_is_unaddressable(key in "[./ab\u{1}\u{7f}\u{fffd}é]{0,8}") {
+            let odd_part = key.split('/').any(|part| part.is_empty() || part == "." || part == "..");
+            let odd_letter = key.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER);
+            prop_assert_eq!(is_unaddressable(&key), odd_part || odd_letter);
+        }
+    }
+
+    proptest! {
         #[test]
         fn reads_back_what_it_writes(
             name in "[a-z0-9]{1,5}(/[a-z0-9]{1,5}){0,3}",

@@ -1,6 +1,6 @@
 //! Which links have to be read, and what their content says.
 
-use super::inventory::{Content, Inventory, Link, Target, Upload};
+use super::inventory::{Content, Inventory, Link, Repository, Target, Upload};
 use super::problem::ProblemCode;
 use crate::layout;
 use crate::model::{Algorithm, Digest, Tag, Timestamp};
@@ -14,7 +14,8 @@ pub const LARGEST_LINK: u64 = 1024;
 pub struct ToRead {
     /// Its key.
     pub key: String,
-    repository: usize,
+    /// The number of its repository.
+    pub repository: usize,
     what: What,
 }
 
@@ -38,26 +39,21 @@ impl Inventory {
     #[must_use]
     pub fn to_read_in(&self, at: usize, now: Timestamp, uploads_older_than: Option<Duration>) -> Vec<ToRead> {
         let Some(repository) = self.repositories.get(at) else { return Vec::new() };
-        let mut list = Vec::new();
         let name = &repository.name;
-        let mut push = |key, what| list.push(ToRead { key, repository: at, what });
-        for (index, link) in unread(&repository.revisions) {
-            push(layout::revision_link(name, &link.digest), What::Revision(index));
-        }
-        for (index, link) in unread(repository.layers.odd()) {
-            push(layout::layer_link(name, &link.digest), What::Layer(index));
-        }
-        for (tag, current) in repository.current_tags() {
-            if current.target == Target::Unread {
-                push(layout::tag_current(name, tag), What::Current(tag.clone()));
-            }
-        }
-        for (id, upload) in &repository.uploads {
-            if let Some(key) = start_to_read(upload, now, uploads_older_than) {
-                push(key, What::Start(id.clone()));
-            }
-        }
-        list
+        let what = unread_in(repository, now, uploads_older_than).map(|unread| match unread {
+            Unread::Revision(index, link) => (layout::revision_link(name, &link.digest), What::Revision(index)),
+            Unread::Layer(index, link) => (layout::layer_link(name, &link.digest), What::Layer(index)),
+            Unread::Current(tag) => (layout::tag_current(name, tag), What::Current(tag.clone())),
+            Unread::Start(id, key) => (key.to_owned(), What::Start(id.to_owned())),
+        });
+        what.map(|(key, what)| ToRead { key, repository: at, what }).collect()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count_to_read(&self, now: Timestamp, uploads_older_than: Option<Duration>) -> usize {
+        let unread = |repository: &Repository| unread_in(repository, now, uploads_older_than).count();
+        self.repositories.iter().map(unread).sum()
     }
 
     /// Takes in what a key's content is; `None` where there is no such key any more.
@@ -114,16 +110,40 @@ impl Inventory {
     }
 }
 
+/// What must be read, where it stands.
+enum Unread<'r> {
+    Revision(usize, &'r Link),
+    Layer(usize, &'r Link),
+    Current(&'r Tag),
+    Start(&'r str, &'r str),
+}
+
+fn unread_in(
+    repository: &Repository,
+    now: Timestamp,
+    uploads_older_than: Option<Duration>,
+) -> impl Iterator<Item = Unread<'_>> {
+    let revisions = unread(&repository.revisions).map(|(index, link)| Unread::Revision(index, link));
+    let layers = unread(repository.layers.odd()).map(|(index, link)| Unread::Layer(index, link));
+    let tags = repository.current_tags().filter(|(_, current)| current.target == Target::Unread);
+    let tags = tags.map(|(tag, _)| Unread::Current(tag));
+    let uploads = repository
+        .uploads
+        .iter()
+        .filter_map(move |(id, upload)| Some(Unread::Start(id, start_to_read(upload, now, uploads_older_than)?)));
+    revisions.chain(layers).chain(tags).chain(uploads)
+}
+
 fn unread(links: &[Link]) -> impl Iterator<Item = (usize, &Link)> {
     links.iter().enumerate().filter(|(_, link)| *link.content() == Content::Unread)
 }
 
 /// The key of `startedat`, if the files of the upload are all old enough for it to matter.
-fn start_to_read(upload: &Upload, now: Timestamp, limit: Option<Duration>) -> Option<String> {
+fn start_to_read(upload: &Upload, now: Timestamp, limit: Option<Duration>) -> Option<&str> {
     let limit = limit?;
     let newest = upload.newest()?;
     let start = upload.files.iter().find(|(key, _)| key.ends_with("/startedat"))?;
-    (!newest.is_younger_than(limit, now)).then(|| start.0.clone())
+    (!newest.is_younger_than(limit, now)).then_some(&*start.0)
 }
 
 /// The digest that a link holds exactly, as the registry demands, and the one that it holds but for white space.
@@ -245,10 +265,11 @@ mod tests {
         let keys = [layout::revision_link(&name(), &one), layout::tag_current(&name(), &tag)];
         let mut inventory = listed(&keys.clone().map(|key| (key, NOW)));
         let reads = inventory.to_read(NOW, None);
+        assert_eq!(inventory.count_to_read(NOW, None), reads.len());
         assert_eq!(reads.iter().map(|read| &read.key).collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
         for read in reads {
             inventory.learn(&read, Some(one.to_string().as_bytes()));
         }
-        assert_eq!(inventory.to_read(NOW, None).len(), 0);
+        assert_eq!((inventory.to_read(NOW, None).len(), inventory.count_to_read(NOW, None)), (0, 0));
     }
 }

@@ -300,7 +300,7 @@ mod tests {
     use super::super::options::Options;
     use super::super::report::Scan;
     use super::super::roots::Root;
-    use super::super::scene::{Storage, keys, name, of, options, sha512};
+    use super::super::scene::{DAY, NOW, Storage, keys, name, of, options, sha512};
     use super::*;
     use crate::layout;
 
@@ -312,6 +312,27 @@ mod tests {
     fn needed_in(scan: &Scan, digest: &Digest) -> Vec<usize> {
         let repositories = 0..scan.inventory.repositories.len();
         repositories.filter(|at| scan.marks.in_repository(*at, scan.graph.id(digest)).is_some()).collect()
+    }
+
+    #[test]
+    fn reasons_are_told_if_something_is_needed_for_them() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let image = storage.index("a", &[&layer]);
+        storage.tag("a", "v1", &image);
+        let has = |storage: &Storage, options: &Options| {
+            let marks = storage.scan(options).0.marks;
+            Reason::ALL.map(|reason| marks.has(reason))
+        };
+        assert_eq!(has(&storage, &options()), [true, false, false, false]);
+        storage.layer("a", "young");
+        storage.seen(&layout::layer_link(&name("a"), &of("young"))).modified = NOW;
+        assert_eq!(has(&storage, &Options { min_age: DAY, ..options() }), [true, false, true, false]);
+        assert_eq!(has(&Storage::default(), &options()), [false; 4]);
+        let mut scan = scan(&storage);
+        assert_eq!(needed_in(&scan, &layer), [0]);
+        scan.marks.forget_repositories();
+        assert!(needed_in(&scan, &layer).is_empty() && scan.marks.anywhere(scan.graph.id(&layer)).is_some());
     }
 
     #[test]

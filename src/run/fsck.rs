@@ -136,11 +136,11 @@ async fn repositories(
     }
     observer.notice(Event::End);
     let inventory = builder.finish();
-    let to_read = inventory.to_read(checked.now, order.options.uploads_older_than);
-    checked.links_read = to_read.len() as u64;
+    let older_than = order.options.uploads_older_than;
+    checked.links_read = inventory.count_to_read(checked.now, older_than) as u64;
     // Of a directory every revision link was read: they need not be remembered one by one.
     if !storage.proof().cheap_reads {
-        checked.read = to_read.into_iter().map(|link| link.key).collect();
+        checked.read = inventory.to_read(checked.now, older_than).into_iter().map(|link| link.key).collect();
     }
     scan::links(storage, inventory, order, checked.now, observer).await
 }

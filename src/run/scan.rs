@@ -15,9 +15,10 @@ use crate::model::Timestamp;
 use crate::storage::fetch::{Fetcher, How};
 use crate::storage::reader::{Area, Content, Storage};
 use futures::{StreamExt, TryStreamExt, stream};
+use std::collections::VecDeque;
 
-/// So many links, in whole repositories, are read before what they say is learned: all of a large registry would be most of
-/// what is held then.
+/// So many links are read, or wait for those of their repository and of all before it, before what they say is learned: all
+/// links of a large registry would be most of what is held then.
 const LINKS_HELD: usize = 2_000;
 
 /// Reads the links that the listing does not prove.
@@ -28,48 +29,58 @@ pub(super) async fn links(
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<Inventory> {
-    let all = 0..inventory.repositories.len();
-    let to_read_in = |inventory: &Inventory, at| inventory.to_read_in(at, now, order.options.uploads_older_than);
-    let count: usize = all.clone().map(|at| to_read_in(&inventory, at).len()).sum();
-    observer.notice(Event::Begin(Phase::ReadLinks, Some(count as u64)));
-    let mut batch = Vec::new();
-    for at in all {
-        batch.extend(to_read_in(&inventory, at));
-        if batch.len() >= LINKS_HELD {
-            read_links(storage, &mut inventory, std::mem::take(&mut batch), order, observer).await?;
+    let older_than = order.options.uploads_older_than;
+    observer.notice(Event::Begin(Phase::ReadLinks, Some(inventory.count_to_read(now, older_than) as u64)));
+    let how = How { key: |link: &ToRead| link.key.clone(), limit: LARGEST_LINK, make: |_, content| content };
+    let mut fetcher = Fetcher::new(storage, how, order.concurrency);
+    let mut to_ask = (0..inventory.repositories.len()).peekable();
+    let mut asked: VecDeque<Asked> = VecDeque::new();
+    let mut held = 0;
+    loop {
+        while let Some(at) = to_ask.next_if(|_| held < LINKS_HELD) {
+            let links = inventory.to_read_in(at, now, older_than);
+            if !links.is_empty() {
+                held += links.len();
+                asked.push_back(Asked { at, missing: links.len(), read: Vec::with_capacity(links.len()) });
+                for link in links {
+                    fetcher.add(link);
+                }
+            }
+        }
+        let Some(read) = fetcher.next().await else { break };
+        let (link, content) = read?;
+        observer.notice(Event::Progress(1, 0));
+        if let Ok(of) = asked.binary_search_by_key(&link.repository, |asked| asked.at) {
+            asked[of].missing -= 1;
+            asked[of].read.push((link, content));
+        }
+        // Answers come in any order; what is learned, and told of it, must not depend on it.
+        while let Some(whole) = asked.pop_front_if(|asked| asked.missing == 0) {
+            held -= whole.read.len();
+            whole.learn(&mut inventory);
         }
     }
-    read_links(storage, &mut inventory, batch, order, observer).await?;
     observer.notice(Event::End);
     Ok(inventory)
 }
 
-async fn read_links(
-    storage: &dyn Storage,
-    inventory: &mut Inventory,
-    batch: Vec<ToRead>,
-    order: &Order,
-    observer: &dyn Observer,
-) -> Result<()> {
-    let how = How { key: |link: &ToRead| link.key.clone(), limit: LARGEST_LINK, make: |_, content| content };
-    let mut fetcher = Fetcher::new(storage, how, order.concurrency);
-    let mut read: Vec<(ToRead, Content)> = Vec::with_capacity(batch.len());
-    for link in batch {
-        fetcher.add(link);
-    }
-    while let Some(link) = fetcher.next().await {
-        read.push(link?);
-        observer.notice(Event::Progress(1, 0));
-    }
-    // Answers come in any order; what is learned must not depend on it.
-    read.sort_by(|a, b| a.0.key.cmp(&b.0.key));
-    for (link, content) in &read {
-        match content {
-            Content::Bytes(bytes) => inventory.learn(link, Some(bytes)),
-            Content::Missing | Content::TooLarge(_) => inventory.learn(link, None),
+/// The links of one repository that are being read.
+struct Asked {
+    at: usize,
+    missing: usize,
+    read: Vec<(ToRead, Content)>,
+}
+
+impl Asked {
+    fn learn(mut self, inventory: &mut Inventory) {
+        self.read.sort_by(|a, b| a.0.key.cmp(&b.0.key));
+        for (link, content) in &self.read {
+            match content {
+                Content::Bytes(bytes) => inventory.learn(link, Some(bytes)),
+                Content::Missing | Content::TooLarge(_) => inventory.learn(link, None),
+            }
         }
     }
-    Ok(())
 }
 
 /// What was read, for the graph.

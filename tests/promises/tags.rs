@@ -157,3 +157,19 @@ fn same_image_under_two_tags_survives_the_loss_of_one() {
     assert!(swept.after.contains_key(&revision_key("app", &image.digest)));
     swept.loses([links("app", [&layer]), crate::check::blobs([&layer])].concat());
 }
+
+/// Thousands of links are read before those of the last repository: no listing of a directory tells what they say.
+#[test]
+fn links_of_the_last_of_many_repositories_are_read_like_those_of_the_first() {
+    let mut registry = RegistryBuilder::new();
+    for name in ["a", "b"] {
+        let image = registry.image(name, "config", &["layer"]).digest;
+        for number in 0..1_500 {
+            registry.tag(name, &format!("v{number}"), &image);
+        }
+    }
+    let image = registry.aliased_image("c", "other config", &["one", "two"]);
+    registry.tag("c", "latest", &image.digest);
+    let garbage = rubbish(&mut registry, "c");
+    sweep(&registry, &["-m"]).loses(garbage).reports(&[]);
+}

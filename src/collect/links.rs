@@ -359,6 +359,7 @@ mod tests {
                 prop_assert_eq!(link.evidence(), evidence.clone());
                 prop_assert_eq!((link.modified(), link.is_outside()), (evidence.modified, evidence.outside));
                 prop_assert_eq!(link.size(), evidence.size);
+                prop_assert_eq!(link.is_proven(), of_evidence < 3, "as its `ETag` is the MD5 of its name");
                 let known = expected.get(&digest);
                 if known.is_none_or(|known| !is_odd(known) && is_odd(&link)) {
                     expected.insert(digest, link.clone());

@@ -6,7 +6,7 @@ use super::packing::{halves, make_room, whole};
 /// What is known of a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Node<'a> {
-    /// Not fetched: a layer or a config, or a manifest of which no link tells.
+    /// Nothing: a blob, or a manifest that no repository links.
     #[default]
     Plain,
     /// A manifest.

@@ -24,6 +24,7 @@ pub mod page;
 pub mod reader;
 mod room;
 mod signed;
+mod storage_clock;
 pub mod store_keeps;
 pub mod sweep;
 pub mod transport;

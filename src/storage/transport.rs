@@ -6,6 +6,7 @@
 
 use super::pace::{Limits, Pace, Patience};
 use super::page::{self, Dialect, Page};
+use super::storage_clock::StorageClock;
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::{How, Said};
 use crate::model::Timestamp;
@@ -29,8 +30,7 @@ pub struct Counters {
     put: AtomicU64,
     copy: AtomicU64,
     delete: AtomicU64,
-    /// What the storage's clock said, and when it said so.
-    clock: Mutex<Option<(Timestamp, Instant)>>,
+    clock: Mutex<Option<StorageClock>>,
     /// What its answers said of what is kept of what is deleted.
     said: Mutex<Said>,
 }
@@ -57,7 +57,7 @@ impl Counters {
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.map(|(time, heard)| time.plus(heard.elapsed()))
+        clock.map(|clock| clock.at(Instant::now()))
     }
 
     /// Counts a listing that is not sent over HTTP.
@@ -121,11 +121,11 @@ impl Counters {
         }
     }
 
-    fn hear(&self, response: &HttpResponse) {
+    fn hear(&self, response: &HttpResponse, sent: Instant) {
         let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
         if let Some(time) = date.and_then(Timestamp::parse_http) {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            *clock = Some((time, Instant::now()));
+            *clock = Some(StorageClock::hear(*clock, time, sent, Instant::now()));
         }
     }
 
@@ -222,8 +222,9 @@ impl HttpService for Counting {
         let count = || {
             counter.fetch_add(1, Ordering::Relaxed);
         };
+        let sent = Instant::now();
         let response = self.wire.pace.send(&self.inner, request, self.patience, count).await?;
-        counters.hear(&response);
+        counters.hear(&response, sent);
         if !response.status().is_success() {
             return Ok(response);
         }

@@ -1,5 +1,6 @@
 //! One page of a listing, packed: no string per object, and any key that the store can hold.
 
+mod flat;
 mod parse;
 
 pub use parse::parse;

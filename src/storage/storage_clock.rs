@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The latest time that is certain to have come, and when it had. It never runs ahead of the storage's own clock.
 #[derive(Debug, Clone, Copy)]
-pub struct StorageClock {
+pub(super) struct StorageClock {
     time: Timestamp,
     heard: Instant,
 }
@@ -21,14 +21,14 @@ impl StorageClock {
     /// The clock by an answer that came just now, to what was asked at `sent`, and by what was known before.
     ///
     /// Several servers of one storage may differ: what could not be so by this answer's clock is dropped.
-    pub fn hear(before: Option<Self>, date: Timestamp, sent: Instant, now: Instant) -> Self {
+    pub(super) fn hear(before: Option<Self>, date: Timestamp, sent: Instant, now: Instant) -> Self {
         let latest = date.plus(SECOND).plus(now.saturating_duration_since(sent));
         let known = before.map_or(date, |clock| clock.at(now));
         Self { time: if known <= latest { known.max(date) } else { date }, heard: now }
     }
 
     /// The storage's time at an instant.
-    pub fn at(self, instant: Instant) -> Timestamp {
+    pub(super) fn at(self, instant: Instant) -> Timestamp {
         self.time.plus(instant.saturating_duration_since(self.heard))
     }
 }

@@ -5,11 +5,12 @@
 //! ([`transport`](crate::storage::transport) hands it over), and `object_store` does what it is good at: signing, retrying,
 //! building the request.
 
-use super::{Dialect, NotAListing, Object, Page};
+use super::{Dialect, NotAListing, Object, Page, flat};
 use crate::model::Timestamp;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, Event};
 use std::borrow::Cow;
+use std::io::BufRead as _;
 use std::ops::Range;
 
 /// No store tells of an object in fewer bytes, as a rule.
@@ -21,6 +22,10 @@ const OF_AN_OBJECT: usize = 300;
 /// If the document is cut off, is no listing, or an object in it lacks its key, size or time: a listing that is not
 /// complete must never be taken for one that is.
 pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
+    read(body, dialect, true)
+}
+
+fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<Page, NotAListing> {
     let broken = |what: &dyn std::fmt::Display| NotAListing(what.to_string());
     let mut reader = Reader::from_reader(body);
     let mut parser = Parser::new(dialect);
@@ -37,7 +42,16 @@ pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
                         .any(|attribute| attribute.key.as_ref() == b"Encoded" && attribute.value.as_ref() == b"true");
                 parser.start(start.local_name().as_ref(), encoded)?;
             }
-            Event::End(end) => parser.end(end.local_name().as_ref())?,
+            Event::End(end) => {
+                parser.end(end.local_name().as_ref())?;
+                if in_one_go && parser.is_between_objects() {
+                    let mut rest = reader.stream();
+                    while let Some((told, length)) = flat::object(rest.fill_buf().unwrap_or_default()) {
+                        parser.take(&told);
+                        rest.consume(length);
+                    }
+                }
+            }
             Event::Empty(empty) => {
                 parser.start(empty.local_name().as_ref(), false)?;
                 parser.end(empty.local_name().as_ref())?;
@@ -186,11 +200,8 @@ impl Parser {
                 let key = decoded(text, self.encoded)?;
                 self.key = Some(self.page.store(&key));
             }
-            Some(Field::Size) => self.size = text.trim().parse().ok(),
-            Some(Field::Modified) => {
-                let text = text.trim();
-                self.modified = Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_http(text));
-            }
+            Some(Field::Size) => self.size = size(text),
+            Some(Field::Modified) => self.modified = modified(text),
             Some(Field::Etag) => self.etag = Some(self.page.store(text)),
             Some(Field::Class) => {
                 let name = text.trim();
@@ -223,6 +234,19 @@ impl Parser {
             }
         }
         Ok(())
+    }
+
+    /// Whether an object may follow, of which nothing has been read.
+    fn is_between_objects(&self) -> bool {
+        self.dialect == Dialect::S3 && self.depth == 1 && self.object == 0 && !self.in_common
+    }
+
+    fn take(&mut self, told: &flat::Told<'_>) {
+        let key = self.page.store(&told.key);
+        let etag = told.etag.as_deref().map(|etag| self.page.store(etag));
+        let class = told.class.as_deref().map_or(0, |class| self.page.class(class.trim()));
+        let (size, modified) = (told.size, told.modified);
+        self.page.objects.push(Object { key, etag, size, modified, outside: false, class });
     }
 
     fn object(&mut self) -> Result<(), NotAListing> {
@@ -262,6 +286,15 @@ impl Parser {
     }
 }
 
+pub(super) fn size(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+pub(super) fn modified(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_http(text))
+}
+
 /// Azure percent-encodes a name that XML cannot hold.
 fn decoded(text: &str, encoded: bool) -> Result<Cow<'_, str>, NotAListing> {
     if !encoded {
@@ -275,6 +308,7 @@ fn decoded(text: &str, encoded: bool) -> Result<Cow<'_, str>, NotAListing> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use proptest::prelude::*;
 
     fn s3(contents: &str, rest: &str) -> String {
         format!(
@@ -306,6 +340,81 @@ mod tests {
         assert_eq!(page.entries_with_class().next().unwrap().1, Some("STANDARD"));
         assert_eq!(first.modified.to_rfc3339(), "2026-11-21T00:00:00Z");
         assert_eq!(page.next, None);
+    }
+
+    /// Pieces of listings, as they are and as they should not be.
+    fn piece() -> impl Strategy<Value = String> {
+        let element = |name: &'static str| {
+            let text = prop_oneof![
+                6 => prop::sample::select(vec![
+                    "71", "k", "a/b", "2026-11-21T00:00:00.000Z", "Sat, 21 Nov 2026 17:14:30 GMT", "&quot;e&quot;", "GLACIER",
+                ]).prop_map(str::to_owned),
+                1 => prop::sample::select(vec![
+                    "", " ", "&#x9;", "&amp;", "&none;", "&", "a>b", "]]>", "<!-- c -->x", "<![CDATA[c]]>", "<b/>", "<b>c</b>",
+                    "<ID>i</ID>", "<ID>i<b>c<d>e</d></b></ID>", "<b", "\u{e9}", "\r\n", "<?p?>",
+                ]).prop_map(str::to_owned),
+            ];
+            text.prop_map(move |text| format!("<{name}>{text}</{name}>"))
+        };
+        let odd = prop::sample::select(vec![
+            "\n  ",
+            "<Key/>",
+            "<Key >k</Key>",
+            "<Key>k</Key >",
+            "<x:Key>k</x:Key>",
+            "<Key a='>'>k</Key>",
+            "text",
+            "&lt;",
+            "<",
+            "</Contents>",
+            "<Contents>",
+            "<!-- <Key>k</Key> -->",
+            "<Owner><Key>o</Key></Owner>",
+            "<Size>+5</Size>",
+            "<>k</>",
+        ]);
+        prop_oneof![
+            8 => prop::sample::select(vec!["Key", "Size", "LastModified", "ETag", "StorageClass", "Owner"]).prop_flat_map(element),
+            1 => odd.prop_map(str::to_owned),
+        ]
+    }
+
+    fn some_object() -> impl Strategy<Value = String> {
+        let whole = Just("<Key>k</Key><Size>71</Size><LastModified>2026-11-21T00:00:00.000Z</LastModified>".to_owned());
+        let inner = prop::collection::vec(prop_oneof![whole, piece()], 0..6);
+        let space = prop::sample::select(vec!["", "", " ", "\n\t", "\u{a0}", "<!---->"]);
+        (inner, space).prop_map(|(inner, space)| format!("{space}<Contents>{}</Contents>", inner.concat()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+        /// The one thing that `flat` must hold.
+        #[test]
+        fn what_is_read_in_one_go_is_what_xml_says(
+            objects in prop::collection::vec(prop_oneof![3 => Just(object("a/b")), 2 => some_object()], 0..5),
+            cut in 0_usize..40,
+        ) {
+            let body = s3(&objects.concat(), "<CommonPrefixes><Prefix>d/</Prefix></CommonPrefixes>");
+            for end in [body.len(), body.len().saturating_sub(cut * 10)] {
+                let both = [true, false].map(|in_one_go| -> Result<_, String> {
+                    let page = read(&body.as_bytes()[..end], Dialect::S3, in_one_go).map_err(|error| error.to_string())?;
+                    let rows: Vec<String> = page.entries_with_class().map(|row| format!("{row:?}")).collect();
+                    Ok((rows, page.directories, page.next))
+                });
+                prop_assert_eq!(&both[0], &both[1], "{}", &String::from_utf8_lossy(&body.as_bytes()[..end]));
+            }
+        }
+    }
+
+    #[test]
+    fn usual_objects_are_read_in_one_go() {
+        let body = s3(&object("k").repeat(3), "");
+        let at = body.match_indices("<Contents>").nth(1).unwrap().0;
+        let (told, length) = flat::object(&body.as_bytes()[at..]).unwrap();
+        assert_eq!((&*told.key, told.size, told.etag.as_deref()), ("k", 71, Some("\"00\"")));
+        assert_eq!(&body[at..at + length], object("k"));
+        assert_eq!(flat::object(&body.as_bytes()[at + 2 * length..]).map(|_| ()), None, "none follows");
     }
 
     #[test]

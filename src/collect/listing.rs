@@ -314,6 +314,45 @@ mod tests {
         assert_eq!(current.target, Target::Digest(digest(2)));
     }
 
+    /// A link that looks changed later stays, and one that has changed must look so.
+    #[test]
+    fn what_is_kept_of_a_link_is_what_was_listed() {
+        let wide = Digest::from_parts("sha512", &digest(1).hex().repeat(2)).unwrap();
+        let tag = Tag::new("v1").unwrap();
+        let etags = |digest: &Digest| {
+            let own = etag(&digest.to_string());
+            let other = "0123456789abcdef0123456789abcdef";
+            let written = |md5: &str| {
+                [md5.to_owned(), format!("\"{md5}\""), format!("W/\"{md5}\""), format!("\"{}\"", md5.to_uppercase())]
+            };
+            let all = written(&own).into_iter().chain(written(other)).chain(["0x8D".to_owned()]);
+            all.map(Some).chain([None]).collect::<Vec<_>>()
+        };
+        for digest in [digest(1), wide] {
+            for (etag, size, outside, proof) in etags(&digest).iter().flat_map(|etag| {
+                let sizes = [71, 73, 135].into_iter().flat_map(|size| [(size, false), (size, true)]);
+                sizes.flat_map(move |(size, outside)| [S3, AZURE, DIRECTORY].map(|proof| (etag, size, outside, proof)))
+            }) {
+                let keys = [
+                    layout::layer_link(&name(), &digest),
+                    layout::revision_link(&name(), &digest),
+                    layout::tag_history(&name(), &tag, &digest),
+                ];
+                let mut builder = Builder::new(proof);
+                let entry =
+                    |key| Entry { key, size, modified: Timestamp::from_days(1), etag: etag.as_deref(), outside };
+                for key in &keys {
+                    builder.see(&entry(key));
+                }
+                let found = builder.finish().repositories.remove(0);
+                let history = &found.tags.get(&tag).unwrap().history[0];
+                for link in [&found.layers.iter().next().unwrap(), &found.revisions[0], history] {
+                    assert_eq!((&link.digest, link.evidence()), (&digest, entry(&keys[0]).evidence()));
+                }
+            }
+        }
+    }
+
     #[test]
     fn link_that_says_something_else_is_read() {
         let entries = [

@@ -228,4 +228,61 @@ mod tests {
         assert!(kept(&["team/app:v1"]) && kept(&["host:5000/team/app:v1", "team/app:v2"]));
         assert!(!kept(&["team/app:v2"]) && !kept(&["team/api:v1"]) && !kept(&[]));
     }
+
+    /// What a run that was killed had taken away: its keys, and the manifests that they named.
+    fn killed(removed: &[(String, &Digest)]) -> Journal {
+        let removed = removed.iter().map(|(key, content)| {
+            let (key, content) = (key.clone(), (*content).clone());
+            Removed { key, content, subject: None, modified: None }
+        });
+        Journal { run: "r".into(), removed: removed.collect(), ..Journal::default() }
+    }
+
+    /// Manifests by their repository that go when `images` are named after that run; none if that run was not about them.
+    fn goes_on(storage: &Storage, journal: &Journal, images: &[&str]) -> Option<BTreeSet<(String, Digest)>> {
+        let inventory = storage.inventory(&options());
+        let (dismissed, unmatched) = named(&removing(images).images, &inventory, &[], &[journal]);
+        let manifests = dismissed.repositories.iter().flat_map(|(at, here)| {
+            here.manifests.keys().map(|digest| (inventory.repositories[*at].name.to_string(), digest.clone()))
+        });
+        let manifests = manifests.collect();
+        unmatched.is_empty().then_some(manifests)
+    }
+
+    #[test]
+    fn same_command_does_what_a_killed_run_has_left() {
+        let mut storage = Storage::default();
+        let (image, other) = (storage.index("app", &[]), storage.index("app", &[&of("part")]));
+        storage.tag("app", "there", &other);
+        storage.index("web", &[]);
+        let current = |text: &str| layout::tag_current(&name("app"), &tag(text));
+        let gone = killed(&[(current("v1"), &image)]);
+        let is_left = Some(BTreeSet::from([("app".to_owned(), image.clone())]));
+        assert_eq!(goes_on(&storage, &gone, &["app:v1"]), is_left);
+        assert_eq!(goes_on(&storage, &gone, &[&format!("app@{image}")]), is_left, "by its digest as well");
+        assert_eq!(goes_on(&storage, &gone, &["app:v2"]), None, "another tag was not begun");
+        assert_eq!(goes_on(&storage, &gone, &["web:v1"]), None, "nor one of another repository");
+        // A tag that is there was not taken away, or is pushed again: it goes by its name alone.
+        let stayed = killed(&[(current("there"), &image)]);
+        assert_eq!(goes_on(&storage, &stayed, &["app:there"]), Some(BTreeSet::from([("app".to_owned(), other)])));
+        assert_eq!(goes_on(&storage, &stayed, &["app:v1"]), None);
+    }
+
+    /// Without its revision link nothing tells what an index that was removed by its digest had in it.
+    #[test]
+    fn parts_of_a_manifest_that_a_killed_run_took_away_go_with_the_same_command() {
+        let mut storage = Storage::default();
+        let part = storage.index("app", &[]);
+        let web = storage.index("web", &[]);
+        let index = of("index");
+        let link = |repository: &str, digest: &Digest| layout::revision_link(&name(repository), digest);
+        let journal = killed(&[(link("app", &index), &index), (link("app", &part), &part), (link("web", &web), &web)]);
+        let goes = |images: &[&str]| goes_on(&storage, &journal, images);
+        let both = BTreeSet::from([("app".to_owned(), index.clone()), ("app".to_owned(), part.clone())]);
+        assert_eq!(goes(&[&format!("app@{index}")]), Some(both), "and nothing of another repository");
+        assert_eq!(goes(&[&format!("web@{index}")]), None, "it was in another repository");
+        assert_eq!(goes(&["app:v1"]), None);
+        let linked = BTreeSet::from([("app".to_owned(), part.clone())]);
+        assert_eq!(goes(&[&format!("app@{part}")]), Some(linked), "what is there goes by its name alone");
+    }
 }

@@ -175,7 +175,7 @@ impl Storage {
         }
     }
 
-    fn each_listed(&self, mut see: impl FnMut(&Entry<'_>)) {
+    pub(super) fn each_listed(&self, mut see: impl FnMut(&Entry<'_>)) {
         for (key, seen) in &self.objects {
             let Evidence { size, modified, ref etag, outside } = *seen;
             let etag = etag.as_ref().map(Etag::text);

@@ -253,3 +253,280 @@ fn upload(known: &Known<'_>, name: &RepositoryName, (id, upload): (&str, &Upload
     let finding = if started.is_some() { finding.saying("it holds no time") } else { finding };
     findings.add(finding.young(is_young).proven_by(Proof::Keys { absent, there }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::code::Level;
+    use super::super::scene::{Looked, found, image, image_of};
+    use super::*;
+    use crate::collect::problem::TOLD_IN_FULL;
+    use crate::collect::scene::{NOW, Storage, UPLOAD as ID, name, of, sha512, tag};
+
+    fn current(text: &str) -> String {
+        layout::tag_current(&name("app"), &tag(text))
+    }
+
+    fn revision_key(digest: &Digest) -> String {
+        layout::revision_link(&name("app"), digest)
+    }
+
+    fn layer_key(digest: &Digest) -> String {
+        layout::layer_link(&name("app"), digest)
+    }
+
+    fn keys(absent: &[String], there: &[String]) -> Proof {
+        Proof::Keys { absent: absent.to_vec(), there: there.to_vec() }
+    }
+
+    /// A finding in `app` about a digest, of which one image suffers.
+    fn of_image(code: Code, key: String, digest: &Digest, image: &str) -> Finding {
+        let images = vec![image.to_owned()];
+        Finding { images, images_in_all: 1, ..Finding::new(code, key).within(&name("app")).about(digest) }
+    }
+
+    /// Written so long ago.
+    fn ago(storage: &mut Storage, key: &str, ago: Duration) {
+        storage.seen(key).modified = Timestamp::from_nanos(NOW.as_nanos() - i64::try_from(ago.as_nanos()).unwrap_or(0));
+    }
+
+    fn levels(storage: &Storage) -> Vec<(Code, Level)> {
+        found(storage).iter().map(|finding| (finding.code, finding.level)).collect()
+    }
+
+    /// The one finding is young right up to the end of the time that a push may take.
+    #[track_caller]
+    fn is_young_while_it_may_be_pushed(storage: &Storage, key: &str, code: Code) {
+        let mut storage = storage.clone();
+        ago(&mut storage, key, PUSH - Duration::from_secs(1));
+        assert_eq!(levels(&storage), [(code, Level::Young)]);
+        ago(&mut storage, key, PUSH);
+        assert_eq!(levels(&storage), [(code, code.level())]);
+    }
+
+    fn sound() -> Storage {
+        let mut storage = Storage::default();
+        let (one, two) = (image(&mut storage, "app", &["a", "b"]), image(&mut storage, "app", &["a"]));
+        let index = storage.index("app", &[&one, &two]);
+        storage.tag("app", "v1", &index);
+        storage.upload("app", &["data"]);
+        storage.link(layout::upload(&name("app"), ID) + "startedat", "2026-11-21T00:00:00Z");
+        storage
+    }
+
+    #[test]
+    fn sound_registry_shows_nothing() {
+        assert_eq!(found(&sound()), []);
+        let looked = Looked::at(&sound());
+        let mut findings = Findings::default();
+        check(&Known { both_key_forms: true, ..looked.known() }, &mut findings);
+        assert_eq!(findings.told(), [Finding::new(Code::BothKeyForms, "/docker/registry/v2/".into())]);
+    }
+
+    #[test]
+    fn tag_of_a_lost_manifest_dangles() {
+        let (mut storage, lost) = (sound(), of("lost"));
+        storage.tag("app", "lost", &lost);
+        let proof = keys(&[layout::blob_data(&lost)], &[current("lost")]);
+        let dangling = of_image(Code::DanglingTag, current("lost"), &lost, "app:lost").proven_by(proof);
+        assert_eq!(found(&storage), [dangling]);
+        is_young_while_it_may_be_pushed(&storage, &current("lost"), Code::DanglingTag);
+        // Its content came while the registry was looked at: what is missing is the link.
+        let mut later = storage.clone();
+        later.blob("lost");
+        let looked = Looked::while_pushed(&storage, &later).check();
+        assert_eq!(looked.told().iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::BrokenTag]);
+    }
+
+    #[test]
+    fn tag_of_a_manifest_that_is_not_linked_is_broken() {
+        let mut storage = sound();
+        let elsewhere = image(&mut storage, "other", &["c"]);
+        storage.tag("app", "v2", &elsewhere);
+        for content in ["c", "config of c"] {
+            storage.layer("app", content);
+        }
+        let there = [current("v2"), layout::blob_data(&elsewhere)];
+        let proof = keys(&[revision_key(&elsewhere)], &there);
+        let broken = of_image(Code::BrokenTag, current("v2"), &elsewhere, "app:v2").proven_by(proof);
+        assert_eq!(found(&storage), [broken]);
+        is_young_while_it_may_be_pushed(&storage, &current("v2"), Code::BrokenTag);
+    }
+
+    #[test]
+    fn tag_that_says_nothing_is_told_as_what_it_is() {
+        let mut storage = sound();
+        storage.link(current("odd"), "nonsense");
+        let mut unreadable = Finding::new(Code::UnreadableTag, current("odd")).within(&name("app"));
+        (unreadable.images, unreadable.images_in_all) = (vec!["app:odd".into()], 1);
+        assert_eq!(found(&storage), [unreadable.proven_by(Proof::Link(None))]);
+        is_young_while_it_may_be_pushed(&storage, &current("odd"), Code::UnreadableTag);
+
+        let (mut storage, before) = (sound(), of("before"));
+        let history = layout::tag_history(&name("app"), &tag("half"), &before);
+        storage.put(history.clone());
+        let half = Finding::new(Code::TagWithoutCurrent, current("half")).within(&name("app"));
+        assert_eq!(found(&storage), [half.proven_by(keys(&[current("half")], &[]))]);
+        is_young_while_it_may_be_pushed(&storage, &history, Code::TagWithoutCurrent);
+    }
+
+    #[test]
+    fn history_of_another_size_than_a_link_is_told() {
+        let (mut storage, before) = (sound(), of("before"));
+        let history = layout::tag_history(&name("app"), &tag("v1"), &before);
+        storage.put(history.clone()).size = 5;
+        let odd = Finding::new(Code::UnreadableHistory, history).within(&name("app")).about(&before);
+        assert_eq!(found(&storage), [odd.saying("it has 5 bytes").proven_by(Proof::Link(Some(before)))]);
+    }
+
+    #[test]
+    fn link_of_a_lost_manifest_dangles() {
+        let (mut storage, lost) = (sound(), of("lost"));
+        storage.put(revision_key(&lost));
+        let proof = keys(&[layout::blob_data(&lost)], &[revision_key(&lost)]);
+        let image = format!("app@{lost}");
+        let dangling = of_image(Code::DanglingRevision, revision_key(&lost), &lost, &image).proven_by(proof);
+        assert_eq!(found(&storage), [dangling]);
+        is_young_while_it_may_be_pushed(&storage, &revision_key(&lost), Code::DanglingRevision);
+        // It came while the registry was looked at.
+        let mut later = storage.clone();
+        later.blob("lost");
+        assert_eq!(Looked::while_pushed(&storage, &later).check().told(), []);
+        // Content that cannot be read is something else.
+        storage.blob("lost");
+        assert_eq!(levels(&storage), [(Code::WrongContent, Level::Damage)]);
+    }
+
+    #[test]
+    fn manifest_that_cannot_be_read_is_told_once_with_its_images() {
+        let mut storage = sound();
+        let manifest = storage.manifest("app", "{}");
+        storage.tag("app", "odd", &manifest);
+        let told = found(&storage);
+        let [finding] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((finding.code, finding.key.clone()), (Code::UnreadableManifest, layout::blob_data(&manifest)));
+        assert_eq!((&finding.repository, &finding.digest), (&Some(name("app")), &Some(manifest.clone())));
+        assert_eq!(finding.images, ["app:odd"]);
+        assert!(finding.detail.is_some() && finding.proof == Proof::Manifest(manifest.clone()));
+        storage.manifest("other", "{}");
+        let told = found(&storage);
+        let [finding] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((&finding.repository, &finding.images), (&None, &vec![
+            "app:odd".to_owned(),
+            format!("other@{manifest}")
+        ]));
+        // Bytes that are not its own are content that is wrong.
+        storage.manifests.insert(manifest, image_of("x", &[]));
+        assert_eq!(levels(&storage), [(Code::WrongContent, Level::Damage)]);
+    }
+
+    #[test]
+    fn links_that_are_no_links_are_told_with_what_they_say() {
+        let other = of("b");
+        let says_other = format!("it says {other}");
+        // What it says; what is found of it as a link of a manifest and of a layer.
+        for (text, code, detail) in [
+            ("x".to_owned(), Some(Code::UnreadableLink), "it has 1 bytes"),
+            (other.to_string(), Some(Code::WrongLink), &*says_other),
+            (format!("{other}\n"), Some(Code::UnreadableLink), &*says_other),
+            (format!("{}\n", of("a")), Some(Code::UnreadableLink), "it has 72 bytes"),
+            (of("a").to_string(), None, ""),
+        ] {
+            let mut storage = Storage::default();
+            for content in ["a", "b"] {
+                storage.layer("app", content);
+            }
+            storage.link(layer_key(&of("a")), &text);
+            let link = Finding { detail: Some(detail.into()), ..Finding::new(Code::WrongLink, layer_key(&of("a"))) };
+            let link = link.within(&name("app")).about(&of("a")).proven_by(Proof::Link(Some(of("a"))));
+            let expected = code.map(|code| Finding { code, ..link });
+            assert_eq!(found(&storage), expected.into_iter().collect::<Vec<_>>(), "{text:?}");
+            if let Some(code) = code {
+                is_young_while_it_may_be_pushed(&storage, &layer_key(&of("a")), code);
+            }
+        }
+    }
+
+    /// By another algorithm a link is meant to name another digest.
+    #[test]
+    fn name_by_another_algorithm_is_no_wrong_link() {
+        let mut storage = Storage::default();
+        storage.layer("app", "a");
+        let alias = layer_key(&sha512("a"));
+        storage.link(alias.clone(), &of("a").to_string());
+        assert_eq!(found(&storage), []);
+        storage.link(alias.clone(), &format!("{}\n", of("a")));
+        let told = found(&storage);
+        assert_eq!(told.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::UnreadableLink]);
+        assert_eq!(told[0].proof, Proof::Link(None), "what it should say only its content knows");
+        storage.link(alias, &sha512("a").to_string());
+        assert!(found(&storage).iter().all(|finding| finding.code != Code::WrongLink));
+    }
+
+    #[test]
+    fn manifest_link_that_is_none_is_told_with_the_images_of_its_manifest() {
+        let mut storage = Storage::default();
+        let image = image(&mut storage, "app", &["a"]);
+        storage.tag("app", "v1", &image);
+        storage.link(revision_key(&image), "x");
+        let link = of_image(Code::UnreadableLink, revision_key(&image), &image, "app:v1").saying("it has 1 bytes");
+        assert_eq!(found(&storage), [link.proven_by(Proof::Link(Some(image.clone())))]);
+        is_young_while_it_may_be_pushed(&storage, &revision_key(&image), Code::UnreadableLink);
+    }
+
+    #[test]
+    fn layer_link_dangles_where_no_manifest_needs_its_content() {
+        let (mut storage, lost) = (sound(), of("lost"));
+        storage.put(layer_key(&lost));
+        let proof = keys(&[layout::blob_data(&lost)], &[layer_key(&lost)]);
+        let dangling = Finding::new(Code::DanglingLayerLink, layer_key(&lost)).within(&name("app")).about(&lost);
+        assert_eq!(found(&storage), [dangling.proven_by(proof)]);
+        is_young_while_it_may_be_pushed(&storage, &layer_key(&lost), Code::DanglingLayerLink);
+        // What a manifest needs is missing, and its link is not in the way.
+        storage.manifest("app", &image_of("config of a", &["lost"]));
+        assert_eq!(levels(&storage), [(Code::MissingBlob, Level::Damage)]);
+        // A link that says nothing stands for nothing.
+        let mut storage = sound();
+        storage.link(layer_key(&lost), "x");
+        assert_eq!(levels(&storage), [(Code::UnreadableLink, Level::Damage)]);
+        // One that names another content stands for that as well.
+        storage.link(layer_key(&lost), &of("a").to_string());
+        assert_eq!(levels(&storage), [(Code::WrongLink, Level::Damage)]);
+    }
+
+    #[test]
+    fn upload_is_told_if_nothing_says_when_it_began() {
+        let directory = layout::upload(&name("app"), ID);
+        let start = format!("{directory}startedat");
+        let mut storage = Storage::default();
+        storage.upload("app", &["data"]);
+        let told = Finding::new(Code::UploadWithoutStart, start.clone()).within(&name("app"));
+        let proof = keys(std::slice::from_ref(&start), &[format!("{directory}data")]);
+        assert_eq!(found(&storage), [told.clone().proven_by(proof)]);
+        ago(&mut storage, &format!("{directory}data"), UPLOAD - Duration::from_secs(1));
+        assert_eq!(levels(&storage), [(Code::UploadWithoutStart, Level::Young)]);
+        ago(&mut storage, &format!("{directory}data"), UPLOAD);
+        assert_eq!(levels(&storage), [(Code::UploadWithoutStart, Level::Litter)]);
+        storage.link(start.clone(), "yesterday");
+        let proof = keys(&[], &[format!("{directory}data")]);
+        assert_eq!(found(&storage), [told.saying("it holds no time").proven_by(proof)]);
+    }
+
+    #[test]
+    fn what_the_listing_told_is_told_and_all_of_it_counted() {
+        let mut storage = Storage::default();
+        let many = usize::try_from(TOLD_IN_FULL).unwrap_or(0) + 3;
+        for number in 0..many {
+            storage.put(format!("{}{number}/link", layout::revision_link(&name("app"), &of("x")).replace("/link", "/")));
+        }
+        storage.put(format!("{}app//x", layout::REPOSITORIES));
+        let findings = Looked::at(&storage).check();
+        let mut counts: BTreeMap<Code, u64> = BTreeMap::new();
+        for (code, _, count) in findings.counts() {
+            *counts.entry(code).or_default() += count;
+        }
+        assert_eq!(counts, BTreeMap::from([(Code::UnknownLink, many as u64), (Code::UnaddressableKey, 1)]));
+        let unknown = findings.told().iter().filter(|finding| finding.code == Code::UnknownLink);
+        assert!(unknown.clone().count() > 0 && unknown.clone().count() < many);
+        assert!(unknown.map(|finding| &finding.repository).all(|within| *within == Some(name("app"))));
+    }
+}

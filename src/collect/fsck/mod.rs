@@ -10,4 +10,6 @@ pub mod links;
 pub mod mend;
 pub mod named;
 pub mod parts;
+#[cfg(test)]
+mod scene;
 pub mod vouch;

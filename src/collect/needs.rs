@@ -168,6 +168,23 @@ mod tests {
     }
 
     #[test]
+    fn tag_that_is_to_be_kept_keeps_what_it_names_in_its_repository() {
+        let (mut storage, image) = registry();
+        let other = storage.index("a", &[&of("x")]);
+        storage.tag("a", "v2", &other);
+        storage.put(layout::revision_link(&name("b"), &image));
+        storage.tag("b", "v1", &image);
+        let by_tag = |text: &str| {
+            let keep_from = text.parse().into_iter().collect();
+            needed(&storage, &Options { keep_from, ..removing(&[&format!("a@{image}")]) })
+        };
+        let kept = format!("remove what was named: a@{image} is needed by --keep-from; nothing was changed");
+        assert_eq!(by_tag("a:v1"), Some(kept.clone()));
+        assert_eq!(by_tag("host:5000/a:v1"), Some(kept));
+        assert_eq!([by_tag("a:v2"), by_tag("b:v1"), by_tag("a:v3")], [None, None, None]);
+    }
+
+    #[test]
     fn only_the_first_of_many_are_told() {
         let mut storage = Storage::default();
         for number in 0..7 {

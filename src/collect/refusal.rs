@@ -306,6 +306,31 @@ mod tests {
     use crate::collect::scene::{self, Storage, name, of};
     use crate::layout;
 
+    #[test]
+    fn what_is_listed_is_counted_by_what_it_may_tell() {
+        let counted = |storage: &Storage| {
+            let mut findings = Findings::default();
+            findings.count(&storage.inventory(&scene::options()));
+            let Findings { repositories, tags_and_revisions, of_these_untagged, repositories_with_manifests, .. } =
+                findings;
+            [repositories, tags_and_revisions, repositories_with_manifests, of_these_untagged]
+        };
+        let mut storage = Storage::default();
+        assert_eq!(counted(&storage), [0; 4]);
+        let image = storage.index("tagged", &[]);
+        storage.tag("tagged", "v1", &image);
+        storage.tag("tagged", "v2", &image);
+        storage.index("tagged", &[&image]);
+        assert_eq!(counted(&storage), [1, 4, 1, 0]);
+        storage.index("untagged", &[]);
+        storage.put(layout::tag_history(&name("untagged"), &scene::tag("v1"), &image));
+        storage.layer("layers", "layer");
+        assert_eq!(counted(&storage), [3, 5, 2, 1]);
+        // Links under a name that no registry accepts are one more that is not empty.
+        storage.put(layout::layer_link(&name("x"), &image).replace("/x/", "/X/"));
+        assert_eq!(counted(&storage), [4, 5, 2, 1]);
+    }
+
     fn options(delete_untagged: bool, allow: &[&str]) -> Options {
         Options {
             mode: Mode::Offline,

@@ -410,10 +410,10 @@ mod tests {
         storage.manifest("other", "{}");
         let told = found(&storage);
         let [finding] = &told[..] else { panic!("{told:?}") };
-        assert_eq!((&finding.repository, &finding.images), (&None, &vec![
-            "app:odd".to_owned(),
-            format!("other@{manifest}")
-        ]));
+        assert_eq!(
+            (&finding.repository, &finding.images),
+            (&None, &vec!["app:odd".to_owned(), format!("other@{manifest}")])
+        );
         // Bytes that are not its own are content that is wrong.
         storage.manifests.insert(manifest, image_of("x", &[]));
         assert_eq!(levels(&storage), [(Code::WrongContent, Level::Damage)]);
@@ -516,7 +516,8 @@ mod tests {
         let mut storage = Storage::default();
         let many = usize::try_from(TOLD_IN_FULL).unwrap_or(0) + 3;
         for number in 0..many {
-            storage.put(format!("{}{number}/link", layout::revision_link(&name("app"), &of("x")).replace("/link", "/")));
+            storage
+                .put(format!("{}{number}/link", layout::revision_link(&name("app"), &of("x")).replace("/link", "/")));
         }
         storage.put(format!("{}app//x", layout::REPOSITORIES));
         let findings = Looked::at(&storage).check();

@@ -246,4 +246,13 @@ mod tests {
             assert_eq!(serde_json::to_value(code).ok(), Some(code.name().into()));
         }
     }
+
+    #[test]
+    fn every_code_tells_what_it_means_and_what_mends_it() {
+        for words in [Code::consequence, Code::remedy] {
+            let told: std::collections::BTreeSet<&str> = Code::ALL.into_iter().map(words).collect();
+            assert_eq!(told.len(), Code::ALL.len(), "each in its own words");
+            assert!(told.iter().all(|words| words.contains(' ')));
+        }
+    }
 }

@@ -171,3 +171,95 @@ impl Findings {
         self.counts.retain(|_, count| *count > 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(code: Code, key: &str) -> Finding {
+        Finding::new(code, key.to_owned())
+    }
+
+    #[test]
+    fn what_is_known_of_a_finding_stays_with_it() {
+        let (name, digest) = (RepositoryName::new("app"), Digest::of(b"x"));
+        let proof = Proof::Link(None);
+        let all = |finding: Finding| {
+            let finding =
+                name.iter().fold(finding, |finding, name| finding.within(name)).about(&digest).saying("words");
+            finding.proven_by(proof.clone()).young(true)
+        };
+        let found = all(finding(Code::WrongSize, "key"));
+        let Finding { code, level, key, repository, digest: about, detail, images, images_in_all, proof: by } = found;
+        assert_eq!((code, level, &*key), (Code::WrongSize, Level::Young, "key"));
+        assert_eq!((repository, about, detail.as_deref()), (name.clone(), Some(digest.clone()), Some("words")));
+        assert_eq!((images.len(), images_in_all, by), (0, 0, proof.clone()));
+    }
+
+    #[test]
+    fn only_what_could_be_a_push_is_young() {
+        let level = |code: Code, is_young: bool| finding(code, "").young(is_young).level;
+        assert_eq!(level(Code::MissingBlob, false), Level::Damage);
+        assert_eq!([Code::MissingBlob, Code::ForeignObject].map(|code| level(code, true)), [Level::Young; 2]);
+        assert_eq!([true, false].map(|is_young| level(Code::ForeignLayer, is_young)), [Level::Note; 2]);
+    }
+
+    #[test]
+    fn all_are_counted_and_of_each_kind_so_many_are_told() {
+        for (mut findings, told) in [(Findings::default(), TOLD + 1), (Findings::telling_all(), TOLD + 3)] {
+            for number in 0..TOLD + 2 {
+                findings.add(finding(Code::WrongLink, &number.to_string()));
+            }
+            findings.add(finding(Code::ForeignLayer, "note"));
+            findings.count_more(Code::UnknownLink, 0);
+            let counts = |findings: &Findings| findings.counts().collect::<Vec<_>>();
+            let links = (Code::WrongLink, Level::Damage, TOLD as u64 + 2);
+            let layers = (Code::ForeignLayer, Level::Note, 1);
+            assert_eq!(counts(&findings), [links, layers]);
+            assert_eq!(findings.told().len(), told);
+            findings.count_more(Code::UnknownLink, 2);
+            findings.count_more(Code::UnknownLink, 3);
+            assert_eq!(counts(&findings), [links, (Code::UnknownLink, Level::Litter, 5), layers]);
+            let levels = [Level::Damage, Level::Young, Level::Litter, Level::Note];
+            assert_eq!(levels.map(|level| findings.of_level(level)), [links.2, 0, 5, 1]);
+        }
+    }
+
+    #[test]
+    fn the_worst_is_told_first() {
+        let mut findings = Findings::default();
+        let detail = |words: &str| finding(Code::WrongLink, "b").saying(words);
+        let inorder = [
+            finding(Code::MissingBlob, "z"),
+            finding(Code::WrongLink, "a"),
+            detail("a"),
+            detail("b"),
+            finding(Code::MissingBlob, "young").young(true),
+            finding(Code::ForeignObject, "a"),
+        ];
+        for found in inorder.iter().rev() {
+            findings.add(found.clone());
+        }
+        findings.sort();
+        assert_eq!(findings.told(), inorder);
+        findings.change(1, |finding| finding.images_in_all = 7);
+        findings.change(99, |finding| finding.images_in_all = 8);
+        let suffering: Vec<u64> = findings.told().iter().map(|finding| finding.images_in_all).collect();
+        assert_eq!(suffering, [0, 7, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_a_second_look_does_not_find_is_neither_told_nor_counted() {
+        let mut findings = Findings::default();
+        for key in ["a", "b", "c"] {
+            findings.add(finding(Code::WrongLink, key));
+        }
+        findings.add(finding(Code::ForeignObject, "d"));
+        findings.count_more(Code::UnknownLink, 5);
+        findings.retain(|at, finding| at == 1 || finding.key == "c");
+        let keys: Vec<&str> = findings.told().iter().map(|finding| &*finding.key).collect();
+        assert_eq!(keys, ["b", "c"]);
+        let counts: Vec<_> = findings.counts().collect();
+        assert_eq!(counts, [(Code::WrongLink, Level::Damage, 2), (Code::UnknownLink, Level::Litter, 5)]);
+    }
+}

@@ -66,3 +66,75 @@ pub fn judge(link: &Unproven, bytes: &[u8], size: u64) -> Option<Finding> {
     };
     Some(finding.proven_by(Proof::Link(Some(link.digest.clone()))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::scene::{Storage, name, of, options, sha512, tag};
+
+    fn keys(inventory: &Inventory, revisions_read: bool) -> Vec<(String, bool)> {
+        unproven(inventory, revisions_read).map(|link| (link.key, link.is_history)).collect()
+    }
+
+    /// In a registry that is listed without `ETag`s, links of the usual size are taken at their keys' word.
+    #[test]
+    fn links_that_nothing_proves_are_read_once() {
+        let mut storage = Storage::default();
+        let image = storage.index("app", &[]);
+        storage.layer("app", "a");
+        storage.tag("app", "v1", &image);
+        let inventory = storage.inventory(&options());
+        let revision = (layout::revision_link(&name("app"), &image), false);
+        let layer = (layout::layer_link(&name("app"), &of("a")), false);
+        let history = (layout::tag_history(&name("app"), &tag("v1"), &image), true);
+        assert_eq!(keys(&inventory, false), [revision, layer.clone(), history.clone()]);
+        assert_eq!(keys(&inventory, true), [layer, history], "its manifest links were read before");
+        for link in unproven(&inventory, false) {
+            assert_eq!((link.repository, link.modified), (name("app"), crate::collect::scene::WRITTEN));
+        }
+        // What is known to say something else needs no reading.
+        storage.link(layout::layer_link(&name("app"), &of("a")), "x");
+        assert_eq!(keys(&storage.inventory(&options()), true).len(), 1);
+        // Nor does what its `ETag` proves.
+        let etag = format!("\"{}\"", crate::collect::entry::etag_of_link(&image));
+        for key in [layout::revision_link(&name("app"), &image), layout::tag_history(&name("app"), &tag("v1"), &image)]
+        {
+            storage.put(key).etag = Some(etag.as_str().into());
+        }
+        assert_eq!(keys(&storage.inventory(&options()), false), []);
+    }
+
+    #[test]
+    fn link_is_judged_by_what_it_says() {
+        let link = |digest: &Digest, is_history| Unproven {
+            key: "key".into(),
+            digest: digest.clone(),
+            repository: name("app"),
+            modified: Timestamp::from_days(1),
+            is_history,
+        };
+        let judged = |digest: &Digest, is_history, text: &str| {
+            let found = judge(&link(digest, is_history), text.as_bytes(), text.len() as u64)?;
+            assert_eq!(
+                (&*found.key, &found.repository, found.digest.as_ref()),
+                ("key", &Some(name("app")), Some(digest))
+            );
+            assert_eq!(found.proof, Proof::Link(Some(digest.clone())));
+            Some((found.code, found.detail.unwrap_or_default()))
+        };
+        let (a, b) = (of("a"), of("b"));
+        for is_history in [true, false] {
+            assert_eq!(judged(&a, is_history, &a.to_string()), None);
+            assert_eq!(judged(&sha512("a"), is_history, &a.to_string()), None, "for which it stands");
+        }
+        let says = format!("it says {b}");
+        assert_eq!(judged(&a, false, &b.to_string()), Some((Code::WrongLink, says.clone())));
+        assert_eq!(judged(&a, true, &b.to_string()), Some((Code::UnreadableHistory, says)));
+        let nothing = "it has 3 bytes".to_owned();
+        assert_eq!(judged(&a, false, "odd"), Some((Code::UnreadableLink, nothing.clone())));
+        assert_eq!(judged(&a, true, "odd"), Some((Code::UnreadableHistory, nothing.clone())));
+        assert_eq!(judged(&sha512("a"), false, "odd"), Some((Code::UnreadableLink, nothing)));
+        let large = judge(&link(&a, false), &[], 5000);
+        assert_eq!(large.and_then(|found| found.detail).as_deref(), Some("it has 5000 bytes"));
+    }
+}

@@ -198,3 +198,273 @@ fn want(known: &Known<'_>, name: &RepositoryName, digest: &Digest) -> Option<Wan
     let link = NewLink { stage: Stage::LayerLink, key: layout::layer_link(name, digest), content };
     Some(Wanted { link, part, manifests })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::scene::{Looked, image, image_of};
+    use super::*;
+    use crate::collect::options::Repair;
+    use crate::collect::scene::{NOW, Storage, name, of, options, sha512, tag};
+
+    /// What mends a registry, and what of it waits for a manifest's word.
+    fn mend(storage: &Storage) -> (Mend, Vec<Wanted>) {
+        let looked = Looked::at(storage);
+        Mend::of(&looked.known(), &looked.check(), &options())
+    }
+
+    /// The links that go, and those that are written, of what is mended without more ado.
+    fn links(storage: &Storage) -> (Vec<(String, DeleteReason)>, Vec<NewLink>, u64) {
+        let (mend, wanted) = mend(storage);
+        assert!(wanted.is_empty() && mend.tags.is_empty());
+        (mend.links.into_iter().collect(), mend.writes, mend.left)
+    }
+
+    fn layer_key(digest: &Digest) -> String {
+        layout::layer_link(&name("app"), digest)
+    }
+
+    fn revision_key(digest: &Digest) -> String {
+        layout::revision_link(&name("app"), digest)
+    }
+
+    fn new(stage: Stage, key: String, content: &Digest) -> NewLink {
+        NewLink { stage, key, content: content.clone() }
+    }
+
+    fn tagged(layers: &[&str]) -> (Storage, Digest) {
+        let mut storage = Storage::default();
+        let image = image(&mut storage, "app", layers);
+        storage.tag("app", "v1", &image);
+        (storage, image)
+    }
+
+    #[test]
+    fn sound_registry_needs_nothing() {
+        assert_eq!(links(&tagged(&["a"]).0), (vec![], vec![], 0));
+    }
+
+    #[test]
+    fn pointers_that_give_nobody_anything_go() {
+        let (mut storage, _) = tagged(&["a"]);
+        let (manifest, layer) = (of("manifest"), of("layer"));
+        for key in [revision_key(&manifest), layer_key(&layer)] {
+            storage.put(key);
+        }
+        let dangling = |key| (key, DeleteReason::Dangling);
+        assert_eq!(links(&storage), (vec![dangling(layer_key(&layer)), dangling(revision_key(&manifest))], vec![], 0));
+        storage.tag("app", "lost", &of("lost"));
+        let (mend, _) = mend(&storage);
+        assert_eq!(mend.tags, BTreeMap::from([((name("app"), tag("lost")), of("lost"))]));
+        assert_eq!(mend.left, 0);
+    }
+
+    #[test]
+    fn what_is_young_or_out_of_scope_is_left_alone() {
+        let (mut storage, _) = tagged(&["a"]);
+        let layer = layer_key(&of("layer"));
+        storage.put(layer.clone());
+        storage.tag("app", "lost", &of("lost"));
+        let looked = Looked::at(&storage);
+        let other = Options { repositories: vec!["other".parse().unwrap()], ..options() };
+        let (mend, _) = Mend::of(&looked.known(), &looked.check(), &other);
+        assert!(mend.tags.is_empty() && mend.links.is_empty() && mend.left == 0);
+        for key in [layer, layout::tag_current(&name("app"), &tag("lost"))] {
+            storage.seen(&key).modified = NOW;
+        }
+        assert_eq!(links(&storage), (vec![], vec![], 0));
+    }
+
+    #[test]
+    fn link_that_says_nothing_is_written_anew_where_its_content_is_there() {
+        let (mut storage, image) = tagged(&["a"]);
+        storage.link(layer_key(&of("a")), "x");
+        let unreadable = |key| (key, DeleteReason::Unreadable);
+        let layer = new(Stage::LayerLink, layer_key(&of("a")), &of("a"));
+        assert_eq!(links(&storage), (vec![unreadable(layer_key(&of("a")))], vec![layer.clone()], 0));
+        storage.link(revision_key(&image), "x");
+        let revision = new(Stage::Revision, revision_key(&image), &image);
+        let both = vec![unreadable(layer_key(&of("a"))), unreadable(revision_key(&image))];
+        let (gone, mut written, left) = links(&storage);
+        written.sort();
+        assert_eq!((gone, written, left), (both, vec![revision, layer], 0));
+    }
+
+    #[test]
+    fn link_that_says_nothing_stays_where_nothing_can_be_put_in_its_place() {
+        let (mut storage, _) = tagged(&["a"]);
+        storage.link(layer_key(&of("lost")), "x");
+        assert_eq!(links(&storage), (vec![], vec![], 1));
+        // A name by another algorithm: what it stood for is not known.
+        let (mut storage, _) = tagged(&["a"]);
+        storage.put(layout::blob_data(&sha512("a")));
+        storage.link(layer_key(&sha512("a")), "x");
+        assert_eq!(links(&storage), (vec![], vec![], 1));
+        // Killed in between, nobody would know that this manifest was ever linked.
+        let mut storage = Storage::default();
+        let untagged = image(&mut storage, "app", &["a"]);
+        storage.link(revision_key(&untagged), "x");
+        assert_eq!(links(&storage), (vec![], vec![], 1));
+        let index = storage.index("app", &[&untagged]);
+        assert_eq!(links(&storage).1, [new(Stage::Revision, revision_key(&untagged), &untagged)], "an index names it");
+        // That another repository names it does not help.
+        storage.objects.remove(&revision_key(&index));
+        storage.index("other", &[&untagged]);
+        assert_eq!(links(&storage), (vec![], vec![], 1));
+        // What it names is no manifest.
+        let mut storage = Storage::default();
+        let odd = storage.manifest("app", "{}");
+        storage.tag("app", "v1", &odd);
+        storage.link(revision_key(&odd), "x");
+        let (gone, written, _) = links(&storage);
+        assert_eq!((gone, written), (vec![], vec![]));
+    }
+
+    #[test]
+    fn manifest_of_a_tag_is_linked_again_if_its_image_is_whole() {
+        let (mut storage, image) = tagged(&["a"]);
+        storage.objects.remove(&revision_key(&image));
+        assert_eq!(links(&storage), (vec![], vec![new(Stage::Revision, revision_key(&image), &image)], 0));
+        storage.objects.remove(&layout::blob_data(&of("a")));
+        assert_eq!(links(&storage), (vec![], vec![], 2), "the tag, and what is lost");
+        // Children may be absent; what it needs by another name is looked up by its own.
+        let mut storage = Storage::default();
+        let index = storage.index("app", &[&of("absent")]);
+        let text = image_of("c", &["a"]).replace(&of("a").to_string(), &sha512("a").to_string());
+        let aliased = storage.manifest("app", &text);
+        for content in ["a", "c"] {
+            storage.layer("app", content);
+        }
+        storage.link(layer_key(&sha512("a")), &of("a").to_string());
+        for (text, digest) in [("v1", &index), ("v2", &aliased)] {
+            storage.tag("app", text, digest);
+            storage.objects.remove(&revision_key(digest));
+        }
+        let mut expected = [&index, &aliased].map(|digest| new(Stage::Revision, revision_key(digest), digest));
+        expected.sort();
+        let (_, mut written, left) = links(&storage);
+        written.sort();
+        assert_eq!((written, left), (expected.to_vec(), 0));
+    }
+
+    #[test]
+    fn missing_layer_link_waits_for_the_word_of_the_manifests_that_name_it() {
+        let (mut storage, image) = tagged(&["a"]);
+        let (other, a) = (storage.manifest("app", &image_of("config of a", &["a", "a"])), of("a"));
+        storage.manifest("app", &image_of("config of a", &[]));
+        storage.objects.remove(&layer_key(&a));
+        let (mut mended, wanted) = mend(&storage);
+        let [wanted] = &wanted[..] else { panic!("{wanted:?}") };
+        assert_eq!((&wanted.link, &wanted.part), (&new(Stage::LayerLink, layer_key(&a), &a), &a));
+        assert_eq!(BTreeSet::from_iter(&wanted.manifests), BTreeSet::from([&image, &other]));
+        assert_eq!((mended.left, mended.writes.len()), (0, 0), "nothing is written before");
+        mended.not_vouched();
+        assert_eq!((mended.left, mended.writes.len()), (1, 0));
+        mended.vouched(wanted);
+        assert_eq!(mended.writes, std::slice::from_ref(&wanted.link));
+    }
+
+    /// The registry looks up a part by the name that a manifest gives it, and then by its content's own.
+    #[test]
+    fn link_of_a_part_by_another_name_is_wanted_under_the_right_one() {
+        let (a, alias) = (of("a"), sha512("a"));
+        let mut storage = Storage::default();
+        let text = image_of("c", &["a"]).replace(&a.to_string(), &alias.to_string());
+        let image = storage.manifest("app", &text);
+        storage.tag("app", "v1", &image);
+        for content in ["a", "c"] {
+            storage.layer("app", content);
+        }
+        storage.link(layer_key(&alias), &a.to_string());
+        let only = |storage: &Storage| {
+            let (_, wanted) = mend(storage);
+            let [wanted] = &wanted[..] else { panic!("{wanted:?}") };
+            assert_eq!(wanted.manifests, std::slice::from_ref(&image));
+            wanted.clone()
+        };
+        let mut own = storage.clone();
+        own.objects.remove(&layer_key(&a));
+        let wanted = only(&own);
+        assert_eq!((wanted.link, wanted.part), (new(Stage::LayerLink, layer_key(&a), &a), alias.clone()));
+        // Another repository tells for what the name stands.
+        storage.link(layout::layer_link(&name("other"), &alias), &a.to_string());
+        storage.put(layout::layer_link(&name("other"), &a));
+        storage.objects.remove(&layer_key(&alias));
+        let wanted = only(&storage);
+        assert_eq!((wanted.link, wanted.part), (new(Stage::LayerLink, layer_key(&alias), &a), alias));
+    }
+
+    #[test]
+    fn damage_that_nothing_mends_is_left() {
+        let (mut storage, image) = tagged(&["a"]);
+        storage.seen(&layout::blob_data(&of("a"))).size = 9;
+        assert_eq!(links(&storage), (vec![], vec![], 1), "in a repository");
+        storage.put(layout::blob_data(&of("nobody's"))).size = 0;
+        assert_eq!(links(&storage), (vec![], vec![], 2), "and in none");
+        storage.put(format!("{}x", layout::BLOBS));
+        storage.put(layout::tag_history(&name("app"), &tag("half"), &image));
+        assert_eq!(links(&storage), (vec![], vec![], 2), "litter is no damage");
+        storage.link(layer_key(&of("config of a")), &of("a").to_string());
+        assert_eq!(links(&storage).2, 3, "what a wrong link should say is not known");
+    }
+
+    #[test]
+    fn only_what_is_as_it_was_found_is_dismissed() {
+        let (mut storage, _) = tagged(&["a"]);
+        storage.put(layer_key(&of("layer")));
+        storage.put(revision_key(&of("manifest")));
+        storage.tag("app", "lost", &of("lost"));
+        let (mended, _) = mend(&storage);
+        let dismissed = |mend: &Mend, storage: &Storage| {
+            let (inventory, mut dismissed) = (storage.inventory(&options()), Dismissed::default());
+            mend.dismiss(&inventory, &mut dismissed);
+            let here = dismissed.repositories.get(&0);
+            let tags: Vec<String> = here.into_iter().flat_map(|here| here.tags.keys().map(Tag::to_string)).collect();
+            let keys = [layer_key(&of("layer")), revision_key(&of("manifest"))];
+            (tags, keys.map(|key| dismissed.is_lone_link(0, &key)), dismissed.is_empty())
+        };
+        assert_eq!(dismissed(&mended, &storage), (vec!["lost".to_owned()], [true, true], false));
+        assert_eq!(dismissed(&Mend::default(), &storage), (vec![], [false, false], true));
+        // Pushed again, as another image.
+        let (mut again, _) = tagged(&["b"]);
+        let pushed = image(&mut again, "app", &["b"]);
+        again.tag("app", "lost", &pushed);
+        assert_eq!(dismissed(&mended, &again), (vec![], [false, false], true));
+    }
+
+    #[test]
+    fn link_is_written_where_there_is_none_or_goes_and_where_it_is_allowed() {
+        let (mut storage, image) = tagged(&["a"]);
+        storage.link(layer_key(&of("a")), "x");
+        storage.objects.remove(&revision_key(&image));
+        let (mended, _) = mend(&storage);
+        let (layer, revision) =
+            (new(Stage::LayerLink, layer_key(&of("a")), &of("a")), new(Stage::Revision, revision_key(&image), &image));
+        let writes = |mend: &Mend, storage: &Storage, repair: Option<Repair>| {
+            let mut writes = mend.writes(&storage.inventory(&options()), &Options { repair, ..options() });
+            writes.sort();
+            writes
+        };
+        let both = [revision.clone(), layer.clone()];
+        assert_eq!(writes(&mended, &storage, None), both);
+        assert_eq!(writes(&mended, &storage, Some(Repair::default())), both);
+        let allowing = |links: &[(&NewLink, &Digest)]| {
+            let links = links.iter().map(|(link, says)| (link.key.clone(), (*says).clone()));
+            Some(Repair { links: Some(links.collect()) })
+        };
+        let allowed = allowing(&[(&layer, &of("a")), (&revision, &of("something else"))]);
+        assert_eq!(writes(&mended, &storage, allowed), std::slice::from_ref(&layer));
+        assert_eq!(writes(&mended, &storage, allowing(&[])), []);
+        // Somebody has pushed in the meantime. What goes is written again in any case.
+        storage.put(revision_key(&image));
+        assert_eq!(writes(&mended, &storage, None), std::slice::from_ref(&layer));
+        // Missing links are written only where they are still missing, and not where the repository is gone as well.
+        let links = Mend { links: BTreeMap::new(), ..mended.clone() };
+        assert_eq!(writes(&links, &storage, None), []);
+        storage.objects.remove(&layer_key(&of("a")));
+        assert_eq!(writes(&links, &storage, None), std::slice::from_ref(&layer));
+        assert_eq!(writes(&links, &Storage::default(), None), []);
+        let odd = new(Stage::LayerLink, "x".into(), &of("a"));
+        assert_eq!(writes(&Mend { writes: vec![odd], ..links }, &storage, None), []);
+    }
+}

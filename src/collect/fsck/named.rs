@@ -212,3 +212,206 @@ pub(super) fn suffering_from_links(known: &Known<'_>, affected: &mut Affected<'_
 pub(super) fn is_there(stored: &Stored, known: &Known<'_>, digest: &Digest) -> bool {
     known.graph.id(digest).is_some_and(|id| stored.has(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::code::Level;
+    use super::super::scene::{Looked, descriptor, found, image, image_of};
+    use super::*;
+    use crate::collect::scene::{NOW, Storage, name, of, sha512, tag};
+
+    fn layer_key(digest: &Digest) -> String {
+        layout::layer_link(&name("app"), digest)
+    }
+
+    fn absent(code: Code, key: String, digest: &Digest) -> Finding {
+        Finding::new(code, key.clone()).about(digest).proven_by(Proof::Keys { absent: vec![key], there: Vec::new() })
+    }
+
+    fn by(images: &[&str], finding: Finding) -> Finding {
+        let images: Vec<String> = images.iter().map(|image| (*image).to_owned()).collect();
+        Finding { images_in_all: images.len() as u64, images, ..finding }
+    }
+
+    fn told(storage: &Storage) -> Vec<(Code, Level, Vec<String>)> {
+        found(storage).into_iter().map(|finding| (finding.code, finding.level, finding.images)).collect()
+    }
+
+    fn tagged(layers: &[&str]) -> (Storage, Digest) {
+        let mut storage = Storage::default();
+        let image = image(&mut storage, "app", layers);
+        storage.tag("app", "v1", &image);
+        (storage, image)
+    }
+
+    #[test]
+    fn lost_content_is_told_with_all_images_that_need_it() {
+        let (mut storage, _) = tagged(&["lost", "other"]);
+        let lost = of("lost");
+        storage.objects.remove(&layout::blob_data(&lost));
+        let missing = absent(Code::MissingBlob, layout::blob_data(&lost), &lost);
+        assert_eq!(found(&storage), [by(&["app:v1"], missing.clone().within(&name("app")))]);
+        let untagged = storage.manifest("web", &image_of("config of lostother", &["lost"]));
+        for content in ["lost", "config of lostother"] {
+            storage.put(layout::layer_link(&name("web"), &of(content)));
+        }
+        assert_eq!(found(&storage), [by(&["app:v1", &format!("web@{untagged}")], missing)], "of two repositories");
+    }
+
+    #[test]
+    fn damage_is_young_if_all_that_suffers_is() {
+        let (storage, image) = tagged(&["lost"]);
+        let pointers = [layout::tag_current(&name("app"), &tag("v1")), layout::revision_link(&name("app"), &image)];
+        let young_except = |old: &[usize]| {
+            let mut storage = storage.clone();
+            storage.objects.remove(&layout::blob_data(&of("lost")));
+            for (at, key) in pointers.iter().enumerate() {
+                if !old.contains(&at) {
+                    storage.seen(key).modified = NOW;
+                }
+            }
+            let [(Code::MissingBlob, level, _)] = told(&storage)[..] else { panic!("{:?}", told(&storage)) };
+            level
+        };
+        assert_eq!(young_except(&[]), Level::Young);
+        assert_eq!([&[0][..], &[1], &[0, 1]].map(young_except), [Level::Damage; 3]);
+        // One that is old is enough.
+        let mut both = storage.clone();
+        both.objects.remove(&layout::blob_data(&of("lost")));
+        both.manifest("app", &image_of("config of lost", &["lost", "lost"]));
+        for key in &pointers {
+            both.seen(key).modified = NOW;
+        }
+        assert_eq!(told(&both)[0].1, Level::Damage);
+    }
+
+    #[test]
+    fn content_that_its_repository_may_not_serve_is_told() {
+        let (mut storage, _) = tagged(&["layer"]);
+        let layer = of("layer");
+        storage.objects.remove(&layer_key(&layer));
+        let missing = absent(Code::MissingLink, layer_key(&layer), &layer).within(&name("app"));
+        assert_eq!(found(&storage), [by(&["app:v1"], missing)]);
+    }
+
+    #[test]
+    fn content_of_another_size_is_told_with_what_manifests_say() {
+        let (mut storage, _) = tagged(&["layer"]);
+        storage.seen(&layout::blob_data(&of("layer"))).size = 4;
+        let wrong = Finding::new(Code::WrongSize, layout::blob_data(&of("layer"))).about(&of("layer"));
+        let wrong = wrong.within(&name("app"));
+        let detail = |said: &str| format!("it has 4 bytes, and manifests say {said}");
+        assert_eq!(found(&storage), [by(&["app:v1"], wrong.clone().saying(detail("5")))]);
+        let other = image_of("config of layer", &["layer"]).replace("\"size\":5", "\"size\":7");
+        let other = storage.manifest("app", &other);
+        let images = ["app:v1", &*format!("app@{other}")];
+        assert_eq!(found(&storage), [by(&images, wrong.saying(detail("5, 7")))]);
+    }
+
+    /// A child may be absent; one that is there is a part like any other.
+    #[test]
+    fn child_of_an_index_may_be_absent() {
+        let mut storage = Storage::default();
+        let whole = image(&mut storage, "app", &["a"]);
+        let text = storage.manifests[&whole].clone();
+        let gone = of("gone");
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{},{{"digest":"{gone}"}}]}}"#, descriptor(&text));
+        let index = storage.manifest("app", &index);
+        storage.tag("app", "multi", &index);
+        let note = Finding::new(Code::AbsentChild, layout::revision_link(&name("app"), &gone));
+        let note = note.about(&gone).within(&name("app"));
+        assert_eq!(found(&storage), std::slice::from_ref(&note));
+        storage.seen(&layout::blob_data(&whole)).size = 1;
+        let told = found(&storage);
+        assert_eq!(told.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::WrongSize, Code::AbsentChild]);
+        assert_eq!(told[0].images, ["app:multi"]);
+    }
+
+    #[test]
+    fn layer_that_is_had_elsewhere_may_be_absent() {
+        let mut storage = Storage::default();
+        let urls = r#","urls":["https://layers.example"]}"#;
+        let layer = descriptor("foreign").replace('}', urls);
+        storage.layer("app", "c");
+        storage.manifest("app", &format!(r#"{{"schemaVersion":2,"config":{},"layers":[{layer}]}}"#, descriptor("c")));
+        let note = Finding::new(Code::ForeignLayer, layer_key(&of("foreign"))).about(&of("foreign"));
+        let notes = [note.within(&name("app"))];
+        assert_eq!(found(&storage), notes);
+        storage.blob("foreign");
+        assert_eq!(found(&storage), notes, "it is there, and not served here");
+        storage.layer("app", "foreign");
+        assert_eq!(found(&storage), []);
+    }
+
+    /// `BuildKit` stores caches as indexes of layers. The registry takes them by either kind of link.
+    #[test]
+    fn blob_of_an_index_is_served_by_either_link() {
+        let blob = descriptor("cache").replace('}', r#","mediaType":"application/vnd.buildkit.cacheconfig.v0"}"#);
+        let mut storage = Storage::default();
+        storage.manifest("app", &format!(r#"{{"schemaVersion":2,"manifests":[{blob}]}}"#));
+        storage.blob("cache");
+        assert_eq!(told(&storage)[0].0, Code::MissingLink);
+        for key in [layer_key(&of("cache")), layout::revision_link(&name("app"), &of("cache"))] {
+            let mut storage = storage.clone();
+            storage.put(key);
+            let codes: Vec<Code> = told(&storage).into_iter().map(|(code, ..)| code).collect();
+            assert!(!codes.contains(&Code::MissingLink) && !codes.contains(&Code::MissingBlob), "{codes:?}");
+        }
+    }
+
+    /// A part that is named by another algorithm is served by two links: by that name, and by the content's own.
+    #[test]
+    fn content_by_another_name_is_found_by_its_own() {
+        let mut storage = Storage::default();
+        let text = image_of("c", &["a"]).replace(&of("a").to_string(), &sha512("a").to_string());
+        let image = storage.manifest("app", &text);
+        storage.tag("app", "v1", &image);
+        for content in ["a", "c"] {
+            storage.layer("app", content);
+        }
+        storage.link(layer_key(&sha512("a")), &of("a").to_string());
+        assert_eq!(found(&storage), []);
+        let mut without = storage.clone();
+        without.objects.remove(&layer_key(&of("a")));
+        let missing = absent(Code::MissingLink, layer_key(&of("a")), &of("a")).within(&name("app"));
+        assert_eq!(found(&without), [by(&["app:v1"], missing)]);
+        let mut lost = storage.clone();
+        lost.objects.remove(&layout::blob_data(&of("a")));
+        let missing = absent(Code::MissingBlob, layout::blob_data(&of("a")), &of("a")).within(&name("app"));
+        assert_eq!(found(&lost), [by(&["app:v1"], missing)]);
+        storage.seen(&layout::blob_data(&of("a"))).size = 9;
+        assert_eq!(told(&storage), [(Code::WrongSize, Level::Damage, vec!["app:v1".to_owned()])]);
+    }
+
+    #[test]
+    fn link_that_says_nothing_is_told_with_the_images_that_need_it() {
+        let (mut storage, _) = tagged(&["a", "b"]);
+        storage.link(layer_key(&of("a")), "x");
+        let unreadable = (Code::UnreadableLink, Level::Damage, vec!["app:v1".to_owned()]);
+        assert_eq!(told(&storage), [unreadable]);
+        // A name by another algorithm that leads astray.
+        let mut storage = Storage::default();
+        let text = image_of("c", &["a"]).replace(&of("a").to_string(), &sha512("a").to_string());
+        let image = storage.manifest("app", &text);
+        storage.tag("app", "v1", &image);
+        for content in ["a", "c"] {
+            storage.layer("app", content);
+        }
+        storage.link(layer_key(&sha512("a")), &of("a").to_string());
+        storage.link(layer_key(&of("a")), &of("c").to_string());
+        assert!(told(&storage).contains(&(Code::WrongLink, Level::Damage, vec!["app:v1".to_owned()])));
+        // Nobody suffers from one that nothing needs.
+        storage.layer("app", "alone");
+        storage.link(layer_key(&of("alone")), "x");
+        assert!(told(&storage).contains(&(Code::UnreadableLink, Level::Damage, Vec::new())));
+    }
+
+    #[test]
+    fn content_of_no_bytes_is_told_with_the_images_that_need_it() {
+        let (mut storage, _) = tagged(&["a"]);
+        storage.seen(&layout::blob_data(&of("a"))).size = 0;
+        assert_eq!(told(&storage), [(Code::EmptyBlob, Level::Damage, vec!["app:v1".to_owned()])]);
+        let Looked { graph, stored, .. } = Looked::at(&storage);
+        assert_eq!(stored.empty, [graph.id(&of("a")).unwrap_or_else(|| panic!("it is named"))]);
+    }
+}

@@ -133,3 +133,83 @@ impl Parts {
         other.or_else(|| self.sizes.get(part.index())?.checked_sub(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::scene::descriptor;
+    use super::*;
+    use crate::collect::scene::of;
+
+    /// Hears manifests of these texts, each under its digest.
+    fn heard(texts: &[&str]) -> (Parts, Graph) {
+        let (mut parts, mut graph) = (Parts::default(), Graph::default());
+        for text in texts {
+            let read = Read::of(&of(text), &Fetched::Bytes((*text).to_owned().into()));
+            parts.hear(&of(text), Expectation::Manifest, &read, &mut graph);
+        }
+        (parts, graph)
+    }
+
+    fn with(field: &str, content: &str, more: &str) -> String {
+        format!(r#"{field}{}"#, descriptor(content).replace('}', &format!("{more}}}")))
+    }
+
+    #[test]
+    fn part_is_what_asks_for_most() {
+        let urls = r#","urls":["https://layers.example"]"#;
+        let cache = r#","mediaType":"application/vnd.buildkit.cacheconfig.v0""#;
+        let manifest = r#","mediaType":"application/vnd.oci.image.manifest.v1+json""#;
+        let layers = [with("", "own", ""), with("", "foreign", urls), with("", "both", urls), with("", "both", "")];
+        let image =
+            format!(r#"{{"schemaVersion":2,{},"layers":[{}]}}"#, with(r#""config":"#, "config", ""), layers.join(","));
+        let children =
+            [with("", "child", manifest), with("", "cache", cache), with("", "two", manifest), with("", "two", cache)];
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, children.join(","));
+        let odd = format!(
+            r#"{{"schemaVersion":2,"layers":[{}],"manifests":[{},{}]}}"#,
+            [with("", "third", urls), with("", "own child", "")].join(","),
+            with("", "third", manifest),
+            with("", "own child", manifest)
+        );
+        let (parts, graph) = heard(&[&image, &index, &odd]);
+        let role =
+            |manifest: &str, part: &str| parts.role(graph.id(&of(manifest)).unwrap(), graph.id(&of(part)).unwrap());
+        for (part, is) in [("config", Role::Own), ("own", Role::Own), ("foreign", Role::Foreign), ("both", Role::Own)] {
+            assert_eq!(role(&image, part), is, "{part}");
+        }
+        for (part, is) in [("child", Role::Child), ("cache", Role::OwnOfIndex), ("two", Role::OwnOfIndex)] {
+            assert_eq!(role(&index, part), is, "{part}");
+        }
+        assert_eq!((role(&odd, "third"), role(&odd, "own child")), (Role::Foreign, Role::Own));
+        assert_eq!(role(&index, "foreign"), Role::Own, "what another says of it counts there alone");
+    }
+
+    #[test]
+    fn every_manifest_has_its_own_word_on_the_size_of_a_part() {
+        let image =
+            |part: &str, size: &str| format!(r#"{{"schemaVersion":2,"layers":[{{"digest":"{}"{size}}}]}}"#, of(part));
+        let texts = [
+            image("a", ",\"size\":5"),
+            image("a", ",\"size\":6"),
+            image("a", ",\"size\":5,\"x\":1"),
+            image("b", ""),
+            image("c", ",\"size\":0"),
+        ];
+        let (parts, graph) = heard(&texts.each_ref().map(String::as_str));
+        let size =
+            |text: usize, part: &str| parts.size(graph.id(&of(&texts[text])).unwrap(), graph.id(&of(part)).unwrap());
+        assert_eq!([0, 1, 2].map(|text| size(text, "a")), [Some(5), Some(6), Some(5)]);
+        assert_eq!((size(3, "b"), size(4, "c")), (None, Some(0)));
+        assert_eq!(Parts::default().size(graph.id(&of("c")).unwrap(), graph.id(&of("c")).unwrap()), None);
+    }
+
+    #[test]
+    fn manifest_that_cannot_be_read_has_no_parts() {
+        let text = format!(r#"{{"schemaVersion":2,"layers":[{}]}}"#, descriptor("layer"));
+        for (digest, fetched) in [(of("x"), Fetched::Bytes(text.clone().into())), (of(&text), Fetched::Missing)] {
+            assert!(Read::of(&digest, &fetched).parts.is_empty());
+        }
+        assert_eq!(Read::of(&of(&text), &Fetched::Bytes(text.clone().into())).parts.len(), 1);
+    }
+}

@@ -269,6 +269,24 @@ mod tests {
         }
     }
 
+    /// Whoever removed a signature by its name does not get it back with its image.
+    #[test]
+    fn what_was_removed_from_a_subject_that_stays_is_not_bound_to_it() {
+        let mut storage = Storage::default();
+        let subject = storage.index("a", &[]);
+        storage.tag("a", "v1", &subject);
+        let about = storage.about("a", &[], Some(&subject));
+        let written = |images: &[&str]| {
+            let (scan, plan) = storage.scan(&scene::removing(images));
+            let removed = plan.deletions().iter().filter_map(|one| Removed::of(&one, &scan.graph, &scan.marks));
+            let of_it: Vec<Removed> = removed.filter(|removed| removed.content == about).collect();
+            let [removed] = &of_it[..] else { panic!("{of_it:?}") };
+            removed.subject.clone()
+        };
+        assert_eq!(written(&[&format!("a@{about}")]), None);
+        assert_eq!(written(&["a:v1", &format!("a@{about}")]), Some(subject.clone()), "both go");
+    }
+
     #[test]
     fn pointer_is_written_down_with_what_it_held_and_what_it_is_about() {
         let mut storage = Storage::default();

@@ -44,6 +44,21 @@ fn words(verdicts: &[Verdict]) -> Vec<String> {
     verdicts.iter().map(word).collect()
 }
 
+#[test]
+fn amounts_add_up() {
+    let amount = |all: &[(char, i64)]| {
+        let mut amount = Amount::default();
+        for version in of("key", all) {
+            amount.add(&version);
+        }
+        amount
+    };
+    let (one, two) = (amount(&[('o', 1), ('m', 2), ('m', 3)]), amount(&[('o', 1), ('o', 2), ('m', 3)]));
+    assert_eq!((one.noncurrent_versions, one.delete_markers, one.count()), (Tally { count: 1, bytes: 10 }, 2, 3));
+    let both = one.plus(two);
+    assert_eq!((both.noncurrent_versions, both.delete_markers, both.count()), (Tally { count: 3, bytes: 30 }, 3, 6));
+}
+
 #[derive(Debug)]
 struct Nobody;
 

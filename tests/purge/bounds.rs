@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::json;
+
 use super::lab::bucket::{Fault, Kind};
 use super::lab::registry::{blob_key, sha256};
 use super::scene::{Scene, count, row, wait_until};
@@ -115,6 +117,32 @@ fn signal_before_the_first_answer_is_told_as_a_signal() {
     scene.expect_unharmed("signal");
     assert_eq!((row(&ran)["stopped"].as_str(), row(&ran)["unknown"].as_u64()), (Some("signal"), Some(1)), "{ran:#?}");
     assert!(scene.bucket.counts().purge <= 2, "nothing is sent again once it was stopped");
+}
+
+/// Another run is at work: whatever this one deleted beside it would be deleted by nobody's leave.
+#[test]
+fn lost_lease_lets_the_batch_on_its_way_end_and_begins_no_other() {
+    const LEASE: &str = "docker/registry/regsweep/lease.json";
+    let scene = Scene::usual();
+    scene.bucket.limit_pages(6);
+    let held = scene.bucket.fault(Fault::hold().on(Kind::Purge).times(1));
+    let child = scene.start(&[]);
+    wait_until("the first version is to go", || scene.bucket.fired(held) > 0);
+    let asked = || scene.bucket.log().iter().filter(|call| call.kind == Kind::Get && call.key == LEASE).count();
+    let before = asked();
+    let lease = json!({
+        "schema": "regsweep.lease/1", "run": "another", "host": "elsewhere", "process": 1,
+        "command": "garbage-collect", "taken": "2026-01-01T00:00:00Z", "expires": "2099-01-01T00:00:00Z",
+    });
+    scene.bucket.put(LEASE, lease.to_string());
+    wait_until("it asks for its lease", || asked() > before);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    scene.bucket.release(held);
+    let ran = ended(child);
+    assert_eq!(ran.code, 4, "{ran:#?}");
+    expect_rest(&scene, &ran, "lease", 1);
+    assert_eq!(scene.bucket.counts().purge, 1);
+    assert_eq!(scene.bucket.get(LEASE).unwrap().bytes, lease.to_string(), "it is another's, and stays");
 }
 
 fn ended(child: std::process::Child) -> Ran {

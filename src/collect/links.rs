@@ -342,6 +342,25 @@ mod tests {
         }
     }
 
+    /// A listing in order needs no sorting, and must not be taken for one where it is none.
+    #[test]
+    fn usual_links_come_out_in_order_and_once() {
+        let mut names: Vec<Digest> = (0..5_u8).map(|number| Digest::of(&[number])).collect();
+        names.sort();
+        let settled = |order: &[usize]| {
+            let (mut links, mut digests) = (Links::default(), DigestTable::default());
+            for at in order {
+                links.add(Link::new(names[*at].clone(), Content::AsNamed, evidence(&names[*at], 0)), &mut digests);
+            }
+            links.settle(&Arc::new(digests));
+            links.iter().map(|link| link.digest).collect::<Vec<_>>()
+        };
+        for order in [&[0, 1, 2, 3, 4][..], &[4, 3, 2, 1, 0], &[0, 0, 1, 1, 2, 2, 3, 3, 4, 4], &[3, 1, 4, 1, 0, 2]] {
+            assert_eq!(settled(order), names, "{order:?}");
+        }
+        assert_eq!(settled(&[2, 2]), &names[2..3]);
+    }
+
     proptest! {
         /// Whatever is not kept of a link can be told again.
         #[test]

@@ -174,14 +174,20 @@ mod tests {
         storage.tag("a", "v2", &other);
         storage.put(layout::revision_link(&name("b"), &image));
         storage.tag("b", "v1", &image);
-        let by_tag = |text: &str| {
+        let by_tag = |storage: &Storage, text: &str| {
             let keep_from = text.parse().into_iter().collect();
-            needed(&storage, &Options { keep_from, ..removing(&[&format!("a@{image}")]) })
+            needed(storage, &Options { keep_from, ..removing(&[&format!("a@{image}")]) })
         };
         let kept = format!("remove what was named: a@{image} is needed by --keep-from; nothing was changed");
-        assert_eq!(by_tag("a:v1"), Some(kept.clone()));
-        assert_eq!(by_tag("host:5000/a:v1"), Some(kept));
-        assert_eq!([by_tag("a:v2"), by_tag("b:v1"), by_tag("a:v3")], [None, None, None]);
+        assert_eq!(by_tag(&storage, "a:v1"), Some(kept.clone()));
+        assert_eq!(by_tag(&storage, "host:5000/a:v1"), Some(kept));
+        assert_eq!([by_tag(&storage, "a:v2"), by_tag(&storage, "b:v1"), by_tag(&storage, "a:v3")], [None, None, None]);
+        // Something else keeps it: that is told, and no tag of another image or repository.
+        storage.manifest("a", "{");
+        for text in ["a:v2", "b:v1", "a:v3"] {
+            let why = by_tag(&storage, text).unwrap_or_default();
+            assert!(why.contains("in which something cannot be read"), "{text}: {why}");
+        }
     }
 
     #[test]

@@ -307,7 +307,7 @@ mod tests {
     use crate::layout;
 
     #[test]
-    fn what_is_listed_is_counted_by_what_it_may_tell() {
+    fn repositories_tags_and_revisions_are_counted() {
         let counted = |storage: &Storage| {
             let mut findings = Findings::default();
             findings.count(&storage.inventory(&scene::options()));

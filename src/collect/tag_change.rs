@@ -7,8 +7,9 @@ use super::inventory::{Link, TagEntry};
 use crate::model::{Digest, Timestamp};
 use std::time::Duration;
 
-/// Stores that tell whole seconds cannot tell two writes of one second apart.
-const COARSE: Duration = Duration::from_secs(2);
+/// Stores that tell whole seconds cannot tell two writes of one second apart; and the clocks of a store's servers may
+/// differ by some, whose time is asked.
+const COARSE: Duration = Duration::from_secs(3);
 /// File systems tell time by the tick of their clock.
 const FINE: Duration = Duration::from_millis(50);
 
@@ -135,8 +136,9 @@ mod tests {
         const SECOND: i64 = 1_000_000_000;
         let looked = Timestamp::from_nanos(100 * SECOND);
         let told = |nanos| can_be_told_from(&entry(Some(nanos), &[]), looked);
-        assert_eq!(told(98 * SECOND), None);
-        assert_eq!(told(99 * SECOND), Some(Timestamp::from_nanos(101 * SECOND)));
+        assert_eq!(told(97 * SECOND), None);
+        assert_eq!(told(98 * SECOND), Some(Timestamp::from_nanos(101 * SECOND)));
+        assert_eq!(told(99 * SECOND), Some(Timestamp::from_nanos(102 * SECOND)));
         assert_eq!(told(99 * SECOND + 1), None);
         assert!(told(100 * SECOND + 1).is_some());
         assert!(can_be_told_from(&entry(None, &[(b"a", 99 * SECOND)]), looked).is_some());

@@ -11,7 +11,7 @@ fn number(period: Period, time: Timestamp) -> i64 {
         Period::Day => time.days(),
         // The first of January 1970 was a Thursday.
         Period::Week => (time.days() + 3).div_euclid(7),
-        Period::Month => i64::from(year) * 12 + i64::from(month) - 1,
+        Period::Month => i64::from(year) * 12 + i64::from(month),
         Period::Year => i64::from(year),
     }
 }

@@ -213,3 +213,23 @@ impl Delete {
         self.tags.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(tag)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn what_keeps_by_itself_is_told_from_what_depends_on_other_tags() {
+        let (day, pattern) = (Duration::from_hours(24), regex::Regex::new("(?<major>[0-9]+)").unwrap());
+        let by_itself = Keep { tags: vec!["v*".parse().unwrap()], younger_than: Some(day), ..Keep::default() };
+        let comparing = [
+            Keep { last: Some(3), ..Keep::default() },
+            Keep { last_per: Some(LastPer { pattern, count: 1 }), ..Keep::default() },
+            Keep { periods: vec![(Period::Day, 7)], ..Keep::default() },
+        ];
+        assert!(!by_itself.compares() && !Keep::default().compares());
+        assert!(comparing.iter().all(Keep::compares));
+        assert!(Keep::default().is_empty() && !by_itself.is_empty() && comparing.iter().all(|keep| !keep.is_empty()));
+    }
+}

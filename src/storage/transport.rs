@@ -6,7 +6,7 @@
 
 use super::pace::{Limits, Pace, Patience};
 use super::page::{self, Dialect, Page};
-use super::storage_clock::StorageClock;
+use super::storage_clock::{StorageClock, Teller};
 use crate::collect::report::Requests;
 use crate::collect::store_keeps::{How, Said};
 use crate::model::Timestamp;
@@ -30,7 +30,7 @@ pub struct Counters {
     put: AtomicU64,
     copy: AtomicU64,
     delete: AtomicU64,
-    clock: Mutex<Option<StorageClock>>,
+    clock: Mutex<StorageClock>,
     /// What its answers said of what is kept of what is deleted.
     said: Mutex<Said>,
 }
@@ -57,7 +57,7 @@ impl Counters {
     #[must_use]
     pub fn time(&self) -> Option<Timestamp> {
         let clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.map(|clock| clock.at(Instant::now()))
+        clock.at(Instant::now())
     }
 
     /// Counts a listing that is not sent over HTTP.
@@ -121,11 +121,11 @@ impl Counters {
         }
     }
 
-    fn hear(&self, response: &HttpResponse, sent: Instant) {
+    fn hear(&self, response: &HttpResponse, teller: Teller, sent: Instant) {
         let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
         if let Some(time) = date.and_then(Timestamp::parse_http) {
             let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            *clock = Some(StorageClock::hear(*clock, time, sent, Instant::now()));
+            clock.hear(teller, time, sent, Instant::now());
         }
     }
 
@@ -219,12 +219,15 @@ impl HttpService for Counting {
         let is_delete = is_post && std::ptr::eq(counter, &raw const counters.delete);
         let of_s3 = waiting.is_some() && request.uri().query() == Some("delete");
         let answer = waiting.or_else(|| is_delete.then(AnswerSink::default));
-        let count = || {
+        let sent = Mutex::new(Instant::now());
+        let teller = Teller { host: request.uri().authority().cloned(), is_storage: sink.is_some() };
+        let begin = || {
             counter.fetch_add(1, Ordering::Relaxed);
+            *sent.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         };
-        let sent = Instant::now();
-        let response = self.wire.pace.send(&self.inner, request, self.patience, count).await?;
-        counters.hear(&response, sent);
+        let response = self.wire.pace.send(&self.inner, request, self.patience, begin).await?;
+        let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.hear(&response, teller, sent);
         if !response.status().is_success() {
             return Ok(response);
         }

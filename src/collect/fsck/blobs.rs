@@ -97,7 +97,7 @@ mod tests {
         assert!(stored.has(graph.id(&image).unwrap()));
         assert_eq!(stored.found.count, 5);
         assert_eq!(stored.found.bytes, 5 + 1 + 16 + 15 + storage.manifests[&image].len() as u64);
-        // Whatever order they come in, and wherever the listing ends.
+        // One that is not listed is not there.
         storage.objects.remove(&layout::blob_data(&of("layer")));
         let Looked { graph, stored, .. } = Looked::at(&storage);
         let has = ["layer", "x"].map(|text| graph.id(&of(text)).map(|id| stored.has(id)));

@@ -111,7 +111,8 @@ impl Mend {
         self.left += 1;
     }
 
-    /// Dismisses what goes, as far as a scan finds it as it was found.
+    /// Dismisses what goes: tags as far as they name what they named, and links by their keys. A link may be pushed anew
+    /// meanwhile: whether it still is what it was is looked up right before it would go.
     pub fn dismiss(&self, inventory: &Inventory, dismissed: &mut Dismissed) {
         let why = Why::repair(DeleteReason::Dangling);
         for (at, repository) in inventory.repositories.iter().enumerate() {
@@ -409,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_as_it_was_found_is_dismissed() {
+    fn tag_is_dismissed_as_it_was_found_and_a_link_by_its_key() {
         let (mut storage, _) = tagged(&["a"]);
         storage.put(layer_key(&of("layer")));
         storage.put(revision_key(&of("manifest")));
@@ -430,6 +431,8 @@ mod tests {
         let pushed = image(&mut again, "app", &["b"]);
         again.tag("app", "lost", &pushed);
         assert_eq!(dismissed(&mended, &again), (vec![], [false, false], true));
+        again.layer("app", "layer");
+        assert_eq!(dismissed(&mended, &again), (vec![], [true, false], false));
     }
 
     #[test]

@@ -104,3 +104,73 @@ impl OldVersions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collect::blobs::Tally;
+    use crate::model::Timestamp;
+
+    fn version(is_marker: bool, size: u64) -> Version {
+        Version {
+            key: "key".into(),
+            id: "id".into(),
+            is_latest: false,
+            is_marker,
+            modified: Timestamp::from_days(1),
+            size,
+            storage_class: None,
+        }
+    }
+
+    fn amount(count: u64, bytes: u64, delete_markers: u64) -> Amount {
+        Amount { noncurrent_versions: Tally { count, bytes }, delete_markers }
+    }
+
+    #[test]
+    fn what_stays_is_counted_by_why() {
+        let mut kept = Kept::default();
+        let all =
+            [Stays::Young, Stays::Hides, Stays::Unclear, Stays::Needed, Stays::Foreign, Stays::Reused, Stays::Later];
+        for (size, why) in (1..).zip(all) {
+            kept.add(&version(false, size), why);
+        }
+        kept.add(&version(true, 0), Stays::Hides);
+        let Kept { young, unclear, needed, foreign, reused, later } = kept;
+        let one = |bytes| amount(1, bytes, 0);
+        assert_eq!([young, unclear, needed], [amount(2, 3, 1), one(3), one(4)]);
+        assert_eq!([foreign, reused, later], [one(5), one(6), one(7)]);
+        assert_eq!(kept.all(), amount(7, 28, 1));
+    }
+
+    #[test]
+    fn what_came_of_each_adds_up_to_what_was_planned() {
+        let mut row = OldVersions { planned: amount(9, 90, 1), ..OldVersions::default() };
+        row.note(&version(true, 0), &Outcome::Deleted);
+        row.note(&version(false, 10), &Outcome::AlreadyGone);
+        for why in ["a", "b", "a"] {
+            row.note(&version(false, 10), &Outcome::Failed(why.into()));
+        }
+        row.note(&version(false, 10), &Outcome::Unknown("c".into()));
+        row.note(&version(false, 10), &Outcome::NotAttempted);
+        row.note(&version(false, 10), &Outcome::Changed);
+        let told = |row: &OldVersions| (row.deleted, row.failed, row.unknown, row.changed, row.not_attempted);
+        assert_eq!(told(&row), (amount(1, 10, 1), 3, 1, 0, 1));
+        assert_eq!(row.failures, ["a", "b", "c"], "each reason once");
+        // Of ten seven were tried.
+        let (mut whole, mut broken_off) = (row.clone(), row);
+        whole.close(true);
+        broken_off.close(false);
+        assert_eq!(told(&whole), (amount(1, 10, 1), 3, 1, 3, 1));
+        assert_eq!(told(&broken_off), (amount(1, 10, 1), 3, 1, 0, 4));
+    }
+
+    #[test]
+    fn so_many_reasons_are_told() {
+        let mut row = OldVersions::default();
+        for why in 0..FAILURES_TOLD + 2 {
+            row.note(&version(false, 1), &Outcome::Unknown(why.to_string()));
+        }
+        assert_eq!((row.unknown, row.failures.len()), (FAILURES_TOLD as u64 + 2, FAILURES_TOLD));
+    }
+}

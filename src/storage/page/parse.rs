@@ -22,12 +22,13 @@ const OF_AN_OBJECT: usize = 300;
 /// If the document is cut off, is no listing, or an object in it lacks its key, size or time: a listing that is not
 /// complete must never be taken for one that is.
 pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
-    read(body, dialect, true)
+    read(body, dialect, true).map(|(page, _)| page)
 }
 
-fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<Page, NotAListing> {
+/// Tells as well how many objects were read in one go.
+fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<(Page, usize), NotAListing> {
     let broken = |what: &dyn std::fmt::Display| NotAListing(what.to_string());
-    let mut reader = Reader::from_reader(body);
+    let (mut reader, mut at_once) = (Reader::from_reader(body), 0);
     let mut parser = Parser::new(dialect);
     // Less than half of a listing is keys and `ETag`s. Growing step by step copied all of it several times.
     parser.page.text.reserve(body.len() / 2);
@@ -49,6 +50,7 @@ fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<Page, NotAList
                     while let Some((told, length)) = flat::object(rest.fill_buf().unwrap_or_default()) {
                         parser.take(&told);
                         rest.consume(length);
+                        at_once += 1;
                     }
                 }
             }
@@ -65,7 +67,7 @@ fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<Page, NotAList
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }
     }
-    parser.finish()
+    Ok((parser.finish()?, at_once))
 }
 
 fn resolve(reference: &BytesRef<'_>) -> Result<String, NotAListing> {
@@ -394,15 +396,20 @@ mod tests {
         fn what_is_read_in_one_go_is_what_xml_says(
             objects in prop::collection::vec(prop_oneof![3 => Just(object("a/b")), 2 => some_object()], 0..5),
             cut in 0_usize..40,
+            (at, byte) in (0.0..1.0, prop::sample::select(vec![0xff_u8, 0, b'<', b'&'])),
         ) {
             let body = s3(&objects.concat(), "<CommonPrefixes><Prefix>d/</Prefix></CommonPrefixes>");
-            for end in [body.len(), body.len().saturating_sub(cut * 10)] {
+            let mut damaged = body.clone().into_bytes();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place")]
+            let at = (damaged.len() as f64 * at) as usize;
+            damaged[at] = byte;
+            for text in [body.as_bytes(), &body.as_bytes()[..body.len().saturating_sub(cut * 10)], &damaged] {
                 let both = [true, false].map(|in_one_go| -> Result<_, String> {
-                    let page = read(&body.as_bytes()[..end], Dialect::S3, in_one_go).map_err(|error| error.to_string())?;
+                    let (page, _) = read(text, Dialect::S3, in_one_go).map_err(|error| error.to_string())?;
                     let rows: Vec<String> = page.entries_with_class().map(|row| format!("{row:?}")).collect();
                     Ok((rows, page.directories, page.next))
                 });
-                prop_assert_eq!(&both[0], &both[1], "{}", &String::from_utf8_lossy(&body.as_bytes()[..end]));
+                prop_assert_eq!(&both[0], &both[1], "{}", &String::from_utf8_lossy(text));
             }
         }
     }
@@ -410,11 +417,12 @@ mod tests {
     #[test]
     fn usual_objects_are_read_in_one_go() {
         let body = s3(&object("k").repeat(3), "");
-        let at = body.match_indices("<Contents>").nth(1).unwrap().0;
-        let (told, length) = flat::object(&body.as_bytes()[at..]).unwrap();
-        assert_eq!((&*told.key, told.size, told.etag.as_deref()), ("k", 71, Some("\"00\"")));
-        assert_eq!(&body[at..at + length], object("k"));
-        assert_eq!(flat::object(&body.as_bytes()[at + 2 * length..]).map(|_| ()), None, "none follows");
+        let (page, at_once) = read(body.as_bytes(), Dialect::S3, true).unwrap();
+        assert_eq!((keys(&page), at_once), (vec!["k"; 3], 3));
+        assert_eq!(page.entries().map(|entry| (entry.size, entry.etag)).collect::<Vec<_>>(), [(71, Some("\"00\"")); 3]);
+        let spaced = s3(&format!("\n  {}", object("k").replace('<', "\n<").replace("\n</", "</")).repeat(3), "");
+        assert_eq!(read(spaced.as_bytes(), Dialect::S3, true).unwrap().1, 3);
+        assert_eq!(read(body.as_bytes(), Dialect::S3, false).unwrap().1, 0);
     }
 
     #[test]

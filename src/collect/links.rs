@@ -359,6 +359,7 @@ mod tests {
             assert_eq!(settled(order), names, "{order:?}");
         }
         assert_eq!(settled(&[2, 2]), &names[2..3]);
+        assert!(settled(&[]).is_empty() && Links::default().is_empty());
     }
 
     proptest! {

@@ -152,8 +152,8 @@ mod tests {
         let details: Vec<bool> = told.iter().map(|finding| finding.detail.is_some()).collect();
         assert_eq!(details, [false, false, false, true], "what a registry left is told as that");
         for key in [&temporary, &foreign] {
-            for (ago, level) in [(BEING_WRITTEN - Duration::from_secs(1), Level::Young), (BEING_WRITTEN, Level::Litter)]
-            {
+            let a_second_less = BEING_WRITTEN.saturating_sub(Duration::from_secs(1));
+            for (ago, level) in [(a_second_less, Level::Young), (BEING_WRITTEN, Level::Litter)] {
                 let mut storage = Storage::default();
                 let nanos = i64::try_from(ago.as_nanos()).unwrap_or_default();
                 storage.put(key.clone()).modified = Timestamp::from_nanos(NOW.as_nanos() - nanos);

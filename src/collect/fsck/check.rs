@@ -256,11 +256,14 @@ fn upload(known: &Known<'_>, name: &RepositoryName, (id, upload): (&str, &Upload
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::panic, reason = "a test fails by panicking")]
     use super::super::code::Level;
     use super::super::scene::{Looked, found, image, image_of};
     use super::*;
     use crate::collect::problem::TOLD_IN_FULL;
     use crate::collect::scene::{NOW, Storage, UPLOAD as ID, name, of, sha512, tag};
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     fn current(text: &str) -> String {
         layout::tag_current(&name("app"), &tag(text))
@@ -297,7 +300,7 @@ mod tests {
     #[track_caller]
     fn is_young_while_it_may_be_pushed(storage: &Storage, key: &str, code: Code) {
         let mut storage = storage.clone();
-        ago(&mut storage, key, PUSH - Duration::from_secs(1));
+        ago(&mut storage, key, PUSH.saturating_sub(SECOND));
         assert_eq!(levels(&storage), [(code, Level::Young)]);
         ago(&mut storage, key, PUSH);
         assert_eq!(levels(&storage), [(code, code.level())]);
@@ -502,7 +505,7 @@ mod tests {
         let told = Finding::new(Code::UploadWithoutStart, start.clone()).within(&name("app"));
         let proof = keys(std::slice::from_ref(&start), &[format!("{directory}data")]);
         assert_eq!(found(&storage), [told.clone().proven_by(proof)]);
-        ago(&mut storage, &format!("{directory}data"), UPLOAD - Duration::from_secs(1));
+        ago(&mut storage, &format!("{directory}data"), UPLOAD.saturating_sub(SECOND));
         assert_eq!(levels(&storage), [(Code::UploadWithoutStart, Level::Young)]);
         ago(&mut storage, &format!("{directory}data"), UPLOAD);
         assert_eq!(levels(&storage), [(Code::UploadWithoutStart, Level::Litter)]);

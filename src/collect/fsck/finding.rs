@@ -185,8 +185,7 @@ mod tests {
         let (name, digest) = (RepositoryName::new("app"), Digest::of(b"x"));
         let proof = Proof::Link(None);
         let all = |finding: Finding| {
-            let finding =
-                name.iter().fold(finding, |finding, name| finding.within(name)).about(&digest).saying("words");
+            let finding = name.iter().fold(finding, Finding::within).about(&digest).saying("words");
             finding.proven_by(proof.clone()).young(true)
         };
         let found = all(finding(Code::WrongSize, "key"));

@@ -202,7 +202,7 @@ fn want(known: &Known<'_>, name: &RepositoryName, digest: &Digest) -> Option<Wan
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::super::scene::{Looked, image, image_of};
     use super::*;
     use crate::collect::options::Repair;

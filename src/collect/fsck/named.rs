@@ -215,6 +215,7 @@ pub(super) fn is_there(stored: &Stored, known: &Known<'_>, digest: &Digest) -> b
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::panic, reason = "a test fails by panicking")]
     use super::super::code::Level;
     use super::super::scene::{Looked, descriptor, found, image, image_of};
     use super::*;

@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn with(field: &str, content: &str, more: &str) -> String {
-        format!(r#"{field}{}"#, descriptor(content).replace('}', &format!("{more}}}")))
+        format!("{field}{}", descriptor(content).replace('}', &format!("{more}}}")))
     }
 
     #[test]

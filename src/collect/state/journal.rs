@@ -210,7 +210,7 @@ pub struct Journal {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::*;
     use crate::collect::scene::{self, Storage};
     use crate::layout;

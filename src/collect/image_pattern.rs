@@ -154,6 +154,7 @@ mod tests {
         let pattern = image(&format!("team/**@{digest}"));
         assert!(pattern.is_of("team/a/b") && pattern.names_digest(&digest) && !pattern.names_digest(&other));
         assert!(!pattern.names_tag("v1"));
+        assert_eq!([pattern.digest(), image("app").digest(), image("app:v1").digest()], [Some(&digest), None, None]);
     }
 
     #[test]

@@ -329,6 +329,9 @@ mod tests {
         storage.seen(&layout::layer_link(&name("a"), &of("young"))).modified = NOW;
         assert_eq!(has(&storage, &Options { min_age: DAY, ..options() }), [true, false, true, false]);
         assert_eq!(has(&Storage::default(), &options()), [false; 4]);
+        // What is to be kept may be linked nowhere.
+        let keep_from = of("elsewhere").to_string().parse().into_iter().collect();
+        assert_eq!(has(&Storage::default(), &Options { keep_from, ..options() }), [true, false, false, false]);
         let mut scan = scan(&storage);
         assert_eq!(needed_in(&scan, &layer), [0]);
         scan.marks.forget_repositories();

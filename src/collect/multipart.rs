@@ -154,7 +154,16 @@ mod tests {
         let id = "0f8fad5b-d9cb-469f-a165-70867728950e";
         let data = |repository: &str, id: &str| layout::upload(&name(repository), id) + "data";
         let (known_id, blob) = (super::super::scene::UPLOAD, layout::blob_data(&of("x")));
-        let keys = [data("b", known_id), data("a", id), data("c", id), blob.clone(), "docker/other".into()];
+        // The last one is in an upload, and no client can name it.
+        let unaddressable = layout::upload(&name("b"), known_id) + "a//b";
+        let keys = [
+            data("b", known_id),
+            data("a", id),
+            data("c", id),
+            blob.clone(),
+            "docker/other".into(),
+            unaddressable.clone(),
+        ];
         let all = keys.iter().map(|key| multipart(key.clone(), 1, known(7, 1))).collect();
         inventory.learn_multiparts(Multiparts::Known(all));
         let names: Vec<&str> = inventory.repositories.iter().map(|repository| repository.name.as_str()).collect();
@@ -165,7 +174,7 @@ mod tests {
         };
         assert_eq!([uploads(0, id), uploads(1, known_id), uploads(2, id)], [(0, 1, 7), (1, 1, 71 + 7), (0, 1, 7)]);
         let others: Vec<&str> = inventory.multiparts.iter().map(|multipart| multipart.key.as_str()).collect();
-        assert_eq!((others, inventory.multipart_bytes), (vec![blob.as_str(), "docker/other"], 5 * 7));
+        assert_eq!((others, inventory.multipart_bytes), (vec![&*blob, "docker/other", &*unaddressable], 6 * 7));
         assert!(inventory.problems.as_slice().is_empty());
     }
 

@@ -353,6 +353,9 @@ mod tests {
             let one = kept(&all, &linked);
             prop_assert_eq!(one.iter().collect::<Vec<_>>(), all.clone());
             prop_assert_eq!(&all.iter().cloned().collect::<Deletions>(), &one);
+            prop_assert_eq!(&Deletions::from(all.clone()), &one);
+            prop_assert_eq!((one.len(), one.is_empty()), (all.len(), all.is_empty()));
+            prop_assert_eq!(kept(&all[all.len().min(1)..], &linked) == one, all.is_empty());
             for (number, deletion) in all.iter().enumerate() {
                 prop_assert_eq!((one.stage(number), one.size(number)), (deletion.stage, deletion.evidence.size));
             }

@@ -154,7 +154,10 @@ mod tests {
         let pattern = image(&format!("team/**@{digest}"));
         assert!(pattern.is_of("team/a/b") && pattern.names_digest(&digest) && !pattern.names_digest(&other));
         assert!(!pattern.names_tag("v1"));
-        assert_eq!([pattern.digest(), image("app").digest(), image("app:v1").digest()], [Some(&digest), None, None]);
+        let tagged = image("app:v1");
+        assert_eq!([pattern.digest(), image("app").digest(), tagged.digest()], [Some(&digest), None, None]);
+        assert!(tagged.tag().is_some_and(|tag| tag.matches("v1") && !tag.matches("v2")));
+        assert!(pattern.tag().is_none() && image("app").tag().is_none());
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Stored {
         }
         if let Some(id) = graph.id(&digest) {
             if self.sizes.len() <= id.index() {
-                self.sizes.resize(graph.len().max(id.index() + 1), 0);
+                self.sizes.resize(graph.len(), 0);
             }
             self.sizes[id.index()] = entry.size.saturating_add(1);
         }

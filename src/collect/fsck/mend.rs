@@ -304,6 +304,7 @@ mod tests {
         // Killed in between, nobody would know that this manifest was ever linked.
         let mut storage = Storage::default();
         let untagged = image(&mut storage, "app", &["a"]);
+        image(&mut storage, "app", &["another"]);
         storage.link(revision_key(&untagged), "x");
         assert_eq!(links(&storage), (vec![], vec![], 1));
         let index = storage.index("app", &[&untagged]);

@@ -114,3 +114,132 @@ pub fn undecided<'a>(
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::collect::entry::Entry;
+    use crate::collect::graph::{Expectation, Fetched};
+    use crate::collect::inventory::Inventory;
+    use crate::collect::listing::{Builder, Proof};
+    use crate::layout;
+    use crate::model::RepositoryName;
+    use crate::retention::judge::judge;
+    use crate::retention::parse::parse;
+
+    fn name() -> RepositoryName {
+        RepositoryName::new("app").unwrap()
+    }
+
+    fn tag(text: &str) -> Tag {
+        Tag::new(text).unwrap()
+    }
+
+    fn of(text: &str) -> Digest {
+        Digest::of(text.as_bytes())
+    }
+
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_days(day)
+    }
+
+    /// Manifests by their texts, linked on the first day, and the tags: what each names since when, and has named when.
+    fn read(manifests: &[&str], tags: &[(&str, Option<(&str, i64)>, &[(&str, i64)])]) -> (Inventory, Graph) {
+        let mut builder = Builder::new(Proof { etags: false, cheap_reads: false });
+        let mut see = |key: String, on: i64| {
+            builder.see(&Entry { key: &key, size: 71, modified: day(on), etag: None, outside: false });
+        };
+        for text in manifests {
+            see(layout::revision_link(&name(), &of(text)), 1);
+        }
+        for (text, current, history) in tags {
+            if let Some((_, on)) = current {
+                see(layout::tag_current(&name(), &tag(text)), *on);
+            }
+            for (named, on) in *history {
+                see(layout::tag_history(&name(), &tag(text), &of(named)), *on);
+            }
+        }
+        let mut inventory = builder.finish();
+        for read in inventory.to_read(day(100), None) {
+            let named = tags.iter().find(|(text, ..)| read.key == layout::tag_current(&name(), &tag(text)));
+            let (named, _) = named.unwrap().1.unwrap();
+            inventory.learn(&read, Some(of(named).to_string().as_bytes()));
+        }
+        let mut graph = Graph::new(&inventory);
+        for text in manifests {
+            let bytes = Fetched::Bytes((*text).to_owned().into());
+            graph.learn(&of(text), Expectation::Manifest, &bytes);
+        }
+        (inventory, graph)
+    }
+
+    fn index(parts: &[&str], subject: Option<&str>) -> String {
+        let descriptor = |text: &&str| format!(r#"{{"digest":"{}"}}"#, of(text));
+        let parts: Vec<String> = parts.iter().map(descriptor).collect();
+        let subject = subject.map_or_else(String::new, |text| format!(r#","subject":{}"#, descriptor(&text)));
+        format!(r#"{{"schemaVersion":2,"manifests":[{}]{subject}}}"#, parts.join(","))
+    }
+
+    #[test]
+    fn manifest_without_a_tag_is_known_with_what_it_belongs_to_and_when_it_lost_its_tag() {
+        let child = index(&["layer"], None);
+        let top = index(&[&child], None);
+        let signature = index(&["signature"], Some(&top));
+        let (moved, gone) = (index(&["moved"], None), index(&["gone"], None));
+        let history = [(&*moved, 3), (&*top, 7)];
+        let (inventory, graph) = read(
+            &[&child, &top, &signature, &moved, &gone],
+            &[("v1", Some((&top, 7)), &history), ("v2", Some((&top, 5)), &[(&moved, 2)]), ("old", None, &[(&gone, 4)])],
+        );
+        let facts = facts(&inventory.repositories[0], &graph, None);
+        let tags: Vec<_> =
+            facts.tags.iter().map(|fact| (fact.tag.as_str(), fact.digest.clone(), fact.pushed)).collect();
+        assert_eq!(tags, [("v1", Some(of(&top)), Some(day(7))), ("v2", Some(of(&top)), Some(day(5)))]);
+        let mut untagged: Vec<_> = facts.untagged.into_iter().map(|it| (it.digest, it.lost, it.belongs_to)).collect();
+        untagged.sort();
+        let mut expected = [
+            (of(&child), None, vec![of(&top)]),
+            (of(&signature), None, vec![of(&top)]),
+            (of(&moved), Some(day(7)), vec![]),
+            (of(&gone), Some(day(4)), vec![]),
+        ];
+        expected.sort();
+        assert_eq!(untagged, expected);
+    }
+
+    #[test]
+    fn all_below_a_manifest_are_its_parts() {
+        let child = index(&["layer", "other"], None);
+        let top = index(&[&child, "layer"], None);
+        let (_, graph) = read(&[&child, &top], &[("v1", Some((&top, 7)), &[])]);
+        let mut expected = [of(&child), of("layer"), of("other")];
+        expected.sort();
+        assert_eq!(parts(&of(&top), &graph), expected);
+        assert_eq!([parts(&of("layer"), &graph), parts(&of("unknown"), &graph)], [vec![], vec![]]);
+    }
+
+    #[test]
+    fn only_what_a_rule_asks_of_a_configuration_is_read() {
+        let text = index(&["layer"], None);
+        let (inventory, graph) = read(&[&text], &[("v1", Some((&text, 7)), &[]), ("v2", Some((&text, 8)), &[])]);
+        let mut facts = facts(&inventory.repositories[0], &graph, None);
+        let asked = |facts: &RepositoryFacts, delete: &str| {
+            let text = format!("rules: [{{name: r, repositories: [\"**\"], delete: {{{delete}}}}}]");
+            let policy = parse(&text, &mut |_| Err("no files".into())).unwrap().policy;
+            let judgement = judge(&policy, facts, day(100));
+            undecided(facts, &judgement).map(|(at, digest)| (at, digest.clone())).collect::<Vec<_>>()
+        };
+        let both = [(0, of(&text)), (1, of(&text))];
+        for delete in ["created_older_than: 1d", "labels: {a: b}", "annotations: {a: b}"] {
+            assert_eq!(asked(&facts, delete), both, "{delete}");
+        }
+        for delete in ["older_than: 1d", "older_than: 99d", "tags: [\"x*\"]", "tags: [\"v*\"]"] {
+            assert_eq!(asked(&facts, delete), [], "{delete}");
+        }
+        assert_eq!(asked(&facts, "created_older_than: 1d, tags: [v2]"), &both[1..], "the other stays in any case");
+        facts.tags[0].digest = None;
+        assert_eq!(asked(&facts, "created_older_than: 1d"), &both[1..], "what it names is not known");
+    }
+}

@@ -62,3 +62,31 @@ pub fn relation(directory: &str) -> Relation {
 pub fn is_in_area(key: &str) -> bool {
     [BLOBS, REPOSITORIES].iter().any(|area| key.starts_with(area))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::layout::{blob_data, layer_link, upload};
+    use crate::model::{Digest, RepositoryName};
+
+    #[test]
+    fn upload_is_told_by_its_own_directory_and_nothing_else_is_one() {
+        let (name, digest) = (RepositoryName::new("a/b").unwrap(), Digest::of(b"x"));
+        let directory = upload(&name, "0f8fad5b-d9cb-469f-a165-70867728950e");
+        let own = directory.strip_suffix('/').unwrap();
+        for file in ["data", "startedat", "hashstates/sha256/0"] {
+            assert_eq!(upload_directory(&format!("{directory}{file}")), Some(own), "{file}");
+        }
+        for key in [layer_link(&name, &digest), blob_data(&digest), String::new()] {
+            assert_eq!(upload_directory(&key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn keys_of_blobs_and_repositories_are_in_the_areas_that_are_listed() {
+        let (name, digest) = (RepositoryName::new("a").unwrap(), Digest::of(b"x"));
+        assert!([layer_link(&name, &digest), blob_data(&digest)].iter().all(|key| is_in_area(key)));
+        assert!(!["", "docker/registry/v2/", "docker/registry/regsweep/lease.json"].into_iter().any(is_in_area));
+    }
+}

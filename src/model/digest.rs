@@ -276,6 +276,11 @@ mod tests {
                 Digest::Sha512(Box::new(sha2::Sha512::digest(&bytes).into())),
             ] {
                 prop_assert!(digest.matches(&bytes));
+                let (mut place, text) = ([0; LONGEST_DIGEST], digest.to_string());
+                prop_assert_eq!(digest.write_to(&mut place), text.as_bytes());
+                let mut parts = Hasher::new(digest.algorithm());
+                bytes.chunks(3).for_each(|part| parts.update(part));
+                prop_assert_eq!(&parts.finish(), &digest);
                 prop_assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
             }
         }

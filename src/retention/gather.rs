@@ -144,8 +144,11 @@ mod tests {
         Timestamp::from_days(day)
     }
 
-    /// Manifests by their texts, linked on the first day, and the tags: what each names since when, and has named when.
-    fn read(manifests: &[&str], tags: &[(&str, Option<(&str, i64)>, &[(&str, i64)])]) -> (Inventory, Graph) {
+    /// A tag: what it names since when, and has named when.
+    type Listed<'a> = (&'a str, Option<(&'a str, i64)>, &'a [(&'a str, i64)]);
+
+    /// Manifests by their texts, linked on the first day, and tags.
+    fn read(manifests: &[&str], tags: &[Listed<'_>]) -> (Inventory, Graph) {
         let mut builder = Builder::new(Proof { etags: false, cheap_reads: false });
         let mut see = |key: String, on: i64| {
             builder.see(&Entry { key: &key, size: 71, modified: day(on), etag: None, outside: false });

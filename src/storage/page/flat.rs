@@ -1,8 +1,8 @@
 //! One object of a listing, as the stores of S3's dialect write it: `<Contents>`, an element for each thing that is told of
 //! it, `</Contents>`.
 //!
-//! A listing is little else, and an XML reader takes two fifths of all the time of a run to give each tag and each text as
-//! an event. This reads an object in one go, and only the shape that every store writes. Whatever else it meets (an
+//! A listing is little else, and an XML reader takes two fifths of the time of a run that only lists to give each tag and each
+//! text as an event. This reads an object in one go, and only the shape that every store writes. Whatever else it meets (an
 //! attribute, a comment, a prefix, something twice, something that is not there or says nothing) it leaves to the XML
 //! reader, whose word is the one that counts: `what_is_read_in_one_go_is_what_xml_says` holds them together.
 

@@ -6,6 +6,7 @@
 //! building the request.
 
 use super::{Dialect, NotAListing, Object, Page, flat};
+use crate::collect::entry::Entry;
 use crate::model::Timestamp;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, Event};
@@ -48,7 +49,10 @@ fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<(Page, usize),
                 if in_one_go && parser.is_between_objects() {
                     let mut rest = reader.stream();
                     while let Some((told, length)) = flat::object(rest.fill_buf().unwrap_or_default()) {
-                        parser.take(&told);
+                        let flat::Told { key, size, modified, etag, class } = &told;
+                        let (key, size, modified) = (key.as_ref(), *size, *modified);
+                        let entry = Entry { key, size, modified, etag: etag.as_deref(), outside: false };
+                        parser.page.push_of_class(&entry, class.as_deref().map(str::trim));
                         rest.consume(length);
                         at_once += 1;
                     }
@@ -243,14 +247,6 @@ impl Parser {
         self.dialect == Dialect::S3 && self.depth == 1 && self.object == 0 && !self.in_common
     }
 
-    fn take(&mut self, told: &flat::Told<'_>) {
-        let key = self.page.store(&told.key);
-        let etag = told.etag.as_deref().map(|etag| self.page.store(etag));
-        let class = told.class.as_deref().map_or(0, |class| self.page.class(class.trim()));
-        let (size, modified) = (told.size, told.modified);
-        self.page.objects.push(Object { key, etag, size, modified, outside: false, class });
-    }
-
     fn object(&mut self) -> Result<(), NotAListing> {
         let (etag, class) = (self.etag.take(), std::mem::take(&mut self.class));
         let is_directory = std::mem::take(&mut self.is_directory);
@@ -396,12 +392,12 @@ mod tests {
         fn what_is_read_in_one_go_is_what_xml_says(
             objects in prop::collection::vec(prop_oneof![3 => Just(object("a/b")), 2 => some_object()], 0..5),
             cut in 0_usize..40,
-            (at, byte) in (0.0..1.0, prop::sample::select(vec![0xff_u8, 0, b'<', b'&'])),
+            at: prop::sample::Index,
+            byte in prop::sample::select(vec![0xff_u8, 0, b'<', b'&']),
         ) {
             let body = s3(&objects.concat(), "<CommonPrefixes><Prefix>d/</Prefix></CommonPrefixes>");
             let mut damaged = body.clone().into_bytes();
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place")]
-            let at = (damaged.len() as f64 * at) as usize;
+            let at = at.index(damaged.len());
             damaged[at] = byte;
             for text in [body.as_bytes(), &body.as_bytes()[..body.len().saturating_sub(cut * 10)], &damaged] {
                 let both = [true, false].map(|in_one_go| -> Result<_, String> {

@@ -155,9 +155,8 @@ mod tests {
             let a_second_less = BEING_WRITTEN.saturating_sub(Duration::from_secs(1));
             for (ago, level) in [(a_second_less, Level::Young), (BEING_WRITTEN, Level::Litter)] {
                 let mut storage = Storage::default();
-                let nanos = i64::try_from(ago.as_nanos()).unwrap_or_default();
-                storage.put(key.clone()).modified = Timestamp::from_nanos(NOW.as_nanos() - nanos);
-                assert_eq!(super::tests::told(&storage), [(object, level, key.clone())]);
+                storage.put(key.clone()).modified = NOW.minus(ago);
+                assert_eq!(self::told(&storage), [(object, level, key.clone())]);
             }
         }
     }

@@ -258,7 +258,7 @@ fn upload(known: &Known<'_>, name: &RepositoryName, (id, upload): (&str, &Upload
 mod tests {
     #![expect(clippy::panic, reason = "a test fails by panicking")]
     use super::super::code::Level;
-    use super::super::scene::{Looked, found, image, image_of};
+    use super::super::scene::{Looked, found, image, image_of, layer_key, revision_key};
     use super::*;
     use crate::collect::problem::TOLD_IN_FULL;
     use crate::collect::scene::{NOW, Storage, UPLOAD as ID, name, of, sha512, tag};
@@ -267,14 +267,6 @@ mod tests {
 
     fn current(text: &str) -> String {
         layout::tag_current(&name("app"), &tag(text))
-    }
-
-    fn revision_key(digest: &Digest) -> String {
-        layout::revision_link(&name("app"), digest)
-    }
-
-    fn layer_key(digest: &Digest) -> String {
-        layout::layer_link(&name("app"), digest)
     }
 
     fn keys(absent: &[String], there: &[String]) -> Proof {
@@ -289,7 +281,7 @@ mod tests {
 
     /// Written so long ago.
     fn ago(storage: &mut Storage, key: &str, ago: Duration) {
-        storage.seen(key).modified = Timestamp::from_nanos(NOW.as_nanos() - i64::try_from(ago.as_nanos()).unwrap_or(0));
+        storage.seen(key).modified = NOW.minus(ago);
     }
 
     fn levels(storage: &Storage) -> Vec<(Code, Level)> {

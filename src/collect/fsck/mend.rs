@@ -203,7 +203,7 @@ fn want(known: &Known<'_>, name: &RepositoryName, digest: &Digest) -> Option<Wan
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-    use super::super::scene::{Looked, image, image_of};
+    use super::super::scene::{Looked, aliased, image, image_of, layer_key, revision_key, tagged};
     use super::*;
     use crate::collect::options::Repair;
     use crate::collect::scene::{NOW, Storage, name, of, options, sha512, tag};
@@ -221,23 +221,8 @@ mod tests {
         (mend.links.into_iter().collect(), mend.writes, mend.left)
     }
 
-    fn layer_key(digest: &Digest) -> String {
-        layout::layer_link(&name("app"), digest)
-    }
-
-    fn revision_key(digest: &Digest) -> String {
-        layout::revision_link(&name("app"), digest)
-    }
-
     fn new(stage: Stage, key: String, content: &Digest) -> NewLink {
         NewLink { stage, key, content: content.clone() }
-    }
-
-    fn tagged(layers: &[&str]) -> (Storage, Digest) {
-        let mut storage = Storage::default();
-        let image = image(&mut storage, "app", layers);
-        storage.tag("app", "v1", &image);
-        (storage, image)
     }
 
     #[test]
@@ -330,15 +315,9 @@ mod tests {
         storage.objects.remove(&layout::blob_data(&of("a")));
         assert_eq!(links(&storage), (vec![], vec![], 2), "the tag, and what is lost");
         // Children may be absent; what it needs by another name is looked up by its own.
-        let mut storage = Storage::default();
+        let (mut storage, aliased) = aliased();
         let index = storage.index("app", &[&of("absent")]);
-        let text = image_of("c", &["a"]).replace(&of("a").to_string(), &sha512("a").to_string());
-        let aliased = storage.manifest("app", &text);
-        for content in ["a", "c"] {
-            storage.layer("app", content);
-        }
-        storage.link(layer_key(&sha512("a")), &of("a").to_string());
-        for (text, digest) in [("v1", &index), ("v2", &aliased)] {
+        for (text, digest) in [("v1", &aliased), ("v2", &index)] {
             storage.tag("app", text, digest);
             storage.objects.remove(&revision_key(digest));
         }
@@ -370,14 +349,7 @@ mod tests {
     #[test]
     fn link_of_a_part_by_another_name_is_wanted_under_the_right_one() {
         let (a, alias) = (of("a"), sha512("a"));
-        let mut storage = Storage::default();
-        let text = image_of("c", &["a"]).replace(&a.to_string(), &alias.to_string());
-        let image = storage.manifest("app", &text);
-        storage.tag("app", "v1", &image);
-        for content in ["a", "c"] {
-            storage.layer("app", content);
-        }
-        storage.link(layer_key(&alias), &a.to_string());
+        let (mut storage, image) = aliased();
         let only = |storage: &Storage| {
             let (_, wanted) = mend(storage);
             let [wanted] = &wanted[..] else { panic!("{wanted:?}") };

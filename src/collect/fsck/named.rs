@@ -217,13 +217,9 @@ pub(super) fn is_there(stored: &Stored, known: &Known<'_>, digest: &Digest) -> b
 mod tests {
     #![expect(clippy::panic, reason = "a test fails by panicking")]
     use super::super::code::Level;
-    use super::super::scene::{Looked, descriptor, found, image, image_of};
+    use super::super::scene::{Looked, aliased, descriptor, found, image, image_of, layer_key, tagged};
     use super::*;
-    use crate::collect::scene::{NOW, Storage, name, of, sha512, tag};
-
-    fn layer_key(digest: &Digest) -> String {
-        layout::layer_link(&name("app"), digest)
-    }
+    use crate::collect::scene::{NOW, Storage, name, of, tag};
 
     fn absent(code: Code, key: String, digest: &Digest) -> Finding {
         Finding::new(code, key.clone()).about(digest).proven_by(Proof::Keys { absent: vec![key], there: Vec::new() })
@@ -236,13 +232,6 @@ mod tests {
 
     fn told(storage: &Storage) -> Vec<(Code, Level, Vec<String>)> {
         found(storage).into_iter().map(|finding| (finding.code, finding.level, finding.images)).collect()
-    }
-
-    fn tagged(layers: &[&str]) -> (Storage, Digest) {
-        let mut storage = Storage::default();
-        let image = image(&mut storage, "app", layers);
-        storage.tag("app", "v1", &image);
-        (storage, image)
     }
 
     #[test]
@@ -364,14 +353,7 @@ mod tests {
     /// A part that is named by another algorithm is served by two links: by that name, and by the content's own.
     #[test]
     fn content_by_another_name_is_found_by_its_own() {
-        let mut storage = Storage::default();
-        let text = image_of("c", &["a"]).replace(&of("a").to_string(), &sha512("a").to_string());
-        let image = storage.manifest("app", &text);
-        storage.tag("app", "v1", &image);
-        for content in ["a", "c"] {
-            storage.layer("app", content);
-        }
-        storage.link(layer_key(&sha512("a")), &of("a").to_string());
+        let (mut storage, _) = aliased();
         assert_eq!(found(&storage), []);
         let mut without = storage.clone();
         without.objects.remove(&layer_key(&of("a")));
@@ -392,14 +374,7 @@ mod tests {
         let unreadable = (Code::UnreadableLink, Level::Damage, vec!["app:v1".to_owned()]);
         assert_eq!(told(&storage), [unreadable]);
         // A name by another algorithm that leads astray.
-        let mut storage = Storage::default();
-        let text = image_of("c", &["a"]).replace(&of("a").to_string(), &sha512("a").to_string());
-        let image = storage.manifest("app", &text);
-        storage.tag("app", "v1", &image);
-        for content in ["a", "c"] {
-            storage.layer("app", content);
-        }
-        storage.link(layer_key(&sha512("a")), &of("a").to_string());
+        let (mut storage, _) = aliased();
         storage.link(layer_key(&of("a")), &of("c").to_string());
         assert!(told(&storage).contains(&(Code::WrongLink, Level::Damage, vec!["app:v1".to_owned()])));
         // Nobody suffers from one that nothing needs.

@@ -6,7 +6,7 @@ use super::finding::{Finding, Findings};
 use super::parts::{Parts, Read};
 use crate::collect::graph::{Fetched, Graph, manifests_to_read};
 use crate::collect::inventory::Inventory;
-use crate::collect::scene::{NOW, Storage, options};
+use crate::collect::scene::{NOW, Storage, name, of, options, sha512};
 use crate::layout::{self, StorageKey};
 use crate::model::Digest;
 
@@ -93,4 +93,35 @@ pub(super) fn image(storage: &mut Storage, repository: &str, layers: &[&str]) ->
 pub(super) fn image_of(config: &str, layers: &[&str]) -> String {
     let layers: Vec<String> = layers.iter().map(|layer| descriptor(layer)).collect();
     format!(r#"{{"schemaVersion":2,"config":{},"layers":[{}]}}"#, descriptor(config), layers.join(","))
+}
+
+/// The key of a layer's link in `app`.
+pub(super) fn layer_key(digest: &Digest) -> String {
+    layout::layer_link(&name("app"), digest)
+}
+
+/// The key of a manifest's link in `app`.
+pub(super) fn revision_key(digest: &Digest) -> String {
+    layout::revision_link(&name("app"), digest)
+}
+
+/// An image of these layers as `app:v1`.
+pub(super) fn tagged(layers: &[&str]) -> (Storage, Digest) {
+    let mut storage = Storage::default();
+    let image = image(&mut storage, "app", layers);
+    storage.tag("app", "v1", &image);
+    (storage, image)
+}
+
+/// One of the layer `a` as `app:v1`, whose manifest names that layer by its SHA-512.
+pub(super) fn aliased() -> (Storage, Digest) {
+    let mut storage = Storage::default();
+    let text = image_of("c", &["a"]).replace(&of("a").to_string(), &sha512("a").to_string());
+    let image = storage.manifest("app", &text);
+    storage.tag("app", "v1", &image);
+    for content in ["a", "c"] {
+        storage.layer("app", content);
+    }
+    storage.link(layer_key(&sha512("a")), &of("a").to_string());
+    (storage, image)
 }

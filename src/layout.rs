@@ -103,6 +103,21 @@ impl<'a> StorageKey<'a> {
         }
         key.strip_prefix(REPOSITORIES).map_or(Self::Unrecognized, in_repositories)
     }
+
+    /// Whether its form alone says that a client can name it (see [`is_unaddressable`]): each part is a word of the layout's, or a
+    /// name that the registry accepts.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        match self {
+            Self::Blob(_)
+            | Self::LayerLink { .. }
+            | Self::RevisionLink { .. }
+            | Self::SignatureLink { .. }
+            | Self::TagCurrent { .. }
+            | Self::TagHistory { .. } => true,
+            Self::Upload { .. } | Self::Suspect { .. } | Self::Unrecognized => false,
+        }
+    }
 }
 
 fn blob(rest: &str) -> Option<Digest> {
@@ -308,6 +323,52 @@ mod tests {
             let odd_part = key.split('/').any(|part| part.is_empty() || part == "." || part == "..");
             let odd_letter = key.chars().any(|letter| letter.is_control() || letter == char::REPLACEMENT_CHARACTER);
             prop_assert_eq!(is_unaddressable(&key), odd_part || odd_letter);
+        }
+    }
+
+    proptest! {
+        /// Else a key that no client can name would be planned.
+        #[test]
+        fn key_that_is_plain_by_its_form_can_be_named(
+            place in "([a-b./_\u{1}é]{1,6})|[a-b]",
+            tag in "[a./_\u{1}-]{1,4}",
+            form in 0_usize..6,
+            cut in 0_usize..4,
+            odd in prop::sample::select(vec!["", "/", ".", "..", "\u{1}", "\u{7f}", "é", "/.", "//"]),
+            at: prop::sample::Index,
+        ) {
+            let path = path(&digest());
+            let mut key = match form {
+                0 => blob_data(&digest()),
+                1 => format!("{REPOSITORIES}{place}/_layers/{path}/link"),
+                2 => format!("{REPOSITORIES}{place}/_manifests/revisions/{path}/link"),
+                3 => format!("{REPOSITORIES}{place}/_manifests/revisions/{path}/signatures/{path}/link"),
+                4 => format!("{REPOSITORIES}{place}/_manifests/tags/{tag}/current/link"),
+                _ => format!("{REPOSITORIES}{place}/_manifests/tags/{tag}/index/{path}/link"),
+            };
+            if cut == 0 {
+                let places: Vec<usize> = key.char_indices().map(|(place, _)| place).collect();
+                key.insert_str(*at.get(&places), odd);
+            }
+            prop_assert!(!StorageKey::parse(&key).is_plain() || !is_unaddressable(&key), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_registry_writes_is_plain_but_for_uploads() {
+        let (name, tag) = (RepositoryName::new("a").unwrap(), Tag::new("v1").unwrap());
+        for (key, is_plain) in [
+            (blob_data(&digest()), true),
+            (layer_link(&name, &digest()), true),
+            (revision_link(&name, &digest()), true),
+            (signature_link(&name, &digest(), &digest()), true),
+            (tag_current(&name, &tag), true),
+            (tag_history(&name, &tag, &digest()), true),
+            (format!("{}startedat", upload(&name, "01234567-89ab-cdef-0123-456789abcdef")), false),
+            (format!("{}_x/link", repository(&name)), false),
+            (V2.to_owned(), false),
+        ] {
+            assert_eq!(StorageKey::parse(&key).is_plain(), is_plain, "{key}");
         }
     }
 

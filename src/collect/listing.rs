@@ -62,16 +62,17 @@ impl Builder {
                 "it is a symbolic link, or lies behind one that leaves the root: it counts, and is never deleted";
             self.inventory.problems.add(ProblemCode::OutsideRoot, None, Some(entry.key.to_owned()), message);
         }
-        if layout::is_unaddressable(entry.key) {
+        let key = StorageKey::parse(entry.key);
+        if !key.is_plain() && layout::is_unaddressable(entry.key) {
             let message = "a key that the store's client cannot name: it is never deleted";
             self.inventory.problems.add(ProblemCode::UnaddressableKey, None, Some(entry.key.to_owned()), message);
             // It may still keep something alive.
-            if let StorageKey::Suspect { place, digest } = StorageKey::parse(entry.key) {
+            if let StorageKey::Suspect { place, digest } = key {
                 self.suspect(place, digest, entry);
             }
             return None;
         }
-        match StorageKey::parse(entry.key) {
+        match key {
             StorageKey::LayerLink { repository, digest } => {
                 let link = self.link(digest, entry, true);
                 self.repository(repository, |found, digests| found.layers.add(link, digests));

@@ -142,7 +142,7 @@ impl<'de> Deserialize<'de> for Fields {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields = Fields::default();
                 while let Some(name) = map.next_key::<String>()? {
-                    match folded(&name).as_str() {
+                    match folded(&name).collect::<String>().as_str() {
                         "created" => fields.created.say(map.next_value()?),
                         "os" => fields.os.say(map.next_value()?),
                         "architecture" => fields.architecture.say(map.next_value()?),
@@ -217,7 +217,7 @@ impl<'de> Deserialize<'de> for Config {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Config, A::Error> {
                 let mut labels = Once::default();
                 while let Some(name) = map.next_key::<String>()? {
-                    if folded(&name) == "labels" {
+                    if folded(&name).eq("labels".chars()) {
                         labels.say(map.next_value()?);
                     } else {
                         map.next_value::<IgnoredAny>()?;

@@ -8,6 +8,8 @@ use super::digest::Digest;
 use super::media_type::{Kind, MediaType};
 use crate::error::{quoted, shortened};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use smallvec::SmallVec;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The largest manifest that the registry reads, in bytes (distribution, `registry/storage/io.go`).
@@ -62,9 +64,9 @@ impl Manifest {
 }
 
 #[derive(Default)]
-struct Fields {
+struct Fields<'a> {
     schema_version: Option<i64>,
-    media_type: Option<String>,
+    media_type: Option<Text<'a>>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
@@ -73,9 +75,13 @@ struct Fields {
     subject: Option<Descriptor>,
 }
 
-impl Fields {
+/// A string, where it stands: a registry of millions of manifests has hundreds of them in each.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Fields<'_> {
     fn kind(&self) -> Kind {
-        match self.media_type.as_deref().filter(|media_type| !media_type.is_empty()) {
+        match self.media_type.as_ref().map(|text| &*text.0).filter(|media_type| !media_type.is_empty()) {
             Some(media_type) => MediaType(media_type).kind(),
             None if self.schema_version == Some(1) => Kind::Schema1,
             None if self.schema_version != Some(2) => Kind::Unknown,
@@ -88,7 +94,7 @@ impl Fields {
     fn into_manifest(self) -> Parsed {
         let kind = self.kind();
         if kind == Kind::Unknown {
-            let what = self.media_type.filter(|media_type| !media_type.is_empty());
+            let what = self.media_type.map(|text| text.0).filter(|media_type| !media_type.is_empty());
             let version = self.schema_version.map_or_else(|| "none".into(), |version| version.to_string());
             return Err(Unreadable(match what {
                 Some(media_type) => format!("manifest of unknown media type {}", quoted(&media_type)),
@@ -109,20 +115,21 @@ struct Descriptor(Reference);
 
 /// How Go's `encoding/json` compares field names: without regard to case, and with two letters outside ASCII that fold
 /// into it. A manifest that says `Layers` is read by the registry, so it must not be taken as one without layers.
-pub(super) fn folded(name: &str) -> String {
-    name.chars()
-        .map(|character| match character {
-            '\u{17f}' => 's',
-            '\u{212a}' => 'k',
-            other => other.to_ascii_lowercase(),
-        })
-        .collect()
+pub(super) fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().map(|character| match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    })
 }
+
+/// The names of fields that stand there.
+type Seen = SmallVec<[&'static str; 8]>;
 
 /// Puts a value where it belongs, once.
 fn set<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     slot: &mut Option<T>,
-    seen: &mut Vec<&'static str>,
+    seen: &mut Seen,
     name: &'static str,
     map: &mut A,
 ) -> Result<(), A::Error> {
@@ -135,28 +142,27 @@ fn set<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
 }
 
 fn refuse_other_spelling<E: serde::de::Error>(name: &str, known: &[&str]) -> Result<(), E> {
-    let folded_name = folded(name);
-    match known.iter().find(|known| folded(known) == folded_name) {
+    match known.iter().find(|known| folded(known).eq(folded(name))) {
         Some(known) => Err(E::custom(format_args!("field {name:?} instead of {known:?}"))),
         None => Ok(()),
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct FieldsVisitor;
         impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields;
+            type Value = Fields<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 const KNOWN: &[&str] =
                     &["schemaVersion", "mediaType", "config", "layers", "manifests", "blobs", "fsLayers", "subject"];
                 let mut fields = Fields::default();
-                let mut seen = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    match name.as_str() {
+                let mut seen = Seen::new();
+                while let Some(Text(name)) = map.next_key()? {
+                    match &*name {
                         "schemaVersion" => set(&mut fields.schema_version, &mut seen, "schemaVersion", &mut map)?,
                         "mediaType" => set(&mut fields.media_type, &mut seen, "mediaType", &mut map)?,
                         "config" => set(&mut fields.config, &mut seen, "config", &mut map)?,
@@ -187,11 +193,11 @@ impl<'de> Deserialize<'de> for Descriptor {
                 f.write_str("a descriptor")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Descriptor, A::Error> {
-                let mut digest: Option<String> = None;
+                let mut digest: Option<Text<'_>> = None;
                 let mut size: Option<i64> = None;
-                let mut seen = Vec::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    match name.as_str() {
+                let mut seen = Seen::new();
+                while let Some(Text(name)) = map.next_key()? {
+                    match &*name {
                         // Schema version 1 says `blobSum` where all others say `digest`.
                         "digest" | "blobSum" => set(&mut digest, &mut seen, "digest", &mut map)?,
                         "size" => set(&mut size, &mut seen, "size", &mut map)?,
@@ -201,7 +207,7 @@ impl<'de> Deserialize<'de> for Descriptor {
                         }
                     }
                 }
-                let text = digest.ok_or_else(|| A::Error::custom("descriptor without a digest"))?;
+                let Text(text) = digest.ok_or_else(|| A::Error::custom("descriptor without a digest"))?;
                 let digest = text.parse().map_err(|_| A::Error::custom(format_args!("{text:?} is no digest")))?;
                 Ok(Descriptor(Reference { digest, size: size.and_then(|size| size.try_into().ok()) }))
             }

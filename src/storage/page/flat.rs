@@ -26,8 +26,9 @@ pub(super) struct Told<'a> {
     pub(super) class: Option<Cow<'a, str>>,
 }
 
-/// The object that a listing goes on with, and where it ends; none where it is not written as usual.
-pub(super) fn object(listing: &[u8]) -> Option<(Told<'_>, usize)> {
+/// The object that a listing goes on with, and where it ends; none where it is not written as usual. An `ETag` in quotes has no
+/// quotes there, so that it is put together in `etag_of`, which goes from one object to the next.
+pub(super) fn object<'a>(listing: &'a [u8], etag_of: &'a mut String) -> Option<(Told<'a>, usize)> {
     let mut rest = Rest { listing, at: listing.len() - listing.trim_ascii_start().len() };
     rest.take(OPEN)?;
     let (mut key, mut size, mut modified, mut etag, mut class) = (None, None, None, None, None);
@@ -54,14 +55,39 @@ pub(super) fn object(listing: &[u8]) -> Option<(Told<'_>, usize)> {
             return None;
         }
     }
+    let etag = match etag {
+        Some(etag) => Some(quoted(etag, etag_of)?),
+        None => None,
+    };
+    let class = match class {
+        Some(class) => Some(unescaped(class)?),
+        None => None,
+    };
     let told = Told {
-        key: key?,
-        size: super::parse::size(&size?)?,
-        modified: super::parse::modified(&modified?)?,
+        key: unescaped(key?)?,
+        size: super::parse::size(&unescaped(size?)?)?,
+        modified: super::parse::modified(&unescaped(modified?)?)?,
         etag,
         class: class.filter(|class| !class.trim().is_empty()),
     };
     Some((told, rest.at))
+}
+
+fn unescaped(text: &str) -> Option<Cow<'_, str>> {
+    if memchr(b'&', text.as_bytes()).is_some() { unescape(text).ok() } else { Some(text.into()) }
+}
+
+/// The same of an `ETag`: of nearly all nothing is escaped but the quotes.
+fn quoted<'a>(text: &'a str, place: &'a mut String) -> Option<Cow<'a, str>> {
+    let inner = text.strip_prefix("&quot;").and_then(|text| text.strip_suffix("&quot;"));
+    match inner.filter(|inner| memchr(b'&', inner.as_bytes()).is_none()) {
+        Some(inner) => {
+            place.clear();
+            place.extend(["\"", inner, "\""]);
+            Some(Cow::Borrowed(place))
+        }
+        None => unescaped(text),
+    }
 }
 
 /// What is not read yet.
@@ -101,13 +127,13 @@ impl<'a> Rest<'a> {
         self.take(b">")
     }
 
-    /// The text up to the next tag.
-    fn text(&mut self) -> Option<Cow<'a, str>> {
+    /// What stands there up to the next tag.
+    fn text(&mut self) -> Option<&'a str> {
         let left = self.left();
         let end = memchr(b'<', left)?;
         let text = std::str::from_utf8(&left[..end]).ok()?;
         self.at += end;
-        if memchr(b'&', text.as_bytes()).is_some() { unescape(text).ok() } else { Some(text.into()) }
+        Some(text)
     }
 
     /// Passes over an element of which nothing is asked, to its end.

@@ -205,7 +205,7 @@ fn path(digest: &Digest) -> String {
 #[must_use]
 pub fn blob_data(digest: &Digest) -> String {
     let hex = digest.hex();
-    format!("{BLOBS}{}/{}/{hex}/data", digest.algorithm().name(), &hex[..2])
+    [BLOBS, digest.algorithm().name(), "/", &hex[..2], "/", &hex, "/data"].concat()
 }
 
 /// The prefix of everything in a repository. Ends with a slash, so that `images` does not cover `images2`; nested

@@ -11,8 +11,8 @@ use memchr::{memchr, memchr2};
 use quick_xml::escape::unescape;
 use std::borrow::Cow;
 
-const OPEN: &[u8] = b"<Contents>";
-const CLOSE: &[u8] = b"</Contents>";
+const OPEN: &[u8; 10] = b"<Contents>";
+const CLOSE: &[u8; 11] = b"</Contents>";
 /// Owners have names in them; nothing nests deeper.
 const DEEPEST: usize = 3;
 
@@ -101,8 +101,9 @@ impl<'a> Rest<'a> {
         &self.listing[self.at..]
     }
 
-    fn take(&mut self, wanted: &[u8]) -> Option<()> {
-        self.left().starts_with(wanted).then(|| self.at += wanted.len())
+    /// Of a length that is known when this is compiled: it is compared in a register.
+    fn take<const LENGTH: usize>(&mut self, wanted: &[u8; LENGTH]) -> Option<()> {
+        (self.left().first_chunk() == Some(wanted)).then(|| self.at += LENGTH)
     }
 
     fn skip_space(&mut self) {
@@ -123,7 +124,7 @@ impl<'a> Rest<'a> {
 
     fn end(&mut self, name: &[u8]) -> Option<()> {
         self.take(b"</")?;
-        self.take(name)?;
+        self.at += self.left().starts_with(name).then_some(name.len())?;
         self.take(b">")
     }
 

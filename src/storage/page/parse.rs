@@ -29,7 +29,7 @@ pub fn parse(body: &[u8], dialect: Dialect) -> Result<Page, NotAListing> {
 /// Tells as well how many objects were read in one go.
 fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<(Page, usize), NotAListing> {
     let broken = |what: &dyn std::fmt::Display| NotAListing(what.to_string());
-    let (mut reader, mut at_once, mut quoted_etag) = (Reader::from_reader(body), 0, String::new());
+    let (mut reader, mut at_once, mut etag_text) = (Reader::from_reader(body), 0, String::new());
     let mut parser = Parser::new(dialect);
     // Less than half of a listing is keys and `ETag`s. Growing step by step copied all of it several times.
     parser.page.text.reserve(body.len() / 2);
@@ -48,7 +48,7 @@ fn read(body: &[u8], dialect: Dialect, in_one_go: bool) -> Result<(Page, usize),
                 parser.end(end.local_name().as_ref())?;
                 if in_one_go && parser.is_between_objects() {
                     let mut rest = reader.stream();
-                    while let Some((told, length)) = flat::object(rest.fill_buf().unwrap_or_default(), &mut quoted_etag) {
+                    while let Some((told, length)) = flat::object(rest.fill_buf().unwrap_or_default(), &mut etag_text) {
                         let flat::Told { key, size, modified, etag, class } = &told;
                         let (key, size, modified) = (key.as_ref(), *size, *modified);
                         let entry = Entry { key, size, modified, etag: etag.as_deref(), outside: false };
@@ -349,6 +349,7 @@ mod tests {
                 ]).prop_map(str::to_owned),
                 1 => prop::sample::select(vec![
                     "", " ", "&#x9;", "&amp;", "&none;", "&", "a>b", "]]>", "<!-- c -->x", "<![CDATA[c]]>", "<b/>", "<b>c</b>",
+                    "&quot;", "&quot;&quot;", "&quot;a&amp;b&quot;", "&quot;\r\n&quot;", "&quot;e", "&quot; ]]> &quot;",
                     "<ID>i</ID>", "<ID>i<b>c<d>e</d></b></ID>", "<b", "\u{e9}", "\r\n", "<?p?>",
                 ]).prop_map(str::to_owned),
             ];

@@ -326,6 +326,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn key_is_unaddressable_wherever_its_odd_part_stands() {
+        for key in ["", "/", "/a", "a/", "a/b/", "a//b", ".", "..", "./a", "../a", "a/.", "a/..", "a/./b", "a/../b"] {
+            assert!(is_unaddressable(key), "{key:?}");
+        }
+        for key in ["a", ".a", "a.", "a/b", "a/.b", "a/..b", "a/b..", "...", "a/...", "\u{e9}"] {
+            assert!(!is_unaddressable(key), "{key:?}");
+        }
+    }
+
     proptest! {
         /// Else a key that no client can name would be planned.
         #[test]

@@ -169,6 +169,13 @@ impl Deletions {
     pub(super) fn odd(&self) -> usize {
         self.items.iter().filter(|item| item.is_odd()).count()
     }
+
+    /// The same, and how many digests and bytes of text are kept beside the items.
+    #[cfg(test)]
+    fn taken(&self) -> (usize, usize, usize) {
+        let (digests, bytes) = self.store.taken();
+        (self.odd(), digests, bytes)
+    }
 }
 
 /// Deletions, one after the other.
@@ -431,5 +438,38 @@ mod tests {
         });
         let deletions: Deletions = all.into_iter().flatten().collect();
         assert_eq!((deletions.len(), deletions.odd(), size_of::<Item>()), (25, 0, 28));
+    }
+    /// What is linked is kept by its number, and what its `ETag` tells of its link not at all.
+    #[test]
+    fn what_can_be_found_again_is_not_kept_twice() {
+        let linked = linked();
+        let taken = |which, kind, size| {
+            let digest = digest(which, false);
+            let deletion = Deletion {
+                stage: Stage::LayerLink,
+                key: layout::layer_link(&name("a"), &digest),
+                upload_id: None,
+                alias: None,
+                repository: Some((0, name("a"))),
+                evidence: Evidence {
+                    size,
+                    modified: Timestamp::from_days(1),
+                    etag: etag(kind, Some(&digest)),
+                    outside: false,
+                },
+                reason: DeleteReason::UnneededLayerLink,
+                rule: None,
+                level: 0,
+                digest: Some(digest),
+            };
+            kept(&[deletion], &linked).taken()
+        };
+        // Those that are kept whole, digests and bytes of text.
+        assert_eq!([0, 1].map(|kind| taken(0, kind, 71)), [(0, 0, 0); 2], "a link that says what its name says");
+        assert_eq!(taken(5, 1, 71), (0, 1, 0), "it is not linked");
+        assert_eq!(taken(0, 0, 72), (0, 0, 9), "its size");
+        assert_eq!(taken(0, 2, 71), (0, 0, 25), "its size, and an MD5");
+        assert_eq!(taken(0, 3, 71), (0, 0, 27), "and the number of its parts");
+        assert_eq!(taken(0, 8, 71), (0, 0, 18), "its size, and a text");
     }
 }

@@ -281,6 +281,12 @@ impl Store {
         }
     }
 
+    /// How many digests and bytes of text are kept.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> (usize, usize) {
+        (self.others.len(), self.texts.len())
+    }
+
     pub(super) fn shrink(&mut self) {
         self.others.shrink_to_fit();
         self.texts.shrink_to_fit();

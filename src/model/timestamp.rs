@@ -202,7 +202,7 @@ mod tests {
         assert_eq!((time.days(), time.date()), (20_777, (2026, 11, 20)));
         assert_eq!((Timestamp::from_nanos(-1).days(), Timestamp::from_nanos(-1).date()), (-1, (1969, 12, 31)));
         assert_eq!(Timestamp::parse_date("1970-01-02"), Some(Timestamp::from_days(1)));
-        assert_eq!(Timestamp::from_days(1).minus(DAY), Timestamp::from_days(0));
+        assert_eq!(Timestamp::from_days(3).minus(DAY), Timestamp::from_days(2));
         for text in ["2026-02-30", "2026-11-21T00:00:00Z", "21.11.2026", ""] {
             assert_eq!(Timestamp::parse_date(text), None, "{text}");
         }
@@ -267,6 +267,9 @@ mod tests {
             "2026-01-00T00:00:00.000Z",
         ] {
             assert_eq!(Timestamp::parse_rfc3339(odd), None, "{odd}");
+        }
+        for left_to_others in ["2026-01-01T00:60:00.000Z", "2026-01-01T00:00:60.000Z"] {
+            assert_eq!(parse_usual(left_to_others.as_bytes()), None, "{left_to_others}");
         }
     }
 }

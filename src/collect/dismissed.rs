@@ -591,4 +591,32 @@ mod tests {
         }
         assert_eq!(gone(&storage, &removing(&["a:v1"])), expected.concat().into_iter().collect());
     }
+    /// Else whoever pushes the same image again within that second loses it: the second push looks like the first.
+    #[test]
+    fn tag_that_was_pushed_a_moment_ago_is_looked_at_again_and_stays_if_it_still_was() {
+        let settle = Duration::from_secs(10);
+        let after = |seconds| NOW.plus(Duration::from_secs(seconds));
+        let (storage, one, two) = two();
+        let is_of = |dismissed: &Dismissed| {
+            [("v1", &one), ("v2", &two)].map(|(tag, image)| dismissed.is_of_tag(0, &links_of_tag(tag, image)[0]))
+        };
+        let [_, history] = links_of_tag("v1", &one);
+        // A time in whole seconds, as of S3; and a push of which only the history is written so far.
+        for (written, last_seen, told_from, next_look) in [
+            (links_of_tag("v1", &one).to_vec(), after(2), after(3), after(3)),
+            (vec![history], after(9), after(10), after(11)),
+        ] {
+            let mut storage = storage.clone();
+            for key in &written {
+                storage.seen(key).modified = NOW;
+            }
+            let mut dismissed = storage.scan(&removing(&["a:v1", "a:v2"])).0.dismissed;
+            assert_eq!(dismissed.look_again(last_seen, settle), Some(next_look), "{written:?}");
+            assert_eq!(dismissed.look_again(told_from, settle), None, "{written:?}");
+            assert_eq!(dismissed.spare_just_pushed(told_from, settle), []);
+            assert_eq!(is_of(&dismissed), [true, true], "{written:?}");
+            assert_eq!(dismissed.spare_just_pushed(last_seen, settle), [(0, tag("v1"))]);
+            assert_eq!(is_of(&dismissed), [false, true], "{written:?}");
+        }
+    }
 }

@@ -384,4 +384,59 @@ mod tests {
         let words = ["tag", "tag_history", "revision", "layer_link", "upload", "blob"];
         assert_eq!(Stage::ALL.map(Stage::name), words);
     }
+    #[test]
+    fn links_are_written_once_and_what_is_needed_before_what_needs_it() {
+        let link = |stage, key: &str| NewLink { stage, key: key.into(), content: Digest::of(key.as_bytes()) };
+        let links = [
+            link(Stage::Revision, "b"),
+            link(Stage::LayerLink, "d"),
+            link(Stage::Revision, "a"),
+            link(Stage::LayerLink, "c"),
+            link(Stage::Revision, "b"),
+        ];
+        let plan = Plan::default().writing(links.to_vec());
+        let told: Vec<(Stage, &str)> = plan.links().iter().map(|link| (link.stage, link.key.as_str())).collect();
+        let (layer, revision) = (Stage::LayerLink, Stage::Revision);
+        assert_eq!(told, [(layer, "c"), (layer, "d"), (revision, "a"), (revision, "b")]);
+        assert!(!plan.is_empty() && Plan::default().writing(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn each_level_of_a_stage_is_told_with_what_goes_in_it() {
+        let at = |content: &[u8], level| Deletion { level, ..going(&Digest::of(content)) };
+        let plan = Plan::new(vec![at(b"a", 4), at(b"b", 0), at(b"c", 4)].into());
+        assert_eq!(plan.levels(Stage::Revision), [(0, 0..1), (4, 1..3)]);
+        assert_eq!(plan.levels(Stage::Blob), []);
+        let in_order: Vec<usize> = plan.by_key().collect();
+        let keys: Vec<String> = in_order.iter().map(|number| plan.deletions().get(*number).key).collect();
+        assert!(in_order.len() == 3 && keys.is_sorted(), "{keys:?}");
+    }
+
+    /// A tag that goes may name what is needed for another reason, and a repair may take a link away from it.
+    #[test]
+    fn what_is_needed_after_all_stays_but_for_history_of_tags_that_go_and_links_of_a_repair() {
+        let mut storage = Storage::default();
+        let layer = storage.layer("a", "layer");
+        let (old, new) = (storage.index("a", &[&layer]), storage.index("a", &[]));
+        for (tag, image) in [("v1", &new), ("v2", &old), ("v3", &old)] {
+            storage.tag("a", tag, image);
+        }
+        let name = scene::name("a");
+        let history = |tag: &str| layout::tag_history(&name, &scene::tag(tag), &old);
+        storage.put(history("v1"));
+        let (scan, _) = storage.scan(&scene::removing(&["a:v1"]));
+        let mut dismissed = scan.dismissed.clone();
+        let goes = |dismissed: &Dismissed, stage, key, digest: &Digest| {
+            let going = Deletion { stage, key, ..going(digest) };
+            still_goes(&going, &scan.graph, &scan.marks, dismissed)
+        };
+        assert!(goes(&dismissed, Stage::TagHistory, history("v1"), &old), "its tag goes");
+        assert!(!goes(&dismissed, Stage::TagHistory, history("v2"), &old), "its tag stays");
+        let link = layout::layer_link(&name, &layer);
+        assert!(!goes(&dismissed, Stage::LayerLink, link.clone(), &layer));
+        let why = crate::collect::dismissed::Why::repair(DeleteReason::Unreadable);
+        dismissed.add_lone_link(0, link.clone(), storage.seen(&link).clone(), &why);
+        assert!(goes(&dismissed, Stage::LayerLink, link, &layer), "the repair takes it away");
+        assert!(!goes(&dismissed, Stage::Revision, layout::revision_link(&name, &old), &old), "and nothing else");
+    }
 }

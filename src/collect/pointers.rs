@@ -254,3 +254,63 @@ fn of_upload(
 fn of_parts(multipart: &Multipart, repository: Option<(usize, RepositoryName)>, reason: DeleteReason) -> Deletion {
     of_upload(&multipart.key, Some(multipart.id.clone()), repository, multipart.evidence(), reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::mark::mark;
+    use super::super::multipart::Parts;
+    use super::super::packed_roots::Roots;
+    use super::super::scene::{DAY, NOW, Storage, name, of, options};
+    use super::*;
+
+    /// What is planned of a registry of which nothing is needed.
+    fn planned(inventory: &Inventory, options: &Options, dismissed: &Dismissed) -> Vec<String> {
+        let mut graph = Graph::new(inventory);
+        let marks = mark(inventory, &mut graph, &Roots::default());
+        let planned = plan_pointers(inventory, &graph, &marks, options, dismissed, NOW);
+        planned.iter().map(|deletion| deletion.key).collect()
+    }
+
+    /// They belong to no repository: where only some may lose something, they stay.
+    #[test]
+    fn parts_of_a_blob_go_where_they_are_old_and_everything_is_collected() {
+        let begun = |key: String, age| Multipart {
+            key,
+            id: "id".into(),
+            initiated: NOW.minus(age),
+            parts: Parts::Known { bytes: 5, newest: None },
+        };
+        let blob = layout::blob_data(&of("blob"));
+        let inventory = Inventory {
+            multiparts: vec![
+                begun(blob.clone(), 3 * DAY),
+                begun(layout::blob_data(&of("young")), DAY),
+                begun("backup/x".into(), 3 * DAY),
+            ],
+            ..Inventory::default()
+        };
+        let all = Options { uploads_older_than: Some(2 * DAY), ..options() };
+        let planned = |options: &Options| planned(&inventory, options, &Dismissed::default());
+        assert_eq!(planned(&all), [blob]);
+        let some = Options { repositories: vec!["a".parse().unwrap()], ..all.clone() };
+        for cautious in [some, Options { collects: false, ..all.clone() }, Options { uploads_older_than: None, ..all }]
+        {
+            assert_eq!(planned(&cautious), [""; 0], "{cautious:?}");
+        }
+    }
+
+    #[test]
+    fn repair_takes_a_link_away_from_what_is_needed_and_no_other() {
+        let mut storage = Storage::default();
+        let (layer, other) = (storage.layer("a", "layer"), storage.layer("a", "other"));
+        let image = storage.index("a", &[&layer, &other]);
+        storage.tag("a", "v1", &image);
+        let key = layout::layer_link(&name("a"), &layer);
+        let (mut scan, plan) = storage.scan(&options());
+        assert!(plan.is_empty());
+        let why = Why::repair(DeleteReason::Unreadable);
+        scan.dismissed.add_lone_link(0, key.clone(), storage.seen(&key).clone(), &why);
+        let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &options(), &scan.dismissed, NOW);
+        assert_eq!(planned.iter().map(|it| (it.key, it.reason)).collect::<Vec<_>>(), [(key, why.reason)]);
+    }
+}

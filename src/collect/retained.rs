@@ -85,3 +85,80 @@ pub fn cautions(plan: &Plan, inventory: &Inventory, is_whole: impl Fn(usize) -> 
     }
     cautions
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Evidence;
+    use super::super::plan::Deletion;
+    use super::super::scene::{Storage, name, of, options, removing, tag};
+    use super::*;
+    use crate::layout;
+    use crate::model::Timestamp;
+
+    #[test]
+    fn each_rule_is_told_what_it_lets_go_whatever_its_name_begins_like() {
+        let going = |stage, number: u8, reason, rule: Option<&str>| {
+            let digest = of(&number.to_string());
+            Deletion {
+                stage,
+                key: match stage {
+                    Stage::Tag => layout::tag_current(&name("a"), &tag(&format!("v{number}"))),
+                    Stage::TagHistory => layout::tag_history(&name("a"), &tag(&format!("v{number}")), &digest),
+                    _ => layout::revision_link(&name("a"), &digest),
+                },
+                upload_id: None,
+                alias: None,
+                repository: Some((0, name("a"))),
+                evidence: Evidence { size: 71, modified: Timestamp::from_days(1), etag: None, outside: false },
+                reason,
+                rule: rule.map(Into::into),
+                level: 0,
+                digest: Some(digest),
+            }
+        };
+        let (retention, named) = (DeleteReason::Retention, DeleteReason::Named);
+        let (old, old_ci) = ("rule old: it is 3 days old", "rule old: ci: it is 3 days old");
+        let plan = Plan::new(
+            vec![
+                going(Stage::Tag, 1, retention, Some(old)),
+                going(Stage::Tag, 2, retention, Some(old)),
+                going(Stage::TagHistory, 2, retention, Some(old)),
+                going(Stage::Revision, 2, retention, Some(old)),
+                going(Stage::Tag, 3, retention, Some(old_ci)),
+                going(Stage::Revision, 3, retention, Some(old_ci)),
+                going(Stage::Revision, 4, retention, Some(old_ci)),
+                going(Stage::Tag, 5, named, Some(old)),
+                going(Stage::Tag, 6, retention, None),
+                going(Stage::Tag, 7, retention, Some("rule gone: it is none of these")),
+            ]
+            .into(),
+        );
+        let row = row(&plan, &["idle", "old", "old: ci"].map(str::to_owned));
+        let told: Vec<_> = row.rules.iter().map(|row| (row.rule.as_str(), row.tags, row.manifests)).collect();
+        assert_eq!(told, [("idle", 0, 0), ("old", 2, 1), ("old: ci", 1, 2)]);
+        let counted = by_rule([(Stage::Tag, old, 5), (Stage::Tag, old, 3)].into_iter(), &["old".to_owned()]);
+        assert_eq!((counted[0].tags, counted[0].manifests), (8, 0));
+    }
+
+    #[test]
+    fn who_loses_the_tag_latest_or_the_last_tag_is_told() {
+        let mut storage = Storage::default();
+        let image = storage.index("a", &[]);
+        storage.tag("a", "latest", &image);
+        storage.tag("a", "v1", &image);
+        let told = |images: &[&str], is_whole: bool| {
+            let (scan, plan) = storage.scan(&removing(images));
+            cautions(&plan, &scan.inventory, |_| is_whole)
+        };
+        let (latest, last) = ("a loses its tag latest", "a loses its last tag");
+        assert_eq!(told(&["a:v1"], false), [""; 0]);
+        assert_eq!(told(&["a:latest"], false), [latest]);
+        assert_eq!(told(&["a:latest", "a:v1"], false), [latest, last]);
+        assert_eq!(told(&["a:latest", "a:v1"], true), [""; 0], "all of it was named");
+        // A repair takes away what cannot be read: that is nobody's wish.
+        let (scan, plan) = storage.scan(&removing(&["a:latest"]));
+        let mended = plan.deletions().iter().map(|it| Deletion { reason: DeleteReason::Unreadable, ..it });
+        assert_eq!(cautions(&Plan::new(mended.collect()), &scan.inventory, |_| false), [""; 0]);
+        assert_eq!(cautions(&storage.scan(&options()).1, &scan.inventory, |_| false), [""; 0]);
+    }
+}

@@ -61,3 +61,29 @@ pub struct Beside {
     /// Repositories that lose nothing now, and can lose nothing later: how many, and their space.
     pub unchanged: Tally,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_is_free_or_held_and_only_what_is_free_is_less() {
+        let mut space = Space::of(100, 7);
+        assert_eq!(space, Space { before: 100, freed: 0, held_by_store: 0, after: 100, freeable_later: 7 });
+        space.free(30);
+        space.free(5);
+        assert_eq!((space.freed, space.after), (35, 65));
+        space.split(true);
+        assert_eq!((space.freed, space.held_by_store, space.after), (0, 35, 100));
+        space.split(false);
+        assert_eq!((space.freed, space.held_by_store, space.after), (35, 0, 65));
+    }
+
+    #[test]
+    fn spaces_add_up() {
+        let one = Space { before: 100, freed: 10, held_by_store: 20, after: 90, freeable_later: 3 };
+        let other = Space { before: 7, freed: 1, held_by_store: 2, after: 6, freeable_later: 4 };
+        let both = Space { before: 107, freed: 11, held_by_store: 22, after: 96, freeable_later: 7 };
+        assert_eq!(one.plus(&other), both);
+    }
+}

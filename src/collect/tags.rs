@@ -232,4 +232,11 @@ mod tests {
         assert_eq!(names(&tags), ["a", "b", "c"]);
         assert_eq!(["a", "b", "c"].map(|name| tags.get(name).cloned()), [4, 5, 3].map(entry).map(Some));
     }
+    #[test]
+    fn no_tags_are_told_from_some() {
+        let mut listed = Listed::default();
+        assert!(Tags::default().is_empty());
+        listed.current("v1", current(1));
+        assert!(!listed.settle().is_empty());
+    }
 }

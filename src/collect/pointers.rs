@@ -292,7 +292,7 @@ mod tests {
         let all = Options { uploads_older_than: Some(2 * DAY), ..options() };
         let planned = |options: &Options| planned(&inventory, options, &Dismissed::default());
         assert_eq!(planned(&all), [blob]);
-        let some = Options { repositories: vec!["a".parse().unwrap()], ..all.clone() };
+        let some = Options { repositories: "a".parse().into_iter().collect(), ..all.clone() };
         for cautious in [some, Options { collects: false, ..all.clone() }, Options { uploads_older_than: None, ..all }]
         {
             assert_eq!(planned(&cautious), [""; 0], "{cautious:?}");

@@ -257,11 +257,14 @@ fn of_parts(multipart: &Multipart, repository: Option<(usize, RepositoryName)>, 
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::etag_of_link;
     use super::super::mark::mark;
     use super::super::multipart::Parts;
     use super::super::packed_roots::Roots;
+    use super::super::scan::Scan;
     use super::super::scene::{DAY, NOW, Storage, name, of, options};
     use super::*;
+    use std::collections::BTreeMap;
 
     /// What is planned of a registry of which nothing is needed.
     fn planned(inventory: &Inventory, options: &Options, dismissed: &Dismissed) -> Vec<String> {
@@ -299,18 +302,28 @@ mod tests {
         }
     }
 
+    /// Of proven links those that are needed are passed over without a look, unless a repair may take one of them away.
     #[test]
     fn repair_takes_a_link_away_from_what_is_needed_and_no_other() {
         let mut storage = Storage::default();
         let (layer, other) = (storage.layer("a", "layer"), storage.layer("a", "other"));
         let image = storage.index("a", &[&layer, &other]);
         storage.tag("a", "v1", &image);
-        let key = layout::layer_link(&name("a"), &layer);
-        let (mut scan, plan) = storage.scan(&options());
-        assert!(plan.is_empty());
-        let why = Why::repair(DeleteReason::Unreadable);
-        scan.dismissed.add_lone_link(0, key.clone(), storage.seen(&key).clone(), &why);
-        let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &options(), &scan.dismissed, NOW);
-        assert_eq!(planned.iter().map(|it| (it.key, it.reason)).collect::<Vec<_>>(), [(key, why.reason)]);
+        let garbage = storage.layer("a", "garbage");
+        let link = |digest| layout::layer_link(&name("a"), digest);
+        for digest in [&layer, &other, &garbage] {
+            storage.seen(&link(digest)).etag = Some(format!("\"{}\"", etag_of_link(digest)).into());
+        }
+        let (mut scan, _) = storage.scan(&options());
+        assert!(scan.inventory.repositories[0].layers.odd().is_empty());
+        let planned = |scan: &Scan| {
+            let planned = plan_pointers(&scan.inventory, &scan.graph, &scan.marks, &options(), &scan.dismissed, NOW);
+            planned.iter().map(|it| (it.key, it.reason)).collect::<BTreeMap<_, _>>()
+        };
+        let of_garbage = (link(&garbage), DeleteReason::UnneededLayerLink);
+        assert_eq!(planned(&scan), BTreeMap::from([of_garbage.clone()]));
+        let (key, reason) = (link(&layer), DeleteReason::Unreadable);
+        scan.dismissed.add_lone_link(0, key.clone(), storage.seen(&key).clone(), &Why::repair(reason));
+        assert_eq!(planned(&scan), BTreeMap::from([of_garbage, (key, reason)]));
     }
 }

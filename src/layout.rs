@@ -104,8 +104,8 @@ impl<'a> StorageKey<'a> {
         key.strip_prefix(REPOSITORIES).map_or(Self::Unrecognized, in_repositories)
     }
 
-    /// Whether its form alone says that a client can name it (see [`is_unaddressable`]): each part is a word of the layout's, or a
-    /// name that the registry accepts.
+    /// Whether its form alone says that a client can name it (see [`is_unaddressable`]): each part is a word of the layout's,
+    /// or a name that the registry accepts.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         match self {

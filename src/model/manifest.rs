@@ -75,7 +75,7 @@ struct Fields<'a> {
     subject: Option<Descriptor>,
 }
 
-/// A string, where it stands: a registry of millions of manifests has hundreds of them in each.
+/// A string, where it stands: manifests are read by the million, and most of what is in them is only looked at.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 

@@ -26,8 +26,8 @@ pub(super) struct Told<'a> {
     pub(super) class: Option<Cow<'a, str>>,
 }
 
-/// The object that a listing goes on with, and where it ends; none where it is not written as usual. An `ETag` in quotes has no
-/// quotes there, so that it is put together in `etag_of`, which goes from one object to the next.
+/// The object that a listing goes on with, and where it ends; none where it is not written as usual. The quotes of an `ETag` are
+/// escaped there: it is put together in `etag_of`, whose place serves one object after the other.
 pub(super) fn object<'a>(listing: &'a [u8], etag_of: &'a mut String) -> Option<(Told<'a>, usize)> {
     let mut rest = Rest { listing, at: listing.len() - listing.trim_ascii_start().len() };
     rest.take(OPEN)?;

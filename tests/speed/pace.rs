@@ -19,9 +19,8 @@ fn a_store_that_refuses_above_a_rate_is_asked_at_that_rate() {
     assert_eq!(said(&ran), said(&plain));
     let refused = refused(&scene);
     assert!(refused > 0, "nothing was refused: this test does not test anything");
-    // All that were in flight at first may be refused, then what is too much until the pace has fallen (the faster the machine, the
-    // more), and later a few from time to time. Who only waited before each next try would be refused more often than answered.
-    assert!(refused < 64 + throttled.requests() / 2, "{refused} of {throttled:?}");
+    // All that were in flight at first may be refused, and later a few from time to time.
+    assert!(refused < 64 + throttled.requests() / 4, "{refused} of {throttled:?}");
     assert!(throttled.requests() - refused <= counts.requests() + 16, "each is answered once: {throttled:?}");
     let (swept, _) = scene.run(&[]);
     assert_eq!((swept.code, swept.count("/failed"), swept.count("/unknown")), (0, 0, 0), "{swept:#?}");

@@ -40,6 +40,10 @@ const WELL_BELOW: f64 = 0.8;
 const SLOWEST: f64 = 2.0;
 /// Refusals that come so soon after a fall tell nothing of the new pace.
 const ROUND: Duration = Duration::from_millis(400);
+/// So many refusals tell enough in so much less, if so many are answered meanwhile: where none is, the store is away.
+const EARLY: (Duration, u32, u32) = (Duration::from_millis(100), 16, 4);
+/// What was sent in a round tells how fast that was, if it was so many in no longer: who sends little is not slow.
+const TOLD: (u32, Duration) = (8, Duration::from_secs(2));
 /// With this a store is asked on that has refused everything so far.
 const UNKNOWN: f64 = 20.0;
 /// So many requests, or those of so much time in seconds, may be made up for: timers come late.
@@ -59,9 +63,10 @@ pub(super) struct Level {
     /// Requests that may be sent at once, as of `counted`.
     tokens: f64,
     counted: Duration,
-    /// When the rate fell, what was answered since, and at which rate that happened.
+    /// When the rate fell, what was answered and refused since, and at which rate that happened.
     fell: Option<Duration>,
     answered: u32,
+    refused: u32,
     refused_at: f64,
     /// When the window was halved.
     halved: Duration,
@@ -83,6 +88,7 @@ impl Level {
             counted: Duration::ZERO,
             fell: None,
             answered: 0,
+            refused: 0,
             refused_at: f64::MAX,
             halved: Duration::ZERO,
             has_timed_out: false,
@@ -131,23 +137,34 @@ impl Level {
     /// The store refused something that was sent at `sent`, if only a part of it.
     pub(super) fn fall(&mut self, sent: Duration, now: Duration) {
         let since = now.saturating_sub(self.fell.unwrap_or_default());
-        if self.fell.is_some_and(|fell| sent < fell || since < ROUND) {
+        if self.fell.is_some_and(|fell| sent < fell) {
+            return;
+        }
+        self.refused += 1;
+        let (early, refused, answered) = EARLY;
+        let is_early = since >= early && self.refused >= refused && self.answered >= answered;
+        if self.fell.is_some() && since < ROUND && !is_early {
             return;
         }
         // What was answered is what the store permits, and what it allows in a burst.
         let answered = f64::from(self.answered) / since.as_secs_f64().max(0.1);
-        let rate = match (self.rate, self.fell) {
-            (Some(rate), Some(_)) => (rate * FALL).min(answered.max(rate / 2.0)),
-            (Some(rate), None) => answered.max(SLOWEST).min(rate) * FALL,
-            (None, _) if self.answered == 0 => UNKNOWN,
-            (None, _) => answered * FALL,
+        // To fall from a rate that nobody has used would change nothing for a while.
+        let ended = self.answered + self.refused;
+        let is_told = ended >= TOLD.0 && since <= TOLD.1;
+        let used = if is_told { f64::from(ended) / since.as_secs_f64().max(0.1) } else { f64::MAX };
+        let too_fast = self.rate.filter(|_| self.fell.is_some()).map(|rate| rate.min(used));
+        let rate = match (too_fast, self.rate) {
+            (Some(rate), _) => (rate * FALL).min(answered.max(rate / 2.0)),
+            (None, Some(rate)) => answered.max(SLOWEST).min(rate) * FALL,
+            (None, None) if self.answered == 0 => UNKNOWN,
+            (None, None) => answered * FALL,
         };
-        self.refused_at = self.rate.filter(|_| self.fell.is_some()).unwrap_or(f64::MAX);
+        self.refused_at = too_fast.unwrap_or(f64::MAX);
         self.rate = Some(rate.max(SLOWEST).min(self.fastest.unwrap_or(f64::MAX)));
         self.tokens = self.tokens.min(0.0);
         self.counted = now;
         self.fell = Some(now);
-        self.answered = 0;
+        (self.answered, self.refused) = (0, 0);
     }
 
     fn count(&mut self, now: Duration, rate: f64) {
@@ -257,6 +274,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Two requests out of three were refused for two seconds, as the rate fell from one that nobody used.
+    #[test]
+    fn who_asks_one_after_the_other_is_soon_at_the_pace_of_the_store_however_fast_it_was_before() {
+        for before in [5, 35, 2000] {
+            let (mut level, early) = (Level::new(1, None), Duration::from_millis(1));
+            for _ in 0..before {
+                assert_eq!(level.send(early), Ok(()));
+                level.ended(Ended::Answered, early, early);
+            }
+            let store = Store { permits: 10.0, burst: 1.0, latency: Duration::from_millis(33) };
+            let came = simulate(&store, level, 60);
+            assert!(came.refused < 30 && came.seconds < 9.0, "{before}: {came:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_at_first_costs_few_refusals() {
+        let store = Store { permits: 200.0, burst: 50.0, latency: Duration::from_micros(200) };
+        let came = simulate(&store, Level::new(64, None), 320);
+        assert!(came.refused < 64 + 320 / 4, "{came:?}");
     }
 
     #[test]

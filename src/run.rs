@@ -54,8 +54,10 @@ use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
 use crate::storage::sweep::{Approved, Sweeper, forget, put_back};
 use again::Look;
+use futures::FutureExt as _;
 use left::{Depth, Left};
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 use work::Work;
 
@@ -234,7 +236,14 @@ pub async fn carry_out(
         }
     };
     work.scan.taken.extend(Taken::among(&removed));
-    delete(&mut work, &removed).await;
+    let deleting = AssertUnwindSafe(delete(&mut work, &removed)).catch_unwind().await;
+    if let Err(payload) = deleting {
+        // What cannot be got back from beside memory ends it here, and what was done so far is told.
+        match payload.downcast::<Error>() {
+            Ok(error) => work.done.errors.push(*error),
+            Err(other) => resume_unwind(other),
+        }
+    }
     Ok(work.done)
 }
 

@@ -13,6 +13,7 @@ use crate::run::{self, Bounds, Equipment, Order, Stop, Survey};
 use crate::storage::descriptor_cache::Evictor;
 use crate::storage::manifest_cache::ManifestCache;
 use crate::storage::open::{self, Connection, Opened};
+use crate::storage::shelf::TemporaryFile;
 use crate::storage::sweep::Approved;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -65,7 +66,8 @@ pub fn run(command: &'static str, common: &Common, job: impl FnOnce() -> Result<
     told(command, common, || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::new(ErrorKind::Io, "start the runtime").caused_by(error))?;
-        let result = runtime.block_on(carry_out(&job()?, common));
+        let job = job()?;
+        let result = exit::of_unwinding(|| runtime.block_on(carry_out(&job, common)));
         // Walkers and credential helpers may still be busy; nobody waits for them.
         runtime.shutdown_background();
         result
@@ -146,6 +148,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         concurrency: usize::from(common.concurrency),
         mend: None,
         cache,
+        shelf: Some(Arc::new(TemporaryFile::of_machine())),
     };
     let report = held(job, common, &opened, &connection, &order, &stop).await?;
     if let Some(trouble) = order.cache.as_ref().and_then(|cache| cache.trouble()) {

@@ -7,6 +7,7 @@ use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::run::{Bounds, Order, Stop};
 use crate::storage::open::{self, Connection, Opened};
+use crate::storage::shelf::TemporaryFile;
 use serde_json::json;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub(super) fn run(
     engine::choose_colours(common.color);
     let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let result = runtime.block_on(work());
+            let result = exit::of_unwinding(|| runtime.block_on(work()));
             // Walkers and credential helpers may still be busy; nobody waits for them.
             runtime.shutdown_background();
             result
@@ -79,6 +80,7 @@ pub(super) async fn open(command: &'static str, registry: &Resolved, common: &Co
         begun,
         concurrency: usize::from(common.concurrency),
         cache: None,
+        shelf: Some(Arc::new(TemporaryFile::of_machine())),
     };
     Ok(Opening { opened, order, stop })
 }

@@ -1,19 +1,27 @@
 //! Digests, each once, by number.
 
+use super::shelf::Shelf;
 use crate::model::{Algorithm, Digest};
 use hashbrown::HashTable;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 
 /// So many digests are allocated at once: a table that doubled would for a moment need three times its place.
-const CHUNK: usize = 1 << 15;
+const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 15 };
+/// So many of these stay in memory, 16 MB: what a registry of a few hundred thousand blobs has.
+const HELD: usize = if cfg!(test) { 1 } else { 16 };
+const LENGTH: usize = 32;
 
-/// A table that only grows. A registry of ten million blobs has as many digests: so 32 bytes each and five of an index,
-/// and nothing else.
+/// A table that only grows. A registry of ten million blobs has as many digests: so five bytes of an index for each, and
+/// nothing else in memory if there is a shelf for the digests.
 #[derive(Clone)]
 pub struct DigestTable {
-    chunks: Vec<Vec<[u8; 32]>>,
+    chunks: Vec<Chunk>,
+    shelf: Option<Arc<dyn Shelf>>,
+    /// How many there are.
+    len: usize,
     /// Digests that are no SHA-256, whole; their place among the others has their beginning.
     long: HashMap<u32, Digest>,
     /// The numbers, where the hash of their digest says.
@@ -22,25 +30,56 @@ pub struct DigestTable {
     key: (u64, u64),
 }
 
+/// The beginnings of some digests. Only the last of a table is not full, and it is held.
+#[derive(Clone)]
+enum Chunk {
+    Held(Vec<[u8; LENGTH]>),
+    /// On the shelf, from there.
+    Put(u64),
+}
+
 impl Default for DigestTable {
     fn default() -> Self {
         let (state, other) = (RandomState::new(), RandomState::new());
         let key = (state.hash_one(0), other.hash_one(0) | 1);
-        Self { chunks: Vec::new(), long: HashMap::new(), numbers: HashTable::new(), key }
+        Self { chunks: Vec::new(), shelf: None, len: 0, long: HashMap::new(), numbers: HashTable::new(), key }
     }
 }
 
 impl DigestTable {
+    /// One of which most is put on a shelf where it is long.
+    #[must_use]
+    pub fn with(shelf: Option<Arc<dyn Shelf>>) -> Self {
+        Self { shelf, ..Self::default() }
+    }
+
+    /// The shelf of this table.
+    pub(super) fn shelf(&self) -> Option<Arc<dyn Shelf>> {
+        self.shelf.clone()
+    }
+
+    /// Puts bytes that belong to this table on its shelf, if it is so long that it has put some of its own there.
+    pub(super) fn put(&self, bytes: impl FnOnce() -> Vec<u8>) -> Option<u64> {
+        self.shelf.as_ref().filter(|_| self.chunks.len() > HELD + 1)?.put(&bytes())
+    }
+
+    /// Gets back what was put there.
+    pub(super) fn get_back(&self, at: u64, bytes: &mut [u8]) {
+        if let Some(shelf) = &self.shelf {
+            shelf.get(at, bytes);
+        }
+    }
+
     /// How many digests there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+        self.len
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.len == 0
     }
 
     /// The digest of a number that this table has given.
@@ -48,7 +87,7 @@ impl DigestTable {
     pub fn get(&self, number: u32) -> Digest {
         match self.long.get(&number) {
             Some(long) => long.clone(),
-            None => Digest::Sha256(*self.beginning(number)),
+            None => Digest::Sha256(self.beginning(number)),
         }
     }
 
@@ -67,28 +106,33 @@ impl DigestTable {
             self.grow();
         }
         // A registry of four thousand million digests does not fit into any memory that runs this.
-        let number = u32::try_from(self.len()).unwrap_or(u32::MAX);
-        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
-            self.chunks.push(Vec::with_capacity(if self.chunks.is_empty() { 64 } else { CHUNK }));
-        }
-        if let Some(last) = self.chunks.last_mut() {
-            last.push(beginning_of(digest));
-        }
+        let number = u32::try_from(self.len).unwrap_or(u32::MAX);
+        self.push(beginning_of(digest));
         if digest.algorithm() != Algorithm::Sha256 {
             self.long.insert(number, digest.clone());
         }
-        self.note(number);
+        let hash = self.hash(digest);
+        // There is room for it: none of the others is moved.
+        self.numbers.insert_unique(hash, number, |_| 0);
         number
     }
 
     /// The first bytes of the digest of a number: of a SHA-256 all of them.
-    pub(super) fn beginning(&self, number: u32) -> &[u8; 32] {
-        beginning(&self.chunks, number)
+    pub(super) fn beginning(&self, number: u32) -> [u8; LENGTH] {
+        let (chunk, place) = (number as usize / CHUNK, number as usize % CHUNK);
+        match &self.chunks[chunk] {
+            Chunk::Held(digests) => digests[place],
+            Chunk::Put(at) => {
+                let mut beginning = [0; LENGTH];
+                self.get_back(at + (place * LENGTH) as u64, &mut beginning);
+                beginning
+            }
+        }
     }
 
     fn is(&self, number: u32, digest: &Digest) -> bool {
         match digest {
-            Digest::Sha256(bytes) => self.beginning(number) == bytes && !self.long.contains_key(&number),
+            Digest::Sha256(bytes) => self.beginning(number) == *bytes && !self.long.contains_key(&number),
             Digest::Sha384(_) | Digest::Sha512(_) => self.long.get(&number) == Some(digest),
         }
     }
@@ -97,38 +141,63 @@ impl DigestTable {
         hash(self.key, &beginning_of(digest))
     }
 
+    fn push(&mut self, beginning: [u8; LENGTH]) {
+        if self.len.is_multiple_of(CHUNK) {
+            let last = self.put_last();
+            let room = if self.chunks.is_empty() { 64 } else { CHUNK };
+            self.chunks.push(Chunk::Held(last.unwrap_or_else(|| Vec::with_capacity(room))));
+        }
+        if let Some(Chunk::Held(last)) = self.chunks.last_mut() {
+            last.push(beginning);
+            self.len += 1;
+        }
+    }
+
+    /// Puts the last chunk, which is full, on the shelf, if there are more than memory is to hold. Gives its place back.
+    fn put_last(&mut self) -> Option<Vec<[u8; LENGTH]>> {
+        let shelf = self.shelf.as_ref().filter(|_| self.chunks.len() > HELD)?;
+        let Some(Chunk::Held(last)) = self.chunks.last_mut() else { return None };
+        let at = shelf.put(last.as_flattened())?;
+        let mut place = std::mem::take(last);
+        place.clear();
+        *self.chunks.last_mut()? = Chunk::Put(at);
+        Some(place)
+    }
+
     /// Makes room for twice as many. The old index goes first: both at once would need half as much again.
     fn grow(&mut self) {
         let wanted = (self.numbers.len() * 2).max(16);
         self.numbers = HashTable::new();
         self.numbers = HashTable::with_capacity(wanted);
-        for number in 0..u32::try_from(self.len()).unwrap_or(u32::MAX) {
-            self.note(number);
+        let mut place: Vec<u8> = Vec::new();
+        let mut number = 0;
+        for chunk in &self.chunks {
+            let digests: &[[u8; LENGTH]] = match chunk {
+                Chunk::Held(digests) => digests,
+                Chunk::Put(at) => {
+                    place.resize(CHUNK * LENGTH, 0);
+                    self.get_back(*at, &mut place);
+                    place.as_chunks().0
+                }
+            };
+            for digest in digests {
+                self.numbers.insert_unique(hash(self.key, digest), number, |_| 0);
+                number += 1;
+            }
         }
     }
-
-    /// Puts a number where it is found.
-    fn note(&mut self, number: u32) {
-        let Self { chunks, numbers, key, .. } = self;
-        let of = |number: &u32| hash(*key, beginning(chunks, *number));
-        numbers.insert_unique(of(&number), number, of);
-    }
 }
 
-fn beginning(chunks: &[Vec<[u8; 32]>], number: u32) -> &[u8; 32] {
-    &chunks[number as usize / CHUNK][number as usize % CHUNK]
-}
-
-fn hash(key: (u64, u64), beginning: &[u8; 32]) -> u64 {
+fn hash(key: (u64, u64), beginning: &[u8; LENGTH]) -> u64 {
     let word = beginning[..8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     let product = (word ^ key.0).wrapping_mul(key.1);
     // The upper half depends on all of the lower one, and not the reverse.
     product ^ product >> 32
 }
 
-fn beginning_of(digest: &Digest) -> [u8; 32] {
-    let mut beginning = [0; 32];
-    beginning.copy_from_slice(&digest.bytes()[..32]);
+fn beginning_of(digest: &Digest) -> [u8; LENGTH] {
+    let mut beginning = [0; LENGTH];
+    beginning.copy_from_slice(&digest.bytes()[..LENGTH]);
     beginning
 }
 
@@ -141,23 +210,34 @@ impl fmt::Debug for DigestTable {
 #[cfg(test)]
 mod tests {
     use super::super::scene::sha512;
+    use super::super::shelf::tests::InMemory;
     use super::*;
 
     #[test]
     fn each_digest_has_one_number_for_ever() {
-        let mut table = DigestTable::default();
         let digest = |number: u32| Digest::of(&number.to_le_bytes());
-        assert_eq!((table.find(&digest(0)), table.len(), table.is_empty()), (None, 0, true));
-        let count = u32::try_from(3 * CHUNK / 2).unwrap_or_default();
-        for number in 0..count {
-            assert_eq!(table.insert(&digest(number)), number);
-            assert_eq!(table.insert(&digest(number / 2)), number / 2, "it is there");
+        let count = 600;
+        let shelves = [0, 1, 5, 1000].map(|chunks| Arc::new(InMemory::of(chunks * CHUNK * LENGTH)));
+        for shelf in shelves.iter().cloned().map(Some).chain([None]) {
+            let mut table = DigestTable::with(shelf.map(|shelf| shelf as Arc<dyn Shelf>));
+            assert_eq!((table.find(&digest(0)), table.len(), table.is_empty()), (None, 0, true));
+            for number in 0..count {
+                assert_eq!(table.insert(&digest(number)), number);
+                assert_eq!(table.insert(&digest(number / 2)), number / 2, "it is there");
+            }
+            assert_eq!((table.len(), table.is_empty()), (count as usize, false));
+            let mut copy = table.clone();
+            assert_eq!((table.insert(&digest(count)), copy.insert(&digest(count + 1))), (count, count));
+            for number in 0..count {
+                assert_eq!((table.find(&digest(number)), table.get(number)), (Some(number), digest(number)));
+                assert_eq!((copy.find(&digest(number)), copy.get(number)), (Some(number), digest(number)));
+            }
+            assert_eq!((table.get(count), copy.get(count)), (digest(count), digest(count + 1)));
+            assert_eq!((table.find(&digest(count + 1)), copy.find(&digest(count))), (None, None));
         }
-        assert_eq!((table.len(), table.is_empty()), (count as usize, false));
-        for number in (0..count).step_by(7) {
-            assert_eq!((table.find(&digest(number)), table.get(number)), (Some(number), digest(number)));
-        }
-        assert_eq!(table.find(&digest(count)), None);
+        // The first of a table stays, and so does the last, which has become another for the copy.
+        let all = count as usize + 2 * CHUNK - (HELD + 1) * CHUNK;
+        assert_eq!(shelves.map(|shelf| shelf.len() / LENGTH), [0, CHUNK, 5 * CHUNK, all]);
     }
 
     /// Two that begin alike, or fall together, are two.

@@ -98,7 +98,8 @@ impl Graph {
     /// Begins with what the links of an inventory say, once they have been read.
     #[must_use]
     pub fn new(inventory: &Inventory) -> Self {
-        let mut graph = Self { linked: Arc::clone(&inventory.digests), ..Self::default() };
+        let linked = Arc::clone(&inventory.digests);
+        let mut graph = Self { more: DigestTable::with(linked.shelf()), linked, ..Self::default() };
         graph.learn_links(inventory);
         graph
     }

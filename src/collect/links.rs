@@ -3,7 +3,7 @@
 
 use super::digest_table::DigestTable;
 use super::entry::{Entry, Evidence, md5_of_link};
-use super::packing::{halves, make_room, whole};
+use super::packed_links::{PackedLinks, Usual};
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Algorithm, Digest, Timestamp};
 use std::fmt;
@@ -139,38 +139,8 @@ impl Link {
 #[derive(Clone, Default)]
 pub struct Links {
     digests: Arc<DigestTable>,
-    usual: Vec<Usual>,
+    usual: PackedLinks,
     odd: Vec<Link>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Usual {
-    number: u32,
-    /// As a whole it would take sixteen bytes with the number.
-    time: [u32; 2],
-}
-
-/// Stands in the number of a link without an `ETag`.
-const PLAIN: u32 = 1 << 31;
-
-impl Usual {
-    fn new(number: u32, modified: Timestamp, flag: u32) -> Self {
-        Self { number: number | flag, time: halves(modified.as_nanos().cast_unsigned()) }
-    }
-
-    fn place(self) -> u32 {
-        self.number & !PLAIN
-    }
-
-    fn modified(self) -> Timestamp {
-        Timestamp::from_nanos(whole(self.time).cast_signed())
-    }
-
-    fn link(self, digests: &DigestTable) -> Link {
-        let modified = self.modified();
-        let seen = if self.number & PLAIN == 0 { Seen::Proven(modified) } else { Seen::Plain(modified) };
-        Link { digest: digests.get(self.place()), seen }
-    }
 }
 
 /// What they say: how they are numbered tells nothing.
@@ -181,49 +151,28 @@ impl fmt::Debug for Links {
 }
 
 impl Links {
-    /// Adds a link at the end; `digests` is the table of all links of this inventory, while it is being made.
-    pub(super) fn add(&mut self, link: Link, digests: &mut DigestTable) {
-        let (modified, flag) = match &link.seen {
-            Seen::Proven(modified) => (*modified, 0),
-            Seen::Plain(modified) => (*modified, PLAIN),
+    /// Adds a link from such a page of a listing; `digests` is the table of all links of this inventory, while it is being
+    /// made.
+    pub(super) fn add(&mut self, link: Link, page: u32, digests: &mut DigestTable) {
+        let (modified, is_proven) = match &link.seen {
+            Seen::Proven(modified) => (*modified, true),
+            Seen::Plain(modified) => (*modified, false),
             Seen::Odd(_) => return self.odd.push(link),
         };
-        let number = digests.insert(&link.digest);
-        if number >= PLAIN {
-            return self.odd.push(link);
+        match Usual::new(digests.insert(&link.digest), modified, is_proven) {
+            Some(usual) => self.usual.push(usual, page, digests),
+            None => self.odd.push(link),
         }
-        make_room(&mut self.usual, 1);
-        self.usual.push(Usual::new(number, modified, flag));
     }
 
-    /// Ends the listing: what was numbered is in `digests` from now on; each digest is there once, and in order.
+    /// Ends the listing: what was numbered is in `digests` from now on; each digest is there once, and in order: of several
+    /// links to one, the odd one, then the first counts.
     pub(super) fn settle(&mut self, digests: &Arc<DigestTable>) {
         self.digests = Arc::clone(digests);
-        self.sort();
-    }
-
-    /// Puts links into their order, each digest once: of several links to one, the odd one, then the first counts.
-    fn sort(&mut self) {
-        let digests = &self.digests;
-        let beginning = |usual: &Usual| digests.beginning(usual.place());
-        if !self.usual.is_sorted_by(|a, b| beginning(a) < beginning(b)) {
-            // Digests lie anywhere in memory: so they are looked at once, and only those that begin alike again.
-            let first =
-                |usual: &Usual| beginning(usual)[..8].iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
-            let mut keyed: Vec<(u64, Usual)> = self.usual.iter().map(|usual| (first(usual), *usual)).collect();
-            keyed.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| beginning(x).cmp(beginning(y))));
-            self.usual.clear();
-            self.usual.extend(keyed.into_iter().map(|(_, usual)| usual));
-            self.usual.dedup_by_key(|usual| usual.place());
-        }
-        self.usual.shrink_to_fit();
         self.odd.sort_by(|a, b| a.digest.cmp(&b.digest));
         self.odd.dedup_by(|a, b| a.digest == b.digest);
-        if !self.odd.is_empty() {
-            let odd = &self.odd;
-            let is_odd = |digest: &Digest| odd.binary_search_by(|link| link.digest.cmp(digest)).is_ok();
-            self.usual.retain(|usual| !is_odd(&digests.get(usual.place())));
-        }
+        let are_odd = self.odd.iter().filter_map(|link| digests.find(&link.digest)).collect();
+        self.usual.settle(digests, &are_odd);
     }
 
     /// Adds a link that a journal tells of, in its place, unless there is one.
@@ -249,7 +198,7 @@ impl Links {
     #[cfg(test)]
     pub(super) fn doubt(&mut self) {
         self.odd = self.iter().map(|link| Link::new(link.digest.clone(), Content::Unread, link.evidence())).collect();
-        self.usual.clear();
+        self.usual = PackedLinks::default();
     }
 
     /// All of them, in order.
@@ -269,15 +218,15 @@ impl Links {
         stays: impl Fn(u32) -> bool + 'a,
     ) -> impl Iterator<Item = Link> + 'a {
         let are_numbered = Arc::ptr_eq(&self.digests, digests);
-        self.told(move |usual| !(are_numbered && stays(usual.place())))
+        self.told(move |usual| !(are_numbered && stays(usual.number())))
     }
 
     fn told<'a>(&'a self, is_told: impl Fn(Usual) -> bool + 'a) -> impl Iterator<Item = Link> + 'a {
-        let usual = self.usual.iter().filter(move |usual| is_told(**usual));
+        let usual = self.usual.iter(&self.digests).filter(move |usual| is_told(*usual));
         let (mut usual, mut odd) = (usual.peekable(), self.odd.iter().peekable());
         std::iter::from_fn(move || {
-            let Some(next) = odd.peek() else { return usual.next().map(|usual| usual.link(&self.digests)) };
-            let link = usual.peek().map(|usual| usual.link(&self.digests));
+            let Some(next) = odd.peek() else { return usual.next().map(|usual| self.link(usual)) };
+            let link = usual.peek().map(|usual| self.link(*usual));
             match link.filter(|link| link.digest < next.digest) {
                 Some(link) => {
                     usual.next();
@@ -294,8 +243,13 @@ impl Links {
         if let Ok(at) = self.odd.binary_search_by(|link| link.digest.cmp(digest)) {
             return Some(self.odd[at].clone());
         }
-        let at = self.usual.binary_search_by(|usual| self.digests.get(usual.place()).cmp(digest)).ok()?;
-        Some(self.usual[at].link(&self.digests))
+        let Digest::Sha256(digest) = digest else { return None };
+        self.usual.find(digest, &self.digests).map(|usual| self.link(usual))
+    }
+
+    fn link(&self, usual: Usual) -> Link {
+        let seen = if usual.is_proven() { Seen::Proven } else { Seen::Plain };
+        Link { digest: self.digests.get(usual.number()), seen: seen(usual.modified()) }
     }
 
     /// How many there are.
@@ -350,7 +304,7 @@ mod tests {
         let settled = |order: &[usize]| {
             let (mut links, mut digests) = (Links::default(), DigestTable::default());
             for at in order {
-                links.add(Link::new(names[*at].clone(), Content::AsNamed, evidence(&names[*at], 0)), &mut digests);
+                links.add(Link::new(names[*at].clone(), Content::AsNamed, evidence(&names[*at], 0)), 0, &mut digests);
             }
             links.settle(&Arc::new(digests));
             links.iter().map(|link| link.digest).collect::<Vec<_>>()
@@ -384,7 +338,7 @@ mod tests {
                 if known.is_none_or(|known| !is_odd(known) && is_odd(&link)) {
                     expected.insert(digest, link.clone());
                 }
-                links.add(link, &mut digests);
+                links.add(link, u32::from(name) / 10, &mut digests);
             }
             links.settle(&Arc::new(digests));
             prop_assert_eq!(links.iter().collect::<Vec<_>>(), expected.values().cloned().collect::<Vec<_>>());

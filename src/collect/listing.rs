@@ -5,6 +5,7 @@ use super::entry::{Entry, md5_of_link};
 use super::etag::{self, Etag};
 use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
 use super::problem::ProblemCode;
+use super::shelf::Shelf;
 use super::tags::Listed;
 use crate::layout::{self, SHA256_LINK_SIZE, StorageKey};
 use crate::model::{Algorithm, Digest, RepositoryName};
@@ -29,6 +30,7 @@ pub struct Builder {
     proof: Proof,
     inventory: Inventory,
     digests: DigestTable,
+    page: u32,
     /// The tags of each repository so far.
     tags: Vec<Listed>,
     index: HashMap<String, usize>,
@@ -45,12 +47,26 @@ impl Builder {
             proof,
             inventory: Inventory::default(),
             digests: DigestTable::default(),
+            page: 0,
             tags: Vec::new(),
             index: HashMap::new(),
             last: None,
             proven: 0,
             unproven: 0,
         }
+    }
+
+    /// What is too much for memory goes on this shelf.
+    #[must_use]
+    pub fn shelving(mut self, shelf: Option<Arc<dyn Shelf>>) -> Self {
+        self.digests = DigestTable::with(shelf);
+        self
+    }
+
+    /// What follows is another page of the listing. Where this is told, links need less sorting: those of a page are in order,
+    /// and pages of ranges that are listed side by side are not.
+    pub fn turn_page(&mut self) {
+        self.page = self.page.wrapping_add(1);
     }
 
     /// Takes one entry in. Tells of which manifest it is a revision link, if it is one.
@@ -75,7 +91,8 @@ impl Builder {
         match key {
             StorageKey::LayerLink { repository, digest } => {
                 let link = self.link(digest, entry, true);
-                self.repository(repository, |found, digests| found.layers.add(link, digests));
+                let page = self.page;
+                self.repository(repository, |found, digests| found.layers.add(link, page, digests));
             }
             StorageKey::RevisionLink { repository, digest } => {
                 let link = self.link(digest.clone(), entry, false);

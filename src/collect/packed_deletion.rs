@@ -245,7 +245,7 @@ impl Store {
     fn bytes_of(&self, digest: u32) -> Option<[u8; 32]> {
         match (digest as usize).checked_sub(self.linked.len()) {
             Some(other) => self.others.get(other).copied(),
-            None => Some(*self.linked.beginning(digest)),
+            None => Some(self.linked.beginning(digest)),
         }
     }
 

@@ -18,10 +18,12 @@ use super::refusal::marked_manifests;
 use super::report::Scan;
 use super::roots::roots;
 use super::sealed::Line;
+use super::shelf::tests::InMemory;
 use super::state::pending::Pending;
 use crate::layout::{self, StorageKey};
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// *Now*; everything was written long before, where nothing else is said.
@@ -185,7 +187,9 @@ impl Storage {
 
     /// What is listed and what its links say.
     pub(super) fn inventory(&self, options: &Options) -> Inventory {
-        let mut builder = Builder::new(Proof { etags: true, cheap_reads: true });
+        // What is small is put beside memory all the same: what is decided must not depend on that.
+        let shelf = Arc::new(InMemory::of(usize::MAX));
+        let mut builder = Builder::new(Proof { etags: true, cheap_reads: true }).shelving(Some(shelf));
         self.each_listed(|entry| {
             if !entry.key.starts_with(layout::BLOBS) {
                 builder.see(entry);

@@ -58,9 +58,12 @@ pub(super) async fn look(
             (prefixes.iter().map(|prefix| storage.list_prefix(prefix.clone())).collect(), prefixes)
         }
     };
-    let mut builder = Builder::new(storage.proof());
+    let mut builder = Builder::new(storage.proof()).shelving(order.shelf.clone());
     for mut pages in lists {
         while let Some(page) = pages.try_next().await? {
+            if !storage.proof().cheap_reads {
+                builder.turn_page();
+            }
             page.entries().for_each(|entry| _ = builder.see(&entry));
             observer.notice(Event::Progress(page.len() as u64, 0));
         }

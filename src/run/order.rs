@@ -4,6 +4,7 @@ use super::work::Bounds;
 use crate::collect::applied::Limit;
 use crate::collect::fsck::mend::Mend;
 use crate::collect::options::Options;
+use crate::collect::shelf::Shelf;
 use crate::model::Timestamp;
 use crate::storage::manifest_cache::ManifestCache;
 use crate::storage::open::Opened;
@@ -44,6 +45,8 @@ pub struct Order {
     pub mend: Option<Arc<Mend>>,
     /// What is remembered of manifests, if anything is to be.
     pub cache: Option<Arc<ManifestCache>>,
+    /// Where goes what would be too much for memory.
+    pub shelf: Option<Arc<dyn Shelf>>,
 }
 
 impl Order {

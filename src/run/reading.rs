@@ -95,12 +95,15 @@ impl<'a> Reading<'a> {
         mut tell: impl FnMut(&Page),
     ) -> Result<Inventory> {
         self.observer.notice(Event::Begin(Phase::ListRepositories, None));
-        let mut builder = Builder::new(self.storage.proof());
+        let mut builder = Builder::new(self.storage.proof()).shelving(self.order.shelf.clone());
         loop {
             tokio::select! {
                 page = pages.try_next() => {
                     let Some(page) = page? else { break };
                     tell(&page);
+                    if !self.storage.proof().cheap_reads {
+                        builder.turn_page();
+                    }
                     for entry in page.entries() {
                         if let Some(digest) = builder.see(&entry) {
                             self.see(digest);

@@ -23,6 +23,7 @@ pub mod pace;
 pub mod page;
 pub mod reader;
 mod room;
+pub mod shelf;
 mod signed;
 mod storage_clock;
 pub mod store_keeps;

@@ -72,6 +72,7 @@ impl Way {
             begun: Instant::now(),
             concurrency: 8,
             cache: None,
+            shelf: None,
         }
     }
 }

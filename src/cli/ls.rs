@@ -115,10 +115,13 @@ async fn rows(listing: Listing<'_>, image: &ImagePattern, args: &List, report: &
         None => tags.is_empty(),
     };
     if let Some(known) = &mut known {
-        let shown = inventory.repositories.iter().flat_map(|repository| {
-            let digests = images_of(repository, of_manifests, is_tag_wanted, is_manifest_wanted);
-            digests.into_iter().map(move |digest| (repository, digest))
-        });
+        let shown = inventory
+            .repositories
+            .iter()
+            .map(|repository| (repository, images_of(repository, of_manifests, is_tag_wanted, is_manifest_wanted)));
+        let shown: Vec<_> = shown.collect();
+        let shown =
+            shown.iter().flat_map(|(repository, digests)| digests.iter().map(move |digest| (*repository, digest)));
         listing.configurations(known, shown).await?;
     }
     let (mut tags, mut manifests) = (Vec::new(), Vec::new());
@@ -157,16 +160,16 @@ fn images_of(
     of_manifests: bool,
     is_tag_wanted: impl Fn(&Tag) -> bool,
     is_manifest_wanted: impl Fn(&Digest, &[String]) -> bool,
-) -> Vec<&Digest> {
-    let tagged = repository.current_tags().filter_map(|(tag, current)| Some((tag, current.target.digest()?)));
+) -> Vec<Digest> {
+    let tagged = repository.current_tags().filter_map(|(tag, current)| Some((tag, current.target.into_digest()?)));
     if !of_manifests {
         return tagged.filter(|(tag, _)| is_tag_wanted(tag)).map(|(_, digest)| digest).collect();
     }
-    let mut tags = std::collections::HashMap::<&Digest, Vec<String>>::new();
+    let mut tags = std::collections::HashMap::<Digest, Vec<String>>::new();
     tagged.for_each(|(tag, digest)| tags.entry(digest).or_default().push(tag.to_string()));
     let of = |digest: &Digest| tags.get(digest).map_or(&[][..], Vec::as_slice);
     let revisions = repository.revisions.iter().map(|link| &link.digest);
-    revisions.filter(|digest| is_manifest_wanted(digest, of(digest))).collect()
+    revisions.filter(|digest| is_manifest_wanted(digest, of(digest))).cloned().collect()
 }
 
 /// The error where repositories are there, and nothing in them was meant.
@@ -183,16 +186,18 @@ async fn tree(listing: Listing<'_>, image: &ImagePattern, one: &OneOf, args: &Li
     let inventory = listing.repositories(image, |tag| !args.brief || is_asked_for(tag)).await?;
     report.problems = inventory.problems.as_slice().to_vec();
     let Some(repository) = inventory.repositories.first() else { return Err(nothing(&[], image)) };
+    let named;
     let (digest, tag, pushed) = match one {
         OneOf::Tag(tag) => {
-            let current = repository.tags.get(tag).and_then(|entry| entry.current.as_ref());
+            let current = repository.tags.get(tag).and_then(|entry| entry.current);
             let current = current.ok_or_else(|| no_tag(repository, tag.as_str()))?;
-            let Target::Digest(digest) = &current.target else {
+            let Target::Digest(digest) = current.target else {
                 let pushed = Some(current.evidence.modified);
                 report.images = Some(vec![Tree::of_unreadable_tag(repository, tag.as_str(), pushed)]);
                 return Ok(());
             };
-            (digest, Some(tag.as_str()), current.evidence.modified)
+            named = digest;
+            (&named, Some(tag.as_str()), current.evidence.modified)
         }
         OneOf::Digest(digest) => {
             let link = repository.revisions.iter().find(|link| link.digest == *digest);

@@ -58,9 +58,9 @@ impl DigestTable {
         self.shelf.clone()
     }
 
-    /// Puts bytes that belong to this table on its shelf, if it is so long that it has put some of its own there.
-    pub(super) fn put(&self, bytes: impl FnOnce() -> Vec<u8>) -> Option<u64> {
-        self.shelf.as_ref().filter(|_| self.chunks.len() > HELD + 1)?.put(&bytes())
+    /// Its shelf, if it is so long that some of it is there: then what belongs to it may as well be.
+    pub(super) fn shelf_in_use(&self) -> Option<&Arc<dyn Shelf>> {
+        self.shelf.as_ref().filter(|_| self.chunks.len() > HELD + 1)
     }
 
     /// Gets back what was put there.

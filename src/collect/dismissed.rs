@@ -79,10 +79,14 @@ impl Dismissed {
     pub fn add_manifest(&mut self, inventory: &Inventory, at: usize, digest: &Digest, why: &Why) {
         let Some(repository) = inventory.repositories.get(at) else { return };
         let tagged = repository.current_tags().filter(|(_, current)| current.target.digest() == Some(digest));
-        let tags: Vec<&Tag> = tagged.map(|(tag, _)| tag).collect();
+        let tags: Vec<Tag> = tagged.map(|(tag, _)| tag).collect();
         for tag in tags {
-            self.add_tag(inventory, at, tag, why);
+            self.add_tag(inventory, at, &tag, why);
         }
+        self.add_named(repository, at, digest, why);
+    }
+
+    fn add_named(&mut self, repository: &Repository, at: usize, digest: &Digest, why: &Why) {
         self.add(repository, at, digest, why);
         let here = self.here(at);
         here.meant.insert(digest.clone());
@@ -100,10 +104,10 @@ impl Dismissed {
     pub fn add_repository(&mut self, inventory: &Inventory, at: usize, why: &Why) {
         let Some(repository) = inventory.repositories.get(at) else { return };
         for tag in repository.tags.keys() {
-            self.add_tag(inventory, at, tag, why);
+            self.add_tag(inventory, at, &tag, why);
         }
         for digest in repository.revisions.iter().flat_map(names) {
-            self.add_manifest(inventory, at, digest, why);
+            self.add_named(repository, at, digest, why);
         }
         let here = self.here(at);
         here.is_whole = true;
@@ -433,7 +437,7 @@ mod tests {
                 return [false; 4];
             };
             [
-                repository.tags.get(&v1).is_some_and(|entry| dismissed.tag(0, &v1, entry).is_some()),
+                repository.tags.get(&v1).is_some_and(|entry| dismissed.tag(0, &v1, &entry).is_some()),
                 dismissed.revision(0, revision).is_some(),
                 dismissed.is_meant(0, revision),
                 dismissed.layer(0, &layer).is_some(),
@@ -532,7 +536,7 @@ mod tests {
         for (at, name) in [(0, "v1"), (0, "v2"), (0, "v3"), (0, "v9"), (7, "v1")] {
             dismissed.add_lone_tag(&inventory, at, &tag(name), &why);
         }
-        let entry = |name: &str| inventory.repositories[0].tags.get(name).cloned().unwrap_or_default();
+        let entry = |name: &str| inventory.repositories[0].tags.get(name).unwrap_or_default();
         let goes = |name: &str| dismissed.tag(0, &tag(name), &entry(name));
         assert_eq!(["v1", "v2", "v3", "v9"].map(goes), [Some(&why), None, None, None]);
         assert!(dismissed.manifest(0, &one).is_none() && dismissed.seen(7, &tag("v1")).is_none());

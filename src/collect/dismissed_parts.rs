@@ -67,7 +67,7 @@ impl Dismissed {
         let mut bound: Vec<(usize, Tag, Why)> = Vec::new();
         for (at, here) in &self.repositories {
             let Some(repository) = inventory.repositories.get(*at) else { continue };
-            let others = |tag: &&Tag| !here.tags.contains_key(*tag) && !here.kept.contains(*tag);
+            let others = |tag: &Tag| !here.tags.contains_key(tag) && !here.kept.contains(tag);
             for tag in repository.tags.keys().filter(others) {
                 let image = tag.about().and_then(|(image, _)| here.manifests.get_key_value(&image));
                 if let Some((image, (_, why))) = image

@@ -4,6 +4,7 @@ use super::digest_table::DigestTable;
 use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
 use super::nodes::Nodes;
+use super::packing::make_room;
 use super::roots::names;
 use super::said::{Names, Said};
 use crate::model::Digest;
@@ -222,6 +223,22 @@ impl Graph {
         self.nodes.known()
     }
 
+    /// The numbers of all that must be read to know what is needed and that is not known so far, each once, in order. What
+    /// was missing may be there by now.
+    pub fn unread(&mut self, inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(Id, Expectation)> {
+        let mut wanted: Vec<(Id, Expectation)> = Vec::new();
+        each_to_read(inventory, keep_from, |digest, expectation| {
+            let id = self.intern(digest);
+            if matches!(self.node(id), Node::Plain | Node::Missing) {
+                make_room(&mut wanted, 1);
+                wanted.push((id, expectation));
+            }
+        });
+        wanted.sort_unstable_by_key(|(id, expectation)| (*id, is_lenient(*expectation)));
+        wanted.dedup_by_key(|(id, _)| *id);
+        wanted
+    }
+
     /// Takes in what reading a manifest gave.
     pub fn learn(&mut self, digest: &Digest, expectation: Expectation, fetched: &Fetched) {
         self.hear(digest, expectation, &Said::of(digest, fetched));
@@ -266,32 +283,38 @@ impl Graph {
 #[must_use]
 pub fn manifests_to_read(inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(Digest, Expectation)> {
     let mut wanted: Vec<(Digest, Expectation)> = Vec::new();
+    each_to_read(inventory, keep_from, |digest, expectation| wanted.push((digest.clone(), expectation)));
+    wanted.sort_unstable_by(|a, b| (&a.0, is_lenient(a.1)).cmp(&(&b.0, is_lenient(b.1))));
+    wanted.dedup_by(|a, b| a.0 == b.0);
+    wanted
+}
+
+/// What is wanted for two reasons is wanted for the stricter one.
+fn is_lenient(expectation: Expectation) -> bool {
+    expectation == Expectation::Perhaps
+}
+
+/// Tells of every digest that must be read to know what is needed, of some more than once.
+fn each_to_read(inventory: &Inventory, keep_from: &[KeepFrom], mut tell: impl FnMut(&Digest, Expectation)) {
     let suspects = inventory.repositories.iter().flat_map(|repository| &repository.suspects);
     let named = keep_from.iter().filter_map(|keep| match keep {
         KeepFrom::Digest(digest) | KeepFrom::Image(_, digest) => Some(digest),
         KeepFrom::Tag(..) => None,
     });
-    // An unreadable tag may mean anything in its history, also what its repository does not link.
-    let tags = inventory.repositories.iter().flat_map(|repository| repository.tags.values());
-    let perhaps = tags.filter(|entry| {
-        let target = entry.current.as_ref().map(|current| &current.target);
-        matches!(target, Some(Target::Unreadable(_)))
-    });
-    let perhaps = perhaps.flat_map(|entry| &entry.history).map(|link| &link.digest);
-    let perhaps = suspects.chain(&inventory.strangers).chain(named).chain(perhaps);
-    wanted.extend(perhaps.map(|digest| (digest.clone(), Expectation::Perhaps)));
+    let perhaps = suspects.chain(&inventory.strangers).chain(named);
+    perhaps.for_each(|digest| tell(digest, Expectation::Perhaps));
     for repository in &inventory.repositories {
-        wanted
-            .extend(repository.revisions.iter().flat_map(names).map(|digest| (digest.clone(), Expectation::Manifest)));
-        let tagged = repository.current_tags().filter_map(|(_, current)| current.target.digest());
+        // An unreadable tag may mean anything in its history, also what its repository does not link.
+        let unreadable = repository.tags.values().filter(|entry| {
+            let target = entry.current.as_ref().map(|current| &current.target);
+            matches!(target, Some(Target::Unreadable(_)))
+        });
+        unreadable.flat_map(|entry| entry.history).for_each(|link| tell(&link.digest, Expectation::Perhaps));
+        repository.revisions.iter().flat_map(names).for_each(|digest| tell(digest, Expectation::Manifest));
         // Nearly every tag names a manifest that its repository links.
-        let tagged = tagged.filter(|digest| !repository.links_manifest(digest));
-        wanted.extend(tagged.map(|digest| (digest.clone(), Expectation::Manifest)));
+        let tagged = repository.tagged().filter(|digest| !repository.links_manifest(digest));
+        tagged.for_each(|digest| tell(&digest, Expectation::Manifest));
     }
-    let strictest = |expectation: Expectation| expectation == Expectation::Perhaps;
-    wanted.sort_unstable_by(|a, b| (&a.0, strictest(a.1)).cmp(&(&b.0, strictest(b.1))));
-    wanted.dedup_by(|a, b| a.0 == b.0);
-    wanted
 }
 
 #[cfg(test)]
@@ -441,6 +464,21 @@ mod tests {
             (of("kept"), Expectation::Perhaps),
         ];
         expected.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(manifests_to_read(&storage.inventory(&options()), &keep), expected);
+        let inventory = storage.inventory(&options());
+        assert_eq!(manifests_to_read(&inventory, &keep), expected);
+
+        let mut graph = Graph::new(&inventory);
+        let told = |graph: &mut Graph| {
+            let unread = graph.unread(&inventory, &keep);
+            assert!(unread.is_sorted_by_key(|(id, _)| *id));
+            let mut told: Vec<_> = unread.iter().map(|(id, why)| (graph.digest(*id), *why)).collect();
+            told.sort_by(|a, b| a.0.cmp(&b.0));
+            told
+        };
+        assert_eq!(told(&mut graph), expected);
+        let (found, gone) = (expected.remove(0), expected[1].clone());
+        graph.hear(&found.0, found.1, &Said::Names(Names { references: Vec::new(), subject: None }));
+        graph.hear(&gone.0, gone.1, &Said::Missing);
+        assert_eq!(told(&mut graph), expected, "what was missing may be there by now");
     }
 }

@@ -117,11 +117,13 @@ impl Holders {
 
 /// Bytes of all keys below a repository that are understood.
 fn bytes_of_keys(repository: &Repository) -> u64 {
-    let history = repository.tags.values().flat_map(|entry| &entry.history);
+    let tags = repository.tags.values().flat_map(|entry| {
+        let current = entry.current.map(|current| current.evidence.size);
+        current.into_iter().chain(entry.history.into_iter().map(|link| link.size()))
+    });
     let layers = repository.layers.iter().map(|link| link.size());
-    let links = repository.revisions.iter().chain(history).map(Link::size).chain(layers);
+    let links = repository.revisions.iter().map(Link::size).chain(layers);
     let signatures = repository.signatures.iter().map(|link| link.evidence.size);
-    let tags = repository.current_tags().map(|(_, current)| current.evidence.size);
     let uploads = repository.uploads.values().map(super::inventory::Upload::bytes);
     links.chain(signatures).chain(tags).chain(uploads).fold(0, u64::saturating_add)
 }

@@ -14,7 +14,7 @@ pub fn images_with(digests: &HashSet<&Digest>, inventory: &Inventory, graph: &Gr
     let mut images = Vec::new();
     for repository in &inventory.repositories {
         let mut by_tag = HashSet::new();
-        for (tag, current) in repository.current_tags() {
+        for (ref tag, ref current) in repository.current_tags() {
             if let Some(root) = current.target.digest().and_then(|digest| graph.id(digest)) {
                 let below = closure(root, graph);
                 if !wanted.is_disjoint(&below) {

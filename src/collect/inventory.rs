@@ -24,6 +24,15 @@ pub enum Target {
 }
 
 impl Target {
+    /// The same, of one that is not held.
+    #[must_use]
+    pub fn into_digest(self) -> Option<Digest> {
+        match self {
+            Self::Digest(digest) | Self::Unreadable(Some(digest)) => Some(digest),
+            Self::Unreadable(None) | Self::Unread => None,
+        }
+    }
+
     /// The manifest it names, or perhaps means.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
@@ -124,9 +133,19 @@ impl Repository {
         self.revisions.binary_search_by(|link| link.digest.cmp(digest)).is_ok()
     }
 
+    /// What its tags name now, or perhaps mean.
+    pub fn tagged(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.current_tags().filter_map(|(_, current)| current.target.into_digest())
+    }
+
+    /// All that its tags have named.
+    pub fn histories(&self) -> impl Iterator<Item = Link> + '_ {
+        self.tags.values().flat_map(|entry| entry.history)
+    }
+
     /// Tags that name something now.
-    pub fn current_tags(&self) -> impl Iterator<Item = (&Tag, &Current)> {
-        self.tags.iter().filter_map(|(tag, entry)| Some((tag, entry.current.as_ref()?)))
+    pub fn current_tags(&self) -> impl Iterator<Item = (Tag, Current)> + '_ {
+        self.tags.iter().filter_map(|(tag, entry)| Some((tag, entry.current?)))
     }
 }
 
@@ -172,7 +191,7 @@ impl Inventory {
                 let key = || layout::signature_link(name, &link.revision, &link.signature);
                 found.extend(named.map(|digest| (key(), digest.clone())));
             }
-            for (tag, entry) in &repository.tags {
+            for (ref tag, ref entry) in &repository.tags {
                 let current = entry.current.as_ref().and_then(|current| current.target.digest()).filter(is_wanted);
                 found.extend(current.map(|digest| (layout::tag_current(name, tag), digest.clone())));
                 let history = entry.history.iter().map(|link| &link.digest).filter(is_wanted);
@@ -259,7 +278,7 @@ mod tests {
         storage.tag("a", "v1", &of("x"));
         storage.put(layout::tag_history(&name("a"), &tag("v2"), &of("x")));
         let inventory = storage.inventory(&options());
-        let tags: Vec<&Tag> = inventory.repositories[0].current_tags().map(|(tag, _)| tag).collect();
-        assert_eq!(tags, [&tag("v1")]);
+        let tags: Vec<Tag> = inventory.repositories[0].current_tags().map(|(tag, _)| tag).collect();
+        assert_eq!(tags, [tag("v1")]);
     }
 }

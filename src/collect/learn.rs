@@ -43,7 +43,7 @@ impl Inventory {
         let what = unread_in(repository, now, uploads_older_than).map(|unread| match unread {
             Unread::Revision(index, link) => (layout::revision_link(name, &link.digest), What::Revision(index)),
             Unread::Layer(index, link) => (layout::layer_link(name, &link.digest), What::Layer(index)),
-            Unread::Current(tag) => (layout::tag_current(name, tag), What::Current(tag.clone())),
+            Unread::Current(tag) => (layout::tag_current(name, &tag), What::Current(tag)),
             Unread::Start(id, key) => (key.to_owned(), What::Start(id.to_owned())),
         });
         what.map(|(key, what)| ToRead { key, repository: at, what }).collect()
@@ -80,13 +80,15 @@ impl Inventory {
                 repository.damaged |= lost;
             }
             What::Current(tag) => {
-                let current = repository.tags.get_mut(tag).and_then(|entry| entry.current.as_mut());
-                let Some(current) = current else { return };
+                let Some(mut entry) = repository.tags.get(tag) else { return };
+                let Some(current) = &mut entry.current else { return };
                 current.target = match strict {
                     Some(digest) => Target::Digest(digest),
                     None => Target::Unreadable(lenient),
                 };
-                if matches!(current.target, Target::Unreadable(_)) {
+                let is_unreadable = matches!(current.target, Target::Unreadable(_));
+                repository.tags.insert(tag, &entry);
+                if is_unreadable {
                     let message = format!(
                         "tag {tag} cannot be read: everything it has named is kept, and every manifest of its repository"
                     );
@@ -114,7 +116,7 @@ impl Inventory {
 enum Unread<'r> {
     Revision(usize, &'r Link),
     Layer(usize, &'r Link),
-    Current(&'r Tag),
+    Current(Tag),
     Start(&'r str, &'r str),
 }
 

@@ -64,6 +64,22 @@ impl Link {
         Self { digest, seen: Seen::Proven(entry.modified) }
     }
 
+    /// The same, or one without an `ETag`, of which nothing but this is to be told.
+    #[must_use]
+    pub(super) fn of_usual(digest: Digest, modified: Timestamp, is_proven: bool) -> Self {
+        Self { digest, seen: if is_proven { Seen::Proven(modified) } else { Seen::Plain(modified) } }
+    }
+
+    /// Its time, and whether its `ETag` proves it, if nothing else is to be told of it.
+    #[must_use]
+    pub(super) fn usual(&self) -> Option<(Timestamp, bool)> {
+        match &self.seen {
+            Seen::Proven(modified) => Some((*modified, true)),
+            Seen::Plain(modified) => Some((*modified, false)),
+            Seen::Odd(_) => None,
+        }
+    }
+
     /// What it says.
     #[must_use]
     pub fn content(&self) -> &Content {
@@ -154,11 +170,7 @@ impl Links {
     /// Adds a link from such a page of a listing; `digests` is the table of all links of this inventory, while it is being
     /// made.
     pub(super) fn add(&mut self, link: Link, page: u32, digests: &mut DigestTable) {
-        let (modified, is_proven) = match &link.seen {
-            Seen::Proven(modified) => (*modified, true),
-            Seen::Plain(modified) => (*modified, false),
-            Seen::Odd(_) => return self.odd.push(link),
-        };
+        let Some((modified, is_proven)) = link.usual() else { return self.odd.push(link) };
         match Usual::new(digests.insert(&link.digest), modified, is_proven) {
             Some(usual) => self.usual.push(usual, page, digests),
             None => self.odd.push(link),
@@ -248,8 +260,7 @@ impl Links {
     }
 
     fn link(&self, usual: Usual) -> Link {
-        let seen = if usual.is_proven() { Seen::Proven } else { Seen::Plain };
-        Link { digest: self.digests.get(usual.number()), seen: seen(usual.modified()) }
+        Link::of_usual(self.digests.get(usual.number()), usual.modified(), usual.is_proven())
     }
 
     /// How many there are.

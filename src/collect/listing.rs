@@ -4,9 +4,9 @@ use super::digest_table::DigestTable;
 use super::entry::{Entry, md5_of_link};
 use super::etag::{self, Etag};
 use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
+use super::listed_tags::ListedTags;
 use super::problem::ProblemCode;
 use super::shelf::Shelf;
-use super::tags::Listed;
 use crate::layout::{self, SHA256_LINK_SIZE, StorageKey};
 use crate::model::{Algorithm, Digest, RepositoryName};
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub struct Builder {
     digests: DigestTable,
     page: u32,
     /// The tags of each repository so far.
-    tags: Vec<Listed>,
+    tags: Vec<ListedTags>,
     index: HashMap<String, usize>,
     last: Option<usize>,
     proven: u64,
@@ -105,12 +105,12 @@ impl Builder {
             }
             StorageKey::TagCurrent { repository, tag } => {
                 let current = Current { target: Target::Unread, evidence: entry.evidence() };
-                self.tags(repository, |tags| tags.current(tag, current));
+                self.tags(repository, |tags, shelf| tags.current(tag, current, shelf));
             }
             StorageKey::TagHistory { repository, tag, digest } => {
                 // History decides nothing by its content: the key names the digest.
                 let link = self.history(digest, entry);
-                self.tags(repository, |tags| tags.history(tag, link));
+                self.tags(repository, |tags, shelf| tags.history(tag, link, shelf));
             }
             StorageKey::Upload { repository, upload, .. } => {
                 let file = (entry.key.to_owned(), entry.evidence());
@@ -161,9 +161,9 @@ impl Builder {
         Link::new(digest, Content::AsNamed, entry.evidence())
     }
 
-    fn tags(&mut self, repository: &str, change: impl FnOnce(&mut Listed)) {
+    fn tags(&mut self, repository: &str, change: impl FnOnce(&mut ListedTags, Option<&Arc<dyn Shelf>>)) {
         if let Some(at) = self.place(repository) {
-            change(&mut self.tags[at]);
+            change(&mut self.tags[at], self.digests.shelf_in_use());
         }
     }
 
@@ -181,10 +181,14 @@ impl Builder {
             known
         } else {
             repositories.push(Repository::new(RepositoryName::new(name)?));
-            self.tags.push(Listed::default());
+            self.tags.push(ListedTags::default());
             self.index.insert(name.to_owned(), repositories.len() - 1);
             repositories.len() - 1
         };
+        // A directory comes in any order: there it would be packed one by one.
+        if let Some(before) = self.last.filter(|before| *before != at && !self.proof.cheap_reads) {
+            self.tags[before].pack(self.digests.shelf_in_use());
+        }
         self.last = Some(at);
         self.last
     }
@@ -199,11 +203,8 @@ impl Builder {
         let few = self.unproven <= FEW_LINKS;
         let etags_prove = self.proof.etags && (self.proven >= self.unproven || few);
         self.inventory.digests = Arc::new(self.digests);
+        let shelf = self.inventory.digests.shelf_in_use();
         for (repository, tags) in self.inventory.repositories.iter_mut().zip(self.tags) {
-            repository.tags = tags.settle();
-        }
-        self.inventory.repositories.sort_by(|a, b| a.name.cmp(&b.name));
-        for repository in &mut self.inventory.repositories {
             repository.revisions.sort_by(|a, b| a.digest.cmp(&b.digest));
             repository.revisions.dedup_by(|a, b| a.digest == b.digest);
             repository.revisions.shrink_to_fit();
@@ -214,13 +215,12 @@ impl Builder {
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
             repository.signatures.dedup_by(|a, b| (&a.revision, &a.signature) == (&b.revision, &b.signature));
             let mut revisions = ByEtag { revisions: &repository.revisions, found: None };
-            for entry in repository.tags.values_mut() {
-                resolve(entry, &mut revisions, etags_prove);
-            }
+            repository.tags = tags.settle(shelf, |entry| resolve(entry, &mut revisions, etags_prove));
             for upload in repository.uploads.values_mut() {
                 upload.files.sort_by(|a, b| a.0.cmp(&b.0));
             }
         }
+        self.inventory.repositories.sort_by(|a, b| a.name.cmp(&b.name));
         self.inventory.strangers.sort();
         self.inventory.strangers.dedup();
         self.inventory
@@ -328,7 +328,7 @@ mod tests {
         ];
         let found = inventory(S3, &entries);
         assert_eq!(to_read(&found), 0);
-        let current = found.repositories[0].tags.get(&tag).unwrap().current.as_ref().unwrap();
+        let current = found.repositories[0].tags.get(&tag).unwrap().current.unwrap();
         assert_eq!(current.target, Target::Digest(digest(2)));
     }
 
@@ -417,7 +417,7 @@ mod tests {
         entries.push(link(layout::tag_history(&name(), &tag(1), &digest(7)), &digest(7)));
         let found = inventory(S3, &entries);
         for number in 0..3 {
-            let current = found.repositories[0].tags.get(&tag(number)).unwrap().current.as_ref().unwrap();
+            let current = found.repositories[0].tags.get(&tag(number)).unwrap().current.unwrap();
             assert_eq!(current.target, Target::Digest(digest(number)));
         }
     }

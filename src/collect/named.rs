@@ -48,8 +48,8 @@ pub fn named(
             }
             for tag in repository.tags.keys().filter(|tag| image.names_tag(tag.as_str())) {
                 found = true;
-                if !is_kept(keep_from, repository, tag) {
-                    dismissed.add_tag(inventory, at, tag, &why);
+                if !is_kept(keep_from, repository, &tag) {
+                    dismissed.add_tag(inventory, at, &tag, &why);
                 }
             }
             for digest in digests(image, repository) {
@@ -76,11 +76,11 @@ pub fn kept_tags(images: &[ImagePattern], inventory: &Inventory, keep_from: &[Ke
     }
     let repositories = inventory.repositories.iter().enumerate();
     let kept = repositories.flat_map(|(at, repository)| {
-        let is_named = |tag: &&Tag| {
+        let is_named = |tag: &Tag| {
             images.iter().any(|image| image.is_of(repository.name.as_str()) && image.names_tag(tag.as_str()))
         };
-        let is_kept = |tag: &&Tag| is_kept(keep_from, repository, tag);
-        repository.tags.keys().filter(is_named).filter(is_kept).map(move |tag| (at, tag.clone())).collect::<Vec<_>>()
+        let is_kept = |tag: &Tag| is_kept(keep_from, repository, tag);
+        repository.tags.keys().filter(is_named).filter(is_kept).map(move |tag| (at, tag)).collect::<Vec<_>>()
     });
     kept.collect()
 }
@@ -135,11 +135,10 @@ fn is_kept(keep_from: &[KeepFrom], repository: &Repository, tag: &Tag) -> bool {
 
 /// The digests in a repository that an image means: linked, tagged, or only in a tag's history.
 fn digests(image: &ImagePattern, repository: &Repository) -> Vec<Digest> {
-    let linked = repository.revisions.iter().map(|link| &link.digest);
-    let tagged = repository.current_tags().filter_map(|(_, current)| current.target.digest());
-    let history = repository.tags.values().flat_map(|entry| &entry.history).map(|link| &link.digest);
-    let mut found: Vec<Digest> =
-        linked.chain(tagged).chain(history).filter(|digest| image.names_digest(digest)).cloned().collect();
+    let linked = repository.revisions.iter().map(|link| link.digest.clone());
+    let history = repository.histories().map(|link| link.digest);
+    let all = linked.chain(repository.tagged()).chain(history);
+    let mut found: Vec<Digest> = all.filter(|digest| image.names_digest(digest)).collect();
     found.sort();
     found.dedup();
     found
@@ -157,9 +156,9 @@ fn words(image: &ImagePattern, repositories: u64, inventory: &Inventory) -> Stri
         }
         1 => {
             let repository = inventory.repositories.iter().find(|found| image.is_of(found.name.as_str()));
-            let tags = repository.into_iter().flat_map(|found| found.tags.keys()).map(Tag::as_str);
+            let tags: Vec<Tag> = repository.into_iter().flat_map(|found| found.tags.keys()).collect();
             let name = repository.map(|found| found.name.to_string()).unwrap_or_default();
-            let alike = image.tag().map_or_else(Vec::new, |tag| near(tag.text(), tags));
+            let alike = image.tag().map_or_else(Vec::new, |tag| near(tag.text(), tags.iter().map(Tag::as_str)));
             format!("there is nothing of that name in {name}{}", perhaps(&alike))
         }
         many => format!("there is nothing of that name in any of {many} repositories"),

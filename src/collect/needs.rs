@@ -73,7 +73,7 @@ fn by(
                 continue;
             }
             let tags = repository.current_tags().filter(|(_, current)| current.target.digest() == Some(manifest));
-            let tags: Vec<&str> = tags.map(|(tag, _)| tag.as_str()).collect();
+            let tags: Vec<String> = tags.map(|(tag, _)| tag.to_string()).collect();
             let tagged = if tags.is_empty() { String::new() } else { format!(" ({})", tags.join(", ")) };
             return Some(format!("{}@{manifest}{tagged}, which stays", repository.name));
         }
@@ -82,8 +82,8 @@ fn by(
         KeepFrom::Digest(kept) | KeepFrom::Image(_, kept) => kept == digest,
         KeepFrom::Tag(_, tag) => {
             let repository = &inventory.repositories[at];
-            let current = repository.tags.get(tag).and_then(|entry| entry.current.as_ref());
-            let is_it = current.and_then(|current| current.target.digest()) == Some(digest);
+            let current = repository.tags.get(tag).and_then(|entry| entry.current);
+            let is_it = current.and_then(|current| current.target.into_digest()).as_ref() == Some(digest);
             is_it && keep.repositories().contains(&repository.name)
         }
     });

@@ -106,7 +106,7 @@ impl Block {
     fn put(&mut self, digests: &DigestTable) {
         if let Place::Held(links) = &mut self.place {
             let bytes = || links.iter().flat_map(|link| link.to_bytes()).collect::<Vec<u8>>();
-            match digests.put(bytes) {
+            match digests.shelf_in_use().and_then(|shelf| shelf.put(&bytes())) {
                 Some(at) => self.place = Place::Put(at),
                 None => links.shrink_to_fit(),
             }

@@ -63,7 +63,7 @@ impl Planner<'_> {
     }
 
     fn tags(&mut self, at: usize, repository: &Repository) {
-        for (tag, entry) in &repository.tags {
+        for (ref tag, ref entry) in &repository.tags {
             match self.dismissed.tag(at, tag, entry) {
                 Some(why) => self.dismissed_tag(at, repository, (tag, entry), &why.clone()),
                 None => self.history(at, repository, (tag, entry)),

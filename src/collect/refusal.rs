@@ -5,6 +5,7 @@ use super::inventory::{Inventory, Repository, Target};
 use super::mark::Marks;
 use super::options::Options;
 use super::roots::names;
+use crate::model::Digest;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -196,16 +197,16 @@ impl Findings {
 pub fn marked_manifests(inventory: &Inventory, graph: &Graph, marks: &Marks) -> u64 {
     let mut marked = 0;
     for (at, repository) in inventory.repositories.iter().enumerate() {
-        let revisions = repository.revisions.iter().flat_map(names);
-        let tagged = repository.current_tags().filter_map(|(_, current)| match &current.target {
+        let tagged = repository.current_tags().filter_map(|(_, current)| match current.target {
             Target::Digest(digest) => Some(digest),
             Target::Unreadable(_) | Target::Unread => None,
         });
-        let kept = revisions.chain(tagged).filter(|digest| {
+        let is_kept = |digest: &Digest| {
             let is_there = graph.node_of(digest) != Node::Missing;
             is_there && marks.in_repository(at, graph.id(digest)).is_some()
-        });
-        marked += kept.count() as u64;
+        };
+        marked += repository.revisions.iter().flat_map(names).filter(|digest| is_kept(digest)).count() as u64;
+        marked += tagged.filter(is_kept).count() as u64;
     }
     marked
 }

@@ -2,7 +2,7 @@
 
 use super::dismissed::Dismissed;
 use super::graph::{Graph, Node};
-use super::inventory::{Inventory, Link, Repository, TagEntry, Target};
+use super::inventory::{Current, Inventory, Link, Repository, TagEntry, Target};
 use super::keep_from::KeepFrom;
 use super::options::Options;
 use super::packed_roots::Roots;
@@ -51,10 +51,12 @@ pub fn is_damaged(at: usize, repository: &Repository, graph: &Graph, dismissed: 
     let unreadable = |digest: &Digest| matches!(graph.node_of(digest), Node::Unreadable(_));
     let stays = |link: &&Link| dismissed.revision(at, link).is_none();
     let revisions = repository.revisions.iter().filter(stays).flat_map(names);
-    let stays = |(tag, entry): &(&Tag, &TagEntry)| dismissed.tag(at, tag, entry).is_none();
-    let current = repository.tags.iter().filter(stays).filter_map(|(_, entry)| entry.current.as_ref());
-    let tagged = current.filter_map(|current| current.target.digest());
-    repository.damaged && !dismissed.is_whole(at) || revisions.chain(tagged).any(unreadable)
+    let stays = |(tag, entry): &(Tag, TagEntry)| dismissed.tag(at, tag, entry).is_none();
+    let current = || repository.tags.iter().filter(stays).filter_map(|(_, entry)| entry.current);
+    let is_unreadable = |current: Current| current.target.digest().is_some_and(unreadable);
+    repository.damaged && !dismissed.is_whole(at)
+        || revisions.into_iter().any(unreadable)
+        || current().any(is_unreadable)
 }
 
 /// Everything that any pointer in a repository names.
@@ -62,8 +64,8 @@ pub fn every_name(repository: &Repository) -> impl Iterator<Item = Digest> {
     let revisions = repository.revisions.iter().flat_map(names).cloned();
     let layers = repository.layers.iter().flat_map(all_names);
     let signatures = repository.signatures.iter().flat_map(|link| [&link.revision, &link.signature]);
-    let history = repository.tags.values().flat_map(|entry| &entry.history).map(|link| &link.digest);
-    revisions.chain(layers).chain(signatures.chain(history).chain(&repository.suspects).cloned())
+    let history = repository.histories().map(|link| link.digest);
+    revisions.chain(layers).chain(history).chain(signatures.chain(&repository.suspects).cloned())
 }
 
 /// The digests that a link names: the one in its key, and the one in its content.
@@ -131,7 +133,7 @@ impl Collector<'_> {
     }
 
     fn add_tags(&mut self, at: usize, repository: &Repository) {
-        for (tag, entry) in &repository.tags {
+        for (ref tag, ref entry) in &repository.tags {
             let Some(current) = &entry.current else { continue };
             if self.dismissed.tag(at, tag, entry).is_some() {
                 continue;
@@ -165,7 +167,7 @@ impl Collector<'_> {
         let layers = repository.layers.by_time(move |modified| modified.is_younger_than(min_age, now));
         let layers: Vec<Link> = layers.filter(|link| self.dismissed.layer(at, link).is_none()).collect();
         self.add_all(at, Reason::Young, layers.into_iter().flat_map(all_names));
-        for (tag, entry) in &repository.tags {
+        for (ref tag, ref entry) in &repository.tags {
             if self.dismissed.tag(at, tag, entry).is_some() {
                 continue;
             }
@@ -183,10 +185,9 @@ impl Collector<'_> {
 
     /// A pointer outside the root is never deleted, so what it names must stay as well.
     fn add_outside(&mut self, at: usize, repository: &Repository) {
-        let history = repository.tags.values().flat_map(|entry| &entry.history);
-        let links = repository.revisions.iter().chain(repository.layers.odd()).chain(history);
-        let outside: Vec<&Digest> = links.filter(|link| link.is_outside()).flat_map(names).collect();
-        self.add(at, Reason::PointerStays, outside);
+        let links = repository.revisions.iter().chain(repository.layers.odd()).cloned().chain(repository.histories());
+        let outside: Vec<Digest> = links.filter(Link::is_outside).flat_map(all_names).collect();
+        self.add(at, Reason::PointerStays, &outside);
         let signatures = repository.signatures.iter().filter(|link| link.evidence.outside);
         self.add(at, Reason::PointerStays, signatures.flat_map(|link| [&link.revision, &link.signature]));
     }
@@ -199,7 +200,7 @@ impl Collector<'_> {
                 }
                 KeepFrom::Tag(..) => {
                     for (at, digest) in tagged(keep, inventory) {
-                        self.add(at, Reason::Needed, [digest]);
+                        self.add(at, Reason::Needed, [&digest]);
                     }
                 }
             }
@@ -212,12 +213,12 @@ fn is_young_tag(modified: Option<Timestamp>, min_age: Duration, now: Timestamp) 
 }
 
 /// What an image of `--keep-from` names in this registry.
-fn tagged<'a>(keep: &KeepFrom, inventory: &'a Inventory) -> Vec<(usize, &'a Digest)> {
+fn tagged(keep: &KeepFrom, inventory: &Inventory) -> Vec<(usize, Digest)> {
     let KeepFrom::Tag(_, tag) = keep else { return Vec::new() };
     let names = keep.repositories();
     let repositories = inventory.repositories.iter().enumerate().filter(|(_, found)| names.contains(&found.name));
-    let current = repositories.filter_map(|(at, found)| Some((at, found.tags.get(tag)?.current.as_ref()?)));
-    current.filter_map(|(at, current)| Some((at, current.target.digest()?))).collect()
+    let current = repositories.filter_map(|(at, found)| Some((at, found.tags.get(tag)?.current?)));
+    current.filter_map(|(at, current)| Some((at, current.target.into_digest()?))).collect()
 }
 
 /// Whether the repository has a revision link for a digest.
@@ -250,7 +251,7 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
                 Node::Plain | Node::Manifest { .. } => {}
             }
         }
-        for (tag, current) in repository.current_tags() {
+        for (ref tag, ref current) in repository.current_tags() {
             let Target::Digest(digest) = &current.target else { continue };
             if is_linked(repository, digest) {
                 continue;

@@ -1,10 +1,13 @@
 //! The tags of a repository, in the order of their names.
 
 use super::inventory::{Current, Link};
-use super::packing::make_room;
+use super::packed_tag;
+use super::shelf::Shelf;
 use crate::model::Tag;
 use smallvec::SmallVec;
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::sync::Arc;
 
 /// What a tag has named. Nearly every tag has named one manifest.
 pub type History = SmallVec<[Link; 1]>;
@@ -18,225 +21,237 @@ pub struct TagEntry {
     pub history: History,
 }
 
-/// Tags without gaps between them: a tree that is filled in order is half empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tags(Vec<(Tag, TagEntry)>);
+/// So many are in a block at most: to find one of them, these are looked at.
+pub(super) const FULL: usize = if cfg!(test) { 3 } else { 64 };
+
+/// Tags in few bytes, in blocks that stay in memory or are put on the shelf: each is made anew when it is asked for.
+#[derive(Clone, Default)]
+pub struct Tags {
+    blocks: Vec<Block>,
+    len: usize,
+    shelf: Option<Arc<dyn Shelf>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    /// The first name.
+    pub(super) first: Box<str>,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Held(Vec<u8>),
+    /// On the shelf, from there, and so many bytes.
+    Put(u64, usize),
+}
+
+impl Block {
+    /// One of these, if there are any.
+    pub(super) fn of(tags: &[(Tag, TagEntry)]) -> Option<Self> {
+        let first = tags.first()?.0.as_str().into();
+        let mut bytes = Vec::new();
+        tags.iter().for_each(|(tag, entry)| packed_tag::write(&mut bytes, tag, entry));
+        bytes.shrink_to_fit();
+        Some(Self { first, place: Place::Held(bytes) })
+    }
+
+    fn bytes(&self, shelf: Option<&Arc<dyn Shelf>>) -> Cow<'_, [u8]> {
+        match (&self.place, shelf) {
+            (Place::Held(bytes), _) => Cow::Borrowed(bytes),
+            (Place::Put(at, length), shelf) => {
+                let mut bytes = vec![0; *length];
+                shelf.into_iter().for_each(|shelf| shelf.get(*at, &mut bytes));
+                Cow::Owned(bytes)
+            }
+        }
+    }
+
+    pub(super) fn tags(&self, shelf: Option<&Arc<dyn Shelf>>) -> Vec<(Tag, TagEntry)> {
+        let bytes = self.bytes(shelf);
+        let tag = |packed: packed_tag::Packed<'_>| Some((Tag::new(packed.name)?, packed.entry()?));
+        packed_tag::all(&bytes).filter_map(tag).collect()
+    }
+
+    fn names(&self, shelf: Option<&Arc<dyn Shelf>>) -> Vec<Tag> {
+        packed_tag::all(&self.bytes(shelf)).filter_map(|packed| Tag::new(packed.name)).collect()
+    }
+
+    /// Puts it on a shelf, if that takes it.
+    pub(super) fn put(&mut self, shelf: &dyn Shelf) {
+        if let Place::Held(bytes) = &self.place
+            && let Some(at) = shelf.put(bytes)
+        {
+            self.place = Place::Put(at, bytes.len());
+        }
+    }
+}
 
 impl Tags {
+    /// None so far; what is added is put on this shelf, if there is one.
+    pub(super) fn on(shelf: Option<&Arc<dyn Shelf>>) -> Self {
+        Self { shelf: shelf.cloned(), ..Self::default() }
+    }
+
+    /// Adds tags in order, each once, that come after all others.
+    pub(super) fn extend(&mut self, tags: &[(Tag, TagEntry)]) {
+        for mut block in tags.chunks(FULL).filter_map(Block::of) {
+            self.shelf.iter().for_each(|shelf| block.put(&**shelf));
+            self.blocks.push(block);
+        }
+        self.len += tags.len();
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len == 0
     }
 
     /// All of them, in order.
-    #[must_use]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Tag, &TagEntry)> + Clone {
-        self.0.iter().map(|(tag, entry)| (tag, entry))
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Tag, TagEntry)> + Clone + '_ {
+        self.blocks.iter().flat_map(|block| block.tags(self.shelf.as_ref()))
     }
 
     /// Their names, in order.
-    #[must_use]
-    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &Tag> {
-        self.0.iter().map(|(tag, _)| tag)
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = Tag> + '_ {
+        self.blocks.iter().flat_map(|block| block.names(self.shelf.as_ref()))
     }
 
     /// What there is of them, in the order of their names.
-    #[must_use]
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = &TagEntry> {
-        self.0.iter().map(|(_, entry)| entry)
-    }
-
-    /// The same, to learn more.
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut TagEntry> {
-        self.0.iter_mut().map(|(_, entry)| entry)
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = TagEntry> + '_ {
+        self.iter().map(|(_, entry)| entry)
     }
 
     /// What there is of a tag.
     #[must_use]
-    pub fn get<T: Ord + ?Sized>(&self, tag: &T) -> Option<&TagEntry>
-    where
-        Tag: Borrow<T>,
-    {
-        self.find(tag).ok().map(|at| &self.0[at].1)
-    }
-
-    /// The same, to learn more.
-    pub(super) fn get_mut(&mut self, tag: &Tag) -> Option<&mut TagEntry> {
-        self.find(tag).ok().map(|at| &mut self.0[at].1)
+    pub fn get(&self, tag: &(impl Borrow<str> + ?Sized)) -> Option<TagEntry> {
+        let tag = tag.borrow();
+        let bytes = self.blocks[self.block(tag)?].bytes(self.shelf.as_ref());
+        packed_tag::all(&bytes).find(|packed| packed.name == tag)?.entry()
     }
 
     /// Puts a tag in the place of what was known of it.
-    pub fn insert(&mut self, tag: Tag, entry: TagEntry) {
-        match self.find(&tag) {
-            Ok(at) => self.0[at].1 = entry,
-            Err(at) => self.0.insert(at, (tag, entry)),
+    pub fn insert(&mut self, tag: &Tag, entry: &TagEntry) {
+        let at = self.block(tag.as_str()).unwrap_or(0);
+        let Some(block) = self.blocks.get_mut(at) else {
+            return self.extend(&[(tag.clone(), entry.clone())]);
+        };
+        let mut bytes = block.bytes(self.shelf.as_ref()).into_owned();
+        let (count, next) =
+            (packed_tag::all(&bytes).count(), packed_tag::all(&bytes).find(|packed| packed.name >= tag.as_str()));
+        let (place, is_new) = match next {
+            Some(packed) if packed.name == tag.as_str() => (packed.place, false),
+            Some(packed) => (packed.place.start..packed.place.start, true),
+            None => (bytes.len()..bytes.len(), true),
+        };
+        let mut packed = Vec::new();
+        packed_tag::write(&mut packed, tag, entry);
+        bytes.splice(place, packed);
+        self.len += usize::from(is_new);
+        block.place = Place::Held(bytes);
+        if *block.first > *tag.as_str() {
+            block.first = tag.as_str().into();
+        }
+        if count >= 2 * FULL {
+            let tags = block.tags(None);
+            self.blocks.splice(at..=at, tags.chunks(FULL).filter_map(Block::of));
         }
     }
 
-    fn find<T: Ord + ?Sized>(&self, tag: &T) -> Result<usize, usize>
-    where
-        Tag: Borrow<T>,
-    {
-        self.0.binary_search_by(|(other, _)| other.borrow().cmp(tag))
-    }
-}
-
-/// The keys of tags as a listing tells them, in any order.
-#[derive(Debug, Default)]
-pub(super) struct Listed(Vec<(Tag, TagEntry)>);
-
-impl Listed {
-    /// A tag's current link was listed.
-    pub(super) fn current(&mut self, tag: &str, current: Current) {
-        if let Some(entry) = self.entry(tag) {
-            entry.current = Some(current);
-        }
-    }
-
-    /// A link of its history was listed.
-    pub(super) fn history(&mut self, tag: &str, link: Link) {
-        if let Some(entry) = self.entry(tag) {
-            entry.history.push(link);
-        }
-    }
-
-    /// What has been listed of a tag just now: keys of one tag follow each other. Where they do not, there are several
-    /// entries of it for the time being.
-    fn entry(&mut self, tag: &str) -> Option<&mut TagEntry> {
-        if self.0.last().is_none_or(|(last, _)| last.as_str() != tag) {
-            let tag = Tag::new(tag)?;
-            make_room(&mut self.0, 1);
-            self.0.push((tag, TagEntry::default()));
-        }
-        self.0.last_mut().map(|(_, entry)| entry)
-    }
-
-    /// Ends the listing: each tag is there once, with all that was told of it, and each link of its history. Of two current
-    /// links the last counts.
-    pub(super) fn settle(mut self) -> Tags {
-        if !self.0.is_sorted_by(|(a, _), (b, _)| a < b) {
-            self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
-            self.0.dedup_by(|(later, more), (tag, entry)| {
-                let is_same = later == tag;
-                if is_same {
-                    entry.history.append(&mut more.history);
-                    entry.current = more.current.take().or(entry.current.take());
-                }
-                is_same
-            });
-        }
-        self.0.shrink_to_fit();
-        for (_, entry) in &mut self.0 {
-            entry.history.sort_by(|a, b| a.digest.cmp(&b.digest));
-            entry.history.dedup_by(|a, b| a.digest == b.digest);
-            entry.history.shrink_to_fit();
-        }
-        Tags(self.0)
+    /// The block in which a tag would be, unless it would be before all.
+    fn block(&self, tag: &str) -> Option<usize> {
+        self.blocks.partition_point(|block| *block.first <= *tag).checked_sub(1)
     }
 }
 
 impl<'a> IntoIterator for &'a Tags {
-    type Item = (&'a Tag, &'a TagEntry);
-    type IntoIter = std::iter::Map<std::slice::Iter<'a, (Tag, TagEntry)>, fn(&(Tag, TagEntry)) -> (&Tag, &TagEntry)>;
+    type Item = (Tag, TagEntry);
+    type IntoIter = Box<dyn Iterator<Item = Self::Item> + 'a>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter().map(|(tag, entry)| (tag, entry))
+        Box::new(self.iter())
+    }
+}
+
+impl fmt::Debug for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Tags {
+    /// Where they lie tells nothing.
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Tags {}
+
+#[cfg(test)]
+impl Block {
+    pub(super) fn is_put(&self) -> bool {
+        matches!(self.place, Place::Put(..))
+    }
+}
+
+#[cfg(test)]
+impl Tags {
+    pub(super) fn are_put(&self) -> bool {
+        self.blocks.iter().all(Block::is_put)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::inventory::{Content, Target};
-    use super::super::scene::of;
+    use super::super::entry::Evidence;
+    use super::super::inventory::Target;
+    use super::super::shelf::tests::InMemory;
     use super::*;
-    use crate::collect::entry::Evidence;
     use crate::model::Timestamp;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn evidence(size: u64) -> Evidence {
-        Evidence { size, modified: Timestamp::from_days(1), etag: None, outside: false }
-    }
-
-    fn link(name: &str) -> Link {
-        Link::new(of(name), Content::AsNamed, evidence(71))
-    }
-
-    fn current(size: u64) -> Current {
-        Current { target: Target::Unread, evidence: evidence(size) }
+    fn entry(size: u64) -> TagEntry {
+        let evidence = Evidence { size, modified: Timestamp::from_days(1), etag: None, outside: false };
+        TagEntry { current: Some(Current { target: Target::Unread, evidence }), ..TagEntry::default() }
     }
 
     proptest! {
-        /// As a map of them would be, whatever order they are listed in.
+        /// As a map does, whether they are on a shelf or not.
         #[test]
-        fn each_tag_is_there_once_with_all_that_was_listed_of_it(
-            keys in proptest::collection::vec((0_u8..6, proptest::option::of(0_u8..4)), 0..40),
+        fn what_is_put_in_takes_its_place(
+            before in proptest::collection::btree_map("[a-d][0-9]{0,2}", 0_u64..9, 0..20),
+            more in proptest::collection::vec(("[a-d][0-9]{0,2}", 0_u64..9), 0..60),
+            is_on_shelf in any::<bool>(),
         ) {
-            let mut listed = Listed::default();
-            let mut expected: BTreeMap<Tag, (Option<u64>, Vec<String>)> = BTreeMap::new();
-            for (size, (tag, history)) in keys.iter().enumerate() {
-                let name = format!("v{tag}");
-                let place = Tag::new(&name).map(|tag| expected.entry(tag).or_default());
-                match (history, place) {
-                    (Some(history), Some(place)) => {
-                        let text = history.to_string();
-                        listed.history(&name, link(&text));
-                        place.1.push(text);
-                    }
-                    (None, Some(place)) => {
-                        listed.current(&name, current(size as u64));
-                        place.0 = Some(size as u64);
-                    }
-                    (_, None) => prop_assert!(false, "{name} is a tag"),
-                }
+            let shelf = is_on_shelf.then(|| Arc::new(InMemory::of(usize::MAX)) as Arc<dyn Shelf>);
+            let named = |name: &str, size| Tag::new(name).map(|tag| (tag, entry(size)));
+            let mut expected: BTreeMap<Tag, TagEntry> = before.iter().filter_map(|(name, size)| named(name, *size)).collect();
+            let mut tags = Tags::on(shelf.as_ref());
+            let listed: Vec<(Tag, TagEntry)> = expected.clone().into_iter().collect();
+            tags.extend(&listed);
+            for (tag, entry) in more.iter().filter_map(|(name, size)| named(name, *size)) {
+                tags.insert(&tag, &entry);
+                expected.insert(tag, entry);
             }
-            let tags = listed.settle();
             prop_assert_eq!((tags.len(), tags.is_empty()), (expected.len(), expected.is_empty()));
-            prop_assert!(tags.keys().eq(expected.keys()));
-            prop_assert!(tags.iter().eq(&tags) && tags.values().eq(tags.iter().map(|(_, entry)| entry)));
-            for (tag, (size, history)) in &expected {
-                let entry = tags.get(tag).cloned().unwrap_or_default();
-                prop_assert_eq!(tags.get(tag.as_str()), Some(&entry));
-                prop_assert_eq!(entry.current.as_ref().map(|current| current.evidence.size), *size);
-                let mut history: Vec<Link> = history.iter().map(|text| link(text)).collect();
-                history.sort_by(|a, b| a.digest.cmp(&b.digest));
-                history.dedup();
-                prop_assert_eq!(entry.history.to_vec(), history);
+            prop_assert!(tags.iter().eq(expected.clone()) && (&tags).into_iter().eq(tags.iter()));
+            prop_assert!(tags.keys().eq(expected.keys().cloned()) && tags.values().eq(expected.values().cloned()));
+            prop_assert!(tags.iter().rev().eq(expected.clone().into_iter().rev()));
+            for name in ["a", "b7", "c12", "d", "e", ""] {
+                let found = expected.iter().find(|(tag, _)| tag.as_str() == name).map(|(_, entry)| entry.clone());
+                prop_assert_eq!(tags.get(name), found);
             }
+            let sizes = tags.blocks.iter().map(|block| block.names(shelf.as_ref()).len());
+            prop_assert!(sizes.max().is_none_or(|largest| largest <= 2 * FULL), "to find one takes no longer");
         }
-    }
-
-    #[test]
-    fn what_is_no_tag_is_not_listed_and_what_is_put_in_takes_its_place() {
-        let mut listed = Listed::default();
-        listed.current("-x", current(1));
-        listed.history("", link("a"));
-        listed.current("b", current(2));
-        let mut tags = listed.settle();
-        let names = |tags: &Tags| tags.keys().map(|tag| tag.as_str().to_owned()).collect::<Vec<_>>();
-        assert_eq!(names(&tags), ["b"]);
-        assert!(tags.get("a").is_none() && tags.get("-x").is_none());
-        let entry = |size| TagEntry { current: Some(current(size)), ..TagEntry::default() };
-        for (name, size) in [("c", 3), ("a", 4), ("b", 5)] {
-            if let Some(tag) = Tag::new(name) {
-                tags.insert(tag, entry(size));
-            }
-        }
-        assert_eq!(names(&tags), ["a", "b", "c"]);
-        assert_eq!(["a", "b", "c"].map(|name| tags.get(name).cloned()), [4, 5, 3].map(entry).map(Some));
-    }
-    #[test]
-    fn no_tags_are_told_from_some() {
-        let mut listed = Listed::default();
-        assert!(Tags::default().is_empty());
-        listed.current("v1", current(1));
-        assert!(!listed.settle().is_empty());
     }
 }

@@ -14,14 +14,14 @@ use std::collections::{HashMap, HashSet};
 pub fn facts(repository: &Repository, graph: &Graph, rule: Option<&Rule>) -> RepositoryFacts {
     // Only what somebody may use is looked for among the parts; what belongs to what, the untagged manifests know themselves.
     let needs_parts = rule.is_some_and(|rule| rule.keep.images.is_some());
-    let tag = |(tag, current): (&Tag, &crate::collect::inventory::Current)| {
-        let digest = match &current.target {
-            Target::Digest(digest) => Some(digest.clone()),
+    let tag = |(tag, current): (Tag, crate::collect::inventory::Current)| {
+        let digest = match current.target {
+            Target::Digest(digest) => Some(digest),
             Target::Unreadable(_) | Target::Unread => None,
         };
         let parts = digest.iter().filter(|_| needs_parts).flat_map(|digest| parts(digest, graph)).collect();
         TagFacts {
-            tag: tag.clone(),
+            tag,
             digest,
             parts,
             pushed: Some(current.evidence.modified),
@@ -50,8 +50,7 @@ fn parts(digest: &Digest, graph: &Graph) -> Vec<Digest> {
 }
 
 fn untagged(repository: &Repository, graph: &Graph) -> Vec<UntaggedFacts> {
-    let tagged: HashSet<&Digest> =
-        repository.current_tags().filter_map(|(_, current)| current.target.digest()).collect();
+    let tagged: HashSet<Digest> = repository.tagged().collect();
     let lost = losses(repository);
     let mut owners: HashMap<Id, Vec<&Digest>> = HashMap::new();
     for link in &repository.revisions {
@@ -84,16 +83,16 @@ fn untagged(repository: &Repository, graph: &Graph) -> Vec<UntaggedFacts> {
 
 /// When each manifest lost a tag that has named it: when that tag began to name another. Of a tag that is gone only its
 /// history tells when it last named anything.
-fn losses(repository: &Repository) -> HashMap<&Digest, Timestamp> {
-    let mut lost: HashMap<&Digest, Timestamp> = HashMap::new();
+fn losses(repository: &Repository) -> HashMap<Digest, Timestamp> {
+    let mut lost: HashMap<Digest, Timestamp> = HashMap::new();
     for entry in repository.tags.values() {
-        for link in &entry.history {
+        for link in entry.history {
             let current = entry.current.as_ref();
             if current.is_some_and(|current| current.target.digest() == Some(&link.digest)) {
                 continue;
             }
             let since = current.map_or(link.modified(), |current| current.evidence.modified);
-            let time = lost.entry(&link.digest).or_insert(since);
+            let time = lost.entry(link.digest).or_insert(since);
             *time = since.max(*time);
         }
     }

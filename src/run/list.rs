@@ -188,12 +188,12 @@ impl Listing<'_> {
     /// If the storage cannot be read.
     pub async fn manifests(self, inventory: &Inventory) -> Result<Known> {
         let mut known = Known::default();
-        let mut wanted: BTreeSet<&Digest> = BTreeSet::new();
+        let mut wanted: BTreeSet<Digest> = BTreeSet::new();
         for repository in &inventory.repositories {
-            wanted.extend(repository.revisions.iter().map(|link| &link.digest));
-            wanted.extend(repository.current_tags().filter_map(|(_, current)| current.target.digest()));
+            wanted.extend(repository.revisions.iter().map(|link| link.digest.clone()));
+            wanted.extend(repository.tagged());
         }
-        self.learn_manifests(&mut known, wanted.into_iter().cloned().collect()).await?;
+        self.learn_manifests(&mut known, wanted.into_iter().collect()).await?;
         Ok(known)
     }
 
@@ -250,11 +250,11 @@ impl Listing<'_> {
     ///
     /// # Errors
     /// If the storage cannot be read.
-    pub async fn cheap_presence(self, images: &[&Digest], repository: &Repository, known: &Known) -> Result<Presence> {
+    pub async fn cheap_presence(self, images: &[Digest], repository: &Repository, known: &Known) -> Result<Presence> {
         if !self.storage.proof().cheap_reads {
             return Ok(Presence::new());
         }
-        let images: BTreeSet<&Digest> = images.iter().copied().collect();
+        let images: BTreeSet<&Digest> = images.iter().collect();
         let blobs: BTreeSet<Digest> =
             images.into_iter().flat_map(|image| walk(image, repository, known).blobs).collect();
         self.presence_of(blobs.into_iter().collect(), repository).await

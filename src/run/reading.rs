@@ -3,7 +3,7 @@
 use super::Order;
 use super::outlines::{Brief, Outlines};
 use super::scan::fetched;
-use crate::collect::graph::{Expectation, Fetched, Graph, Id, Node, manifests_to_read};
+use crate::collect::graph::{Expectation, Fetched, Graph, Id, Node};
 use crate::collect::inventory::Inventory;
 use crate::collect::listing::Builder;
 use crate::collect::said::Said;
@@ -149,28 +149,30 @@ impl<'a> Reading<'a> {
         self.asked = HashSet::new();
         let mut graph = Graph::new(inventory);
         graph.take_in(&std::mem::take(&mut self.early));
-        self.take_all(&mut graph).await?;
-        let mut wanted = unknown(&graph, inventory, self.order);
+        self.take_all(&mut graph, Vec::new()).await?;
+        let mut wanted = graph.unread(inventory, &self.order.options.keep_from);
         let mut remembered = Vec::new();
         if let Some(cache) = &self.order.cache {
             remembered = recall(cache, &mut graph, &mut wanted).await;
         }
-        for wanted in wanted {
-            self.fetcher.add(wanted);
-        }
-        self.take_all(&mut graph).await?;
+        self.take_all(&mut graph, wanted).await?;
         if let Some(cache) = &self.order.cache {
             cache.tidy(|digest| matches!(graph.node_of(digest), Node::Manifest { .. }));
         }
         Ok(Found { graph, outlines: self.outlines, remembered })
     }
 
-    async fn take_all(&mut self, graph: &mut Graph) -> Result<()> {
-        if self.fetcher.is_empty() {
+    /// Takes in what is being read, and these as well.
+    async fn take_all(&mut self, graph: &mut Graph, wanted: Vec<(Id, Expectation)>) -> Result<()> {
+        let all = self.fetcher.len() + wanted.len();
+        if all == 0 {
             return Ok(());
         }
-        self.observer.notice(Event::Begin(Phase::ReadManifests, Some(self.fetcher.len() as u64)));
-        while let Some(read) = self.fetcher.next().await {
+        self.observer.notice(Event::Begin(Phase::ReadManifests, Some(all as u64)));
+        let mut wanted = wanted.into_iter();
+        loop {
+            add_next(&mut self.fetcher, &mut wanted, graph);
+            let Some(read) = self.fetcher.next().await else { break };
             let (wanted, read) = read?;
             let said = self.keep(&wanted, read);
             graph.hear(&wanted.0, wanted.1, &said);
@@ -181,26 +183,37 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Lets some wait for their turn: all of them, by their digests, would be much of what a large run holds.
+fn add_next(fetcher: &mut Fetcher<Wanted, Read>, wanted: &mut impl Iterator<Item = (Id, Expectation)>, graph: &Graph) {
+    while fetcher.waiting() < WAITING {
+        match wanted.next() {
+            Some((id, expectation)) => fetcher.add((graph.digest(id), expectation)),
+            None => return,
+        }
+    }
+}
+
 /// Takes in what is remembered of what is wanted, which is in order; what is not remembered stays wanted.
-async fn recall(cache: &Arc<ManifestCache>, graph: &mut Graph, wanted: &mut Vec<Wanted>) -> Vec<Id> {
-    let digests: Arc<Vec<Wanted>> = Arc::new(std::mem::take(wanted));
-    let find = |digests: &[Wanted], digest: &Digest| digests.binary_search_by(|wanted| wanted.0.cmp(digest)).ok();
-    let known = Arc::clone(&digests);
-    let mut batches = cache.recall(move |digest| find(&known, digest).is_some());
-    let mut is_known = vec![false; digests.len()];
+async fn recall(cache: &Arc<ManifestCache>, graph: &mut Graph, wanted: &mut Vec<(Id, Expectation)>) -> Vec<Id> {
+    // Others may begin alike: these are left out below.
+    let mut beginnings: Vec<u64> = wanted.iter().map(|(id, _)| beginning(&graph.digest(*id))).collect();
+    beginnings.sort_unstable();
+    let mut batches = cache.recall(move |digest| beginnings.binary_search(&beginning(digest)).is_ok());
+    let mut is_known = vec![false; wanted.len()];
     while let Some(batch) = batches.recv().await {
         for record in batch {
-            let Some(at) = find(&digests, &record.digest) else { continue };
+            let found = graph.id(&record.digest).map(|id| wanted.binary_search_by_key(&id, |(id, _)| *id));
+            let Some(Ok(at)) = found else { continue };
             is_known[at] = record.names.is_some();
-            graph.hear(&record.digest, digests[at].1, &record.names.map_or(Said::Missing, Said::Names));
+            graph.hear(&record.digest, wanted[at].1, &record.names.map_or(Said::Missing, Said::Names));
         }
     }
     let (mut remembered, mut unknown) = (Vec::new(), Vec::new());
-    for (found, is_known) in digests.iter().zip(is_known) {
+    for (found, is_known) in std::mem::take(wanted).into_iter().zip(is_known) {
         if is_known {
-            remembered.extend(graph.id(&found.0));
+            remembered.push(found.0);
         } else {
-            unknown.push(found.clone());
+            unknown.push(found);
         }
     }
     *wanted = unknown;
@@ -227,12 +240,6 @@ fn with_brief((digest, _): &Wanted, content: Content) -> Read {
     Read { said, brief }
 }
 
-fn unknown(graph: &Graph, inventory: &Inventory, order: &Order) -> Vec<Wanted> {
-    let mut wanted = manifests_to_read(inventory, &order.options.keep_from);
-    wanted.retain(|(digest, _)| matches!(graph.node_of(digest), Node::Plain | Node::Missing));
-    wanted
-}
-
 /// Reads every manifest that the graph does not know so far. One that was missing may be there by now.
 pub(super) async fn new_manifests(
     storage: &dyn Storage,
@@ -241,7 +248,7 @@ pub(super) async fn new_manifests(
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let wanted = unknown(graph, inventory, order);
+    let wanted = graph.unread(inventory, &order.options.keep_from);
     read(storage, graph, wanted, order, observer).await
 }
 
@@ -253,23 +260,22 @@ pub(super) async fn perhaps_manifests(
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let wanted = digests.into_iter().map(|digest| (digest, Expectation::Perhaps)).collect();
+    let wanted = digests.iter().map(|digest| (graph.intern(digest), Expectation::Perhaps)).collect();
     read(storage, graph, wanted, order, observer).await
 }
 
 async fn read(
     storage: &dyn Storage,
     graph: &mut Graph,
-    wanted: Vec<Wanted>,
+    wanted: Vec<(Id, Expectation)>,
     order: &Order,
     observer: &dyn Observer,
 ) -> Result<()> {
     observer.notice(Event::Begin(Phase::ReadManifests, Some(wanted.len() as u64)));
-    let mut fetcher = fetcher(storage, order, false);
-    for wanted in wanted {
-        fetcher.add(wanted);
-    }
-    while let Some(read) = fetcher.next().await {
+    let (mut fetcher, mut wanted) = (fetcher(storage, order, false), wanted.into_iter());
+    loop {
+        add_next(&mut fetcher, &mut wanted, graph);
+        let Some(read) = fetcher.next().await else { break };
         let ((digest, expectation), Read { said, .. }) = read?;
         graph.hear(&digest, expectation, &said);
         observer.notice(Event::Progress(1, 0));

@@ -108,11 +108,10 @@ fn pointers_of(repository: &Repository) -> impl Iterator<Item = (String, Evidenc
         .iter()
         .map(|link| (layout::signature_link(name, &link.revision, &link.signature), link.evidence.clone()));
     let tags = repository.tags.iter().flat_map(move |(tag, entry)| {
-        let current =
-            entry.current.iter().map(move |current| (layout::tag_current(name, tag), current.evidence.clone()));
-        let history =
-            entry.history.iter().map(move |link| (layout::tag_history(name, tag, &link.digest), link.evidence()));
-        current.chain(history)
+        let current = entry.current.map(|current| (layout::tag_current(name, &tag), current.evidence));
+        let history = entry.history.into_iter();
+        let history = history.map(move |link| (layout::tag_history(name, &tag, &link.digest), link.evidence()));
+        current.into_iter().chain(history)
     });
     revisions.chain(layers).chain(signatures).chain(tags)
 }

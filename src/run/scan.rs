@@ -150,7 +150,7 @@ pub(super) async fn holes(
     }
     let tags = inventory.repositories.iter().flat_map(|repository| {
         let lost = repository.tags.iter().filter(|(_, entry)| entry.current.is_none());
-        lost.map(|(tag, _)| layout::tag_current(&repository.name, tag))
+        lost.map(|(tag, _)| layout::tag_current(&repository.name, &tag))
     });
     absent.extend(tags.take(LOOKED_FOR));
     let looks = absent.into_iter().map(|key| async move { storage.exists(&key).await.map(|there| (key, there)) });

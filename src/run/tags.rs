@@ -128,7 +128,7 @@ async fn look(storage: &dyn Storage, wanted: &Wanted) -> Result<Inventory> {
 
 fn entry(now: &Inventory, name: &RepositoryName, tag: &Tag) -> TagEntry {
     let repository = now.repositories.binary_search_by(|found| found.name.cmp(name)).ok();
-    repository.and_then(|at| now.repositories[at].tags.get(tag)).cloned().unwrap_or_default()
+    repository.and_then(|at| now.repositories[at].tags.get(tag)).unwrap_or_default()
 }
 
 /// Where nothing but its time tells what a link holds, it is read.
@@ -161,7 +161,7 @@ async fn learn(work: &mut Work<'_>, tag: &Planned, mut now: TagEntry) -> Result<
         };
         current.target = text.parse().map_or(Target::Unreadable(None), Target::Digest);
     }
-    work.scan.inventory.repositories[tag.at].tags.insert(tag.tag.clone(), now);
+    work.scan.inventory.repositories[tag.at].tags.insert(&tag.tag, &now);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::collect::explain::freed::{Away, goes_with};
 use crate::collect::explain::links::{LinkTo, links_to};
 use crate::collect::explain::verdict::{Stored, Verdict, verdict};
 use crate::collect::graph::{Graph, Node};
-use crate::collect::inventory::Repository;
+use crate::collect::inventory::{Link, Repository};
 use crate::collect::list::known::Known;
 use crate::collect::mark::mark_without;
 use crate::collect::near::near;
@@ -167,7 +167,7 @@ async fn find<'a>(
         Asked::Tag(name, tag) => {
             let at = place(scan, name)?;
             let repository = &scan.inventory.repositories[at];
-            let current = repository.tags.get(tag).and_then(|entry| entry.current.as_ref());
+            let current = repository.tags.get(tag).and_then(|entry| entry.current);
             let current = current.ok_or_else(|| no_tag(repository, tag.as_str()))?;
             let digest = current.target.digest().cloned().ok_or_else(|| {
                 Error::new(ErrorKind::NotThere, "find what is to be explained")
@@ -193,9 +193,9 @@ fn place(scan: &Scan, name: &RepositoryName) -> Result<usize> {
 }
 
 fn points_to(repository: &Repository, digest: &Digest) -> bool {
-    let history = repository.tags.values().flat_map(|entry| &entry.history);
-    let mut links = repository.revisions.iter().chain(history).chain(repository.layers.odd());
-    links.any(|link| link.digest == *digest || link.alias() == Some(digest))
+    let names_it = |link: &Link| link.digest == *digest || link.alias() == Some(digest);
+    repository.revisions.iter().chain(repository.layers.odd()).any(names_it)
+        || repository.histories().any(|link| names_it(&link))
         || repository.layers.find(digest).is_some()
         || repository.current_tags().any(|(_, current)| current.target.digest() == Some(digest))
         || repository.signatures.iter().any(|link| link.signature == *digest)
@@ -208,8 +208,7 @@ async fn whole(storage: &dyn Storage, wanted: &Wanted, scan: &Scan, only: Option
         Wanted::Short(digits) => digits,
     };
     let all = scan.graph.ids().map(|id| scan.graph.digest(id));
-    let entries = scan.inventory.repositories.iter().flat_map(|repository| repository.tags.values());
-    let history = entries.flat_map(|entry| &entry.history).map(|link| link.digest.clone());
+    let history = scan.inventory.repositories.iter().flat_map(Repository::histories).map(|link| link.digest);
     let mut found: BTreeSet<Digest> = all.chain(history).filter(|digest| wanted.is(digest)).collect();
     if let Some(repository) = only.and_then(|at| scan.inventory.repositories.get(at)) {
         found.retain(|digest| points_to(repository, digest));

@@ -76,9 +76,11 @@ pub fn number_all_names(inventory: &Inventory, graph: &mut Graph) {
     for repository in &inventory.repositories {
         let links = repository.revisions.iter().chain(repository.layers.odd()).flat_map(names);
         let signatures = repository.signatures.iter().flat_map(|link| [&link.revision, &link.signature]);
-        let tags = repository.current_tags().filter_map(|(_, current)| current.target.digest());
-        for digest in links.chain(signatures).chain(tags) {
+        for digest in links.chain(signatures) {
             graph.intern(digest);
+        }
+        for digest in repository.tagged() {
+            graph.intern(&digest);
         }
     }
 }
@@ -101,13 +103,13 @@ impl Needs {
         let root = |repository, digest: &Digest| Root { repository, digest: digest.clone(), reason: Reason::Needed };
         let (mut tags, mut all) = (Roots::default(), Roots::default());
         for (at, repository) in inventory.repositories.iter().enumerate() {
-            let tagged = repository.current_tags().filter_map(|(_, current)| match &current.target {
+            let tagged = repository.current_tags().filter_map(|(_, current)| match current.target {
                 Target::Digest(digest) => Some(digest),
                 Target::Unreadable(_) | Target::Unread => None,
             });
             for digest in tagged {
-                tags.add(root(Some(at), digest), graph);
-                all.add(root(Some(at), digest), graph);
+                tags.add(root(Some(at), &digest), graph);
+                all.add(root(Some(at), &digest), graph);
             }
             let linked = repository.revisions.iter().flat_map(names);
             linked.for_each(|digest| all.add(root(Some(at), digest), graph));

@@ -16,8 +16,8 @@ pub(super) enum Key<'a> {
     Layer(&'a RepositoryName, Digest),
     Revision(&'a RepositoryName, &'a Digest),
     Signature(&'a RepositoryName, &'a Digest, &'a Digest),
-    Tag(&'a RepositoryName, &'a Tag),
-    History(&'a RepositoryName, &'a Tag, &'a Digest),
+    Tag(&'a RepositoryName, Tag),
+    History(&'a RepositoryName, Tag, Digest),
     Upload(&'a str),
     Parts(&'a Multipart),
 }
@@ -81,7 +81,8 @@ impl<'a> View<'a, '_> {
         }
         for (tag, entry) in &repository.tags {
             for history in &entry.history {
-                link(Key::History(name, tag, &history.digest), history, LinkKind::History, true);
+                let key = Key::History(name, tag.clone(), history.digest.clone());
+                link(key, history, LinkKind::History, true);
             }
         }
         let mut name_of = |key, is_there, seen: &Evidence| {

@@ -91,10 +91,9 @@ impl Anchors {
             collector.add_all(all.iter(), &Anchor::new(By::Damage));
         }
         collector.young(at, repository, dismissed, options, now);
-        let history = repository.tags.values().flat_map(|entry| &entry.history);
-        let links = repository.revisions.iter().chain(repository.layers.odd()).chain(history);
-        for link in links.filter(|link| link.is_outside()) {
-            collector.add_all(names(link), &Anchor::new(By::OutsideRoot));
+        let links = repository.revisions.iter().chain(repository.layers.odd()).cloned().chain(repository.histories());
+        for link in links.filter(Link::is_outside) {
+            collector.add_all(names(&link), &Anchor::new(By::OutsideRoot));
         }
         for link in repository.signatures.iter().filter(|link| link.evidence.outside) {
             collector.add_all([&link.revision, &link.signature], &Anchor::new(By::OutsideRoot));
@@ -132,7 +131,7 @@ impl Collector<'_> {
     }
 
     fn tags(&mut self, at: usize, repository: &Repository, dismissed: &Dismissed) {
-        for (tag, entry) in &repository.tags {
+        for (ref tag, ref entry) in &repository.tags {
             let Some(current) = &entry.current else { continue };
             if dismissed.tag(at, tag, entry).is_some() {
                 continue;
@@ -164,8 +163,8 @@ impl Collector<'_> {
             match keep {
                 KeepFrom::Digest(digest) | KeepFrom::Image(_, digest) => self.add_all([digest], &anchor),
                 KeepFrom::Tag(_, tag) if keep.repositories().contains(&repository.name) => {
-                    let current = repository.tags.get(tag).and_then(|entry| entry.current.as_ref());
-                    self.add_all(current.and_then(|current| current.target.digest()), &anchor);
+                    let current = repository.tags.get(tag).and_then(|entry| entry.current);
+                    self.add_all(current.as_ref().and_then(|current| current.target.digest()), &anchor);
                 }
                 KeepFrom::Tag(..) => {}
             }
@@ -186,7 +185,7 @@ impl Collector<'_> {
             let all: Vec<Digest> = all_names(link).collect();
             self.add_all(&all, &by);
         }
-        for (tag, entry) in &repository.tags {
+        for (ref tag, ref entry) in &repository.tags {
             if dismissed.tag(at, tag, entry).is_some() {
                 continue;
             }

@@ -51,7 +51,7 @@ pub fn links_to(inventory: &Inventory, plan: &Plan, digest: &Digest) -> Vec<Link
         let mut add = |pointer, tag: Option<String>, key: String, modified| {
             found.push(LinkTo { at, pointer, tag, key, modified, goes: None });
         };
-        for (tag, entry) in &repository.tags {
+        for (ref tag, ref entry) in &repository.tags {
             let text = || Some(tag.to_string());
             if let Some(current) = entry.current.as_ref().filter(|it| it.target.digest() == Some(digest)) {
                 add(Pointer::Tag, text(), layout::tag_current(name, tag), current.evidence.modified);

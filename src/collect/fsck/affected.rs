@@ -17,12 +17,12 @@ pub struct Affected<'a> {
     /// Manifests by what they name.
     above: HashMap<Id, Vec<Id>>,
     /// What tags name, and what is linked as a manifest, of repositories that were asked about.
-    known: HashMap<usize, Named<'a>>,
+    known: HashMap<usize, Named>,
 }
 
 #[derive(Debug, Default)]
-struct Named<'a> {
-    tags: HashMap<Id, Vec<&'a Tag>>,
+struct Named {
+    tags: HashMap<Id, Vec<Tag>>,
     linked: HashSet<Id>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Affected<'a> {
         Self { inventory, graph, above, known: HashMap::new() }
     }
 
-    fn named(&mut self, at: usize) -> &Named<'a> {
+    fn named(&mut self, at: usize) -> &Named {
         let (inventory, graph) = (self.inventory, self.graph);
         self.known.entry(at).or_insert_with(|| of(&inventory.repositories[at], graph))
     }
@@ -73,7 +73,7 @@ impl<'a> Affected<'a> {
     }
 }
 
-fn of<'a>(repository: &'a Repository, graph: &Graph) -> Named<'a> {
+fn of(repository: &Repository, graph: &Graph) -> Named {
     let mut named = Named::default();
     for (tag, current) in repository.current_tags() {
         if let Some(id) = current.target.digest().and_then(|digest| graph.id(digest)) {

@@ -55,7 +55,7 @@ pub fn check(known: &Known<'_>, findings: &mut Findings) {
     }
     problems(known, findings);
     for (at, repository) in known.inventory.repositories.iter().enumerate() {
-        for (tag, entry) in &repository.tags {
+        for (ref tag, ref entry) in &repository.tags {
             self::tag(known, repository, (tag, entry), findings);
         }
         for link in &repository.revisions {
@@ -95,9 +95,10 @@ pub fn check(known: &Known<'_>, findings: &mut Findings) {
 /// The manifests that a repository serves, or would if their tags were whole; each once.
 pub(super) fn served(known: &Known<'_>, repository: &Repository) -> Vec<Id> {
     let linked = repository.revisions.iter().map(|link| link.alias().unwrap_or(&link.digest));
-    let tagged = repository.current_tags().filter_map(|(_, current)| current.target.digest());
+    let tagged = repository.tagged().filter_map(|digest| known.graph.id(&digest));
     let mut seen = HashSet::new();
-    linked.chain(tagged).filter_map(|digest| known.graph.id(digest)).filter(|id| seen.insert(*id)).collect()
+    let linked = linked.filter_map(|digest| known.graph.id(digest));
+    linked.chain(tagged).filter(|id| seen.insert(*id)).collect()
 }
 
 fn problems(known: &Known<'_>, findings: &mut Findings) {

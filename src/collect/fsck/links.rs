@@ -41,8 +41,8 @@ fn of_repository(repository: &Repository, revisions_read: bool) -> impl Iterator
     let layers = repository.layers.iter().filter(unproven);
     let layers = layers.map(move |link| to_read(layout::layer_link(name, &link.digest), &link, false));
     let history = repository.tags.iter().flat_map(move |(tag, entry)| {
-        let links = entry.history.iter().filter(move |link| unproven(link));
-        links.map(move |link| to_read(layout::tag_history(name, tag, &link.digest), link, true))
+        let links = entry.history.into_iter().filter(unproven);
+        links.map(move |link| to_read(layout::tag_history(name, &tag, &link.digest), &link, true))
     });
     revisions.chain(layers).chain(history)
 }

@@ -116,7 +116,7 @@ impl Mend {
     pub fn dismiss(&self, inventory: &Inventory, dismissed: &mut Dismissed) {
         let why = Why::repair(DeleteReason::Dangling);
         for (at, repository) in inventory.repositories.iter().enumerate() {
-            for (tag, current) in repository.current_tags() {
+            for (ref tag, ref current) in repository.current_tags() {
                 let digest = self.tags.get(&(repository.name.clone(), tag.clone()));
                 if digest.is_some_and(|digest| current.target == Target::Digest(digest.clone())) {
                     dismissed.add_lone_tag(inventory, at, tag, &why);

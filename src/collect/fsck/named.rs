@@ -166,8 +166,8 @@ fn suffering(mut finding: Finding, known: &Known<'_>, affected: &mut Affected<'_
         let links = repository.revisions.iter();
         let old = links.filter(|link| !known.is_young(link.modified())).flat_map(names);
         let tags = repository.current_tags().filter(|(_, current)| !known.is_young(current.evidence.modified));
-        let tagged = tags.filter_map(|(_, current)| current.target.digest());
-        let old: HashSet<Id> = old.chain(tagged).filter_map(|digest| known.graph.id(digest)).collect();
+        let tagged = tags.filter_map(|(_, current)| known.graph.id(current.target.digest()?));
+        let old: HashSet<Id> = old.filter_map(|digest| known.graph.id(digest)).chain(tagged).collect();
         is_young &= ids.iter().all(|id| !old.contains(id));
         images.extend(affected.images(*at, ids.iter().copied()));
     }

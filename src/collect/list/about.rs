@@ -20,7 +20,7 @@ impl About {
                 about.add(subject, &link.digest, None);
             }
         }
-        for (tag, current) in repository.current_tags() {
+        for (ref tag, ref current) in repository.current_tags() {
             let (Some((subject, suffix)), Target::Digest(digest)) = (tag.about(), &current.target) else { continue };
             let index = known.outline(digest).filter(|outline| suffix.is_empty() && !outline.manifests.is_empty());
             match index {
@@ -59,9 +59,9 @@ impl About {
 #[must_use]
 pub fn unread_of(root: &Digest, repository: &Repository, known: &Known) -> Vec<Digest> {
     let about = About::of(repository, known);
-    let mut by_tag: HashMap<Digest, Vec<&Digest>> = HashMap::new();
+    let mut by_tag: HashMap<Digest, Vec<Digest>> = HashMap::new();
     for (tag, current) in repository.current_tags() {
-        if let (Some((subject, _)), Target::Digest(digest)) = (tag.about(), &current.target) {
+        if let (Some((subject, _)), Target::Digest(digest)) = (tag.about(), current.target) {
             by_tag.entry(subject).or_default().push(digest);
         }
     }
@@ -74,7 +74,7 @@ pub fn unread_of(root: &Digest, repository: &Repository, known: &Known) -> Vec<D
         }
         let below = known.outline(digest).into_iter().flat_map(|outline| &outline.manifests);
         let below = below.map(|named| &named.digest).filter(|digest| repository.links_manifest(digest));
-        let tagged = by_tag.get(digest).into_iter().flatten().copied();
+        let tagged = by_tag.get(digest).into_iter().flatten();
         let next = below.chain(tagged).chain(about.this(digest).map(|(digest, _)| digest));
         todo.extend(next.filter(|digest| seen.insert(*digest)));
     }

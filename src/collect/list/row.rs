@@ -162,9 +162,9 @@ impl<'a> Rows<'a> {
 
     /// The manifests that are wanted, each told the tags that name it.
     pub fn manifests(&mut self, wanted: impl Fn(&Digest, &[String]) -> bool) -> Vec<ManifestRow> {
-        let mut tags: HashMap<&Digest, Vec<String>> = HashMap::new();
+        let mut tags: HashMap<Digest, Vec<String>> = HashMap::new();
         for (tag, current) in self.repository.current_tags() {
-            if let Some(digest) = current.target.digest() {
+            if let Some(digest) = current.target.into_digest() {
                 tags.entry(digest).or_default().push(tag.to_string());
             }
         }

@@ -5,7 +5,7 @@ use crate::collect::inventory::Repository;
 use crate::collect::near::near;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layout;
-use crate::model::{Digest, RepositoryName};
+use crate::model::{Digest, RepositoryName, Tag};
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 
@@ -45,7 +45,8 @@ const GLANCE: usize = 20;
 /// The error for a tag that is not there.
 #[must_use]
 pub fn no_tag(repository: &Repository, tag: &str) -> Error {
-    let suggested = near(tag, repository.current_tags().map(|(tag, _)| tag.as_str()));
+    let tags: Vec<Tag> = repository.current_tags().map(|(tag, _)| tag).collect();
+    let suggested = near(tag, tags.iter().map(Tag::as_str));
     let all = format!("`regsweep ls {}` lists its tags", repository.name);
     Error::new(ErrorKind::NotThere, "find the tag")
         .on(format!("{}:{tag}", repository.name))

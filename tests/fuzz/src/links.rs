@@ -124,7 +124,7 @@ static TAG: LazyLock<Listed> = LazyLock::new(|| listed(&[layout::tag_current(&na
 fn tag(data: &[u8]) {
     let [strict, lenient] = named_in(data);
     let inventory = learn(&TAG, data);
-    let current = inventory.repositories[0].tags.get("t").unwrap().current.as_ref().unwrap();
+    let current = inventory.repositories[0].tags.get("t").unwrap().current.unwrap();
     let is_unreadable = strict.is_none();
     assert_eq!(current.target, strict.map_or(Target::Unreadable(lenient.clone()), Target::Digest));
     assert_eq!(inventory.problems.count(ProblemCode::UnreadableTag), u64::from(is_unreadable));

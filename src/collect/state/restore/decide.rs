@@ -167,9 +167,9 @@ impl Ground<'_> {
                 tag_of(repository, tag).is_some_and(|entry| has(&entry.history, digest))
             }
             StorageKey::TagCurrent { tag, .. } => {
-                let current = tag_of(repository, tag).and_then(|entry| entry.current.as_ref());
-                match current.map(|current| current.target.digest()) {
-                    Some(target) if target != Some(&line.removed.content) => {
+                let current = tag_of(repository, tag).and_then(|entry| entry.current);
+                match current.map(|current| current.target.into_digest()) {
+                    Some(target) if target.as_ref() != Some(&line.removed.content) => {
                         return Present::Other(format!("{}:{tag}", repository.name));
                     }
                     target => target.is_some(),
@@ -187,7 +187,7 @@ impl Ground<'_> {
             let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
             // A tag that names something else by now is another image.
             let names_it = |tag: &&Tag| {
-                let current = tag_of(&self.now.repositories[at], tag.as_str()).and_then(|entry| entry.current.as_ref());
+                let current = tag_of(&self.now.repositories[at], tag.as_str()).and_then(|entry| entry.current);
                 current.is_none_or(|current| current.target.digest() == Some(&digest))
             };
             let tags = asked.get(&at).and_then(|images| images.get(&digest)).into_iter().flatten().filter(names_it);
@@ -242,8 +242,8 @@ fn has(links: &[Link], digest: &Digest) -> bool {
     links.binary_search_by(|link| link.digest.cmp(digest)).is_ok()
 }
 
-fn tag_of<'r>(repository: &'r Repository, tag: &str) -> Option<&'r TagEntry> {
-    Tag::new(tag).and_then(|tag| repository.tags.get(&tag))
+fn tag_of(repository: &Repository, tag: &str) -> Option<TagEntry> {
+    repository.tags.get(tag)
 }
 
 #[cfg(test)]

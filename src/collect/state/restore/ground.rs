@@ -126,7 +126,7 @@ impl<'a> Ground<'a> {
             for (at, repository) in self.now.repositories.iter().enumerate() {
                 for image in images.iter().filter(|image| image.is_of(repository.name.as_str())) {
                     for (digest, tag) in present(image, repository) {
-                        asked.entry(at).or_default().entry(digest.clone()).or_default().extend(tag.cloned());
+                        asked.entry(at).or_default().entry(digest).or_default().extend(tag);
                     }
                 }
             }
@@ -221,10 +221,11 @@ pub(super) fn images(asked: &Asked) -> impl Iterator<Item = (usize, &Digest)> {
 }
 
 /// What of an image is there: its manifests, and their tags.
-fn present<'r>(image: &ImagePattern, repository: &'r Repository) -> Vec<(&'r Digest, Option<&'r Tag>)> {
-    let tagged = repository.current_tags().filter_map(|(tag, current)| Some((current.target.digest()?, tag)));
+fn present(image: &ImagePattern, repository: &Repository) -> Vec<(Digest, Option<Tag>)> {
+    let tagged = repository.current_tags().filter_map(|(tag, current)| Some((current.target.into_digest()?, tag)));
     let tagged = tagged.filter(|(digest, tag)| image.names_tag(tag.as_str()) || image.names_digest(digest));
-    let linked = repository.revisions.iter().map(|link| &link.digest).filter(|digest| image.names_digest(digest));
+    let linked = repository.revisions.iter().map(|link| link.digest.clone());
+    let linked = linked.filter(|digest| image.names_digest(digest));
     tagged.map(|(digest, tag)| (digest, Some(tag))).chain(linked.map(|digest| (digest, None))).collect()
 }
 

@@ -247,7 +247,6 @@ impl Graph {
     /// Takes in all that was learned of manifests without knowing any link.
     pub fn take_in(&mut self, other: &Self) {
         let ids: Vec<Id> = other.ids().map(|id| self.intern(&other.digest(id))).collect();
-        let all = self.len();
         for (id, node) in other.known() {
             let mut named: SmallVec<[Id; 32]> = SmallVec::new();
             let node = match node {
@@ -257,7 +256,7 @@ impl Graph {
                 }
                 Node::Plain | Node::Unreadable(_) | Node::Missing => node,
             };
-            self.nodes.know(ids[id.index()], node, all);
+            self.nodes.know(ids[id.index()], node);
         }
     }
 
@@ -274,8 +273,7 @@ impl Graph {
             }
         };
         let id = self.intern(digest);
-        let all = self.len();
-        self.nodes.know(id, node, all);
+        self.nodes.know(id, node);
     }
 }
 

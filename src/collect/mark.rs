@@ -87,7 +87,9 @@ pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &Roots, dis
         }
         marker.drain();
     }
-    marker.marks
+    let mut marks = marker.marks;
+    marks.by_repository.iter_mut().for_each(Needed::settle);
+    marks
 }
 
 struct Marker<'a> {

@@ -9,6 +9,8 @@ use std::hash::{BuildHasher as _, BuildHasherDefault};
 #[derive(Debug, Clone)]
 pub(super) enum Needed {
     Few(HashTable<Few>),
+    /// The same in order, once all is known: four bytes each, and no gaps.
+    Settled(Box<[Few]>),
     Many(Vec<Option<Reason>>),
 }
 
@@ -45,20 +47,31 @@ impl Needed {
     pub(super) fn get(&self, id: Id) -> Option<Reason> {
         match self {
             Self::Few(few) => few.find(Few::hash(id), |few| few.id() == id).map(|few| few.reason()),
+            Self::Settled(few) => few.binary_search_by_key(&id, |few| few.id()).ok().map(|at| few[at].reason()),
             Self::Many(many) => many.get(id.index()).copied().flatten(),
         }
     }
 
     /// All that is needed, in no order.
     pub(super) fn ids(&self) -> impl Iterator<Item = Id> + '_ {
-        let (few, many) = match self {
-            Self::Few(few) => (Some(few.iter().map(|few| few.id())), None),
-            Self::Many(many) => {
-                let all = (0..).zip(many).filter(|(_, reason)| reason.is_some());
-                (None, Some(all.map(|(number, _)| Id::of(number))))
-            }
+        let (few, settled, many) = match self {
+            Self::Few(few) => (Some(few.iter()), &[][..], &[][..]),
+            Self::Settled(few) => (None, &few[..], &[][..]),
+            Self::Many(many) => (None, &[][..], &many[..]),
         };
-        few.into_iter().flatten().chain(many.into_iter().flatten())
+        let few = few.into_iter().flatten().chain(settled).map(|few| few.id());
+        let many = (0..).zip(many).filter(|(_, reason)| reason.is_some()).map(|(number, _)| Id::of(number));
+        few.chain(many)
+    }
+
+    /// Takes no more than it must: nothing is inserted any more.
+    pub(super) fn settle(&mut self) {
+        if let Self::Few(few) = self {
+            let mut all: Vec<Few> = Vec::with_capacity(few.len());
+            all.extend(few.iter().copied());
+            all.sort_unstable_by_key(|few| few.id());
+            *self = Self::Settled(all.into_boxed_slice());
+        }
     }
 
     /// Takes in what is needed, unless it was for another reason before; `all` is how many digests there are. Tells whether it
@@ -83,10 +96,10 @@ impl Needed {
     fn into_many(self, all: usize) -> Vec<Option<Reason>> {
         match self {
             Self::Many(many) => many,
-            Self::Few(few) => {
+            Self::Few(_) | Self::Settled(_) => {
                 let mut many = vec![None; all];
-                for few in few {
-                    many[few.id().index()] = Some(few.reason());
+                for id in self.ids() {
+                    many[id.index()] = self.get(id);
                 }
                 many
             }
@@ -114,6 +127,24 @@ mod tests {
             assert_eq!(few, Some((largest, reason)));
             assert!(Few::new(Id::of(1 << 30), reason).is_none());
         }
+    }
+
+    #[test]
+    fn what_is_settled_is_told_as_before() {
+        let mut needed = Needed::default();
+        for (number, reason) in (0..40).map(|number| number * 7 % 40).zip(Reason::ALL.into_iter().cycle()) {
+            needed.insert(Id::of(number), reason, 1000);
+        }
+        let told = |needed: &Needed| (0..50).map(|number| needed.get(Id::of(number))).collect::<Vec<_>>();
+        let before = told(&needed);
+        needed.settle();
+        assert!(matches!(&needed, Needed::Settled(_)) && told(&needed) == before);
+        assert!(needed.ids().eq((0..40).map(Id::of)));
+        assert!(!needed.insert(Id::of(39), Reason::Young, 1000) && needed.insert(Id::of(45), Reason::Young, 1000));
+        assert_eq!((needed.get(Id::of(45)), needed.ids().count()), (Some(Reason::Young), 41));
+        assert_eq!(told(&needed)[..45], before[..45]);
+        needed.settle();
+        assert!(matches!(needed, Needed::Many(_)));
     }
 
     /// The first reason stays, in either form and beyond the change from one to the other.

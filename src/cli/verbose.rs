@@ -21,7 +21,7 @@ pub fn marking(out: &mut impl Write, scan: &Scan) -> io::Result<()> {
             }
             writeln!(out, "{name}: marking manifest {} ", link.digest)?;
             if let Node::Manifest { references, .. } = scan.graph.node_of(&link.digest) {
-                for reference in references {
+                for reference in references.all().iter() {
                     writeln!(out, "{name}: marking blob {}", scan.graph.digest(*reference))?;
                 }
             }

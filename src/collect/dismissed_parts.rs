@@ -46,10 +46,7 @@ impl Dismissed {
                 dismissed.map(|(digest, (_, why))| (digest.clone(), why.clone())).collect();
             while let Some((digest, why)) = todo.pop() {
                 let Some(id) = graph.id(&digest) else { continue };
-                let children = match graph.node(id) {
-                    Node::Manifest { references, .. } => references,
-                    Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
-                };
+                let children = graph.node(id).named();
                 let children = children.iter().chain(graph.aliases(id)).filter_map(|child| linked.get(child)).flatten();
                 let referrers = about.get(&id).into_iter().flatten();
                 let parts: Vec<&Digest> = children.chain(referrers).copied().collect();

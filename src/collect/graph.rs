@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-pub use super::nodes::Node;
+pub use super::nodes::{Node, References};
 
 /// A digest's number in the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ pub struct Id(u32);
 
 impl Id {
     /// The digest of this number.
-    pub(super) fn of(number: u32) -> Self {
+    pub(super) const fn of(number: u32) -> Self {
         Self(number)
     }
 
@@ -100,7 +100,8 @@ impl Graph {
     #[must_use]
     pub fn new(inventory: &Inventory) -> Self {
         let linked = Arc::clone(&inventory.digests);
-        let mut graph = Self { more: DigestTable::with(linked.shelf()), linked, ..Self::default() };
+        let (more, nodes) = (DigestTable::with(linked.shelf()), Nodes::on(linked.shelf_in_use()));
+        let mut graph = Self { more, nodes, linked, ..Self::default() };
         graph.learn_links(inventory);
         graph
     }
@@ -144,9 +145,9 @@ impl Graph {
             Node::Manifest { references, .. } => Some(references),
             Node::Plain | Node::Unreadable(_) | Node::Missing => None,
         });
-        let named = named.flat_map(|references| references.iter());
-        let named = named.flat_map(|id| std::iter::once(id).chain(self.aliases(*id)));
-        named.map(|id| self.digest(*id)).filter(|digest| self.expected.contains(digest)).collect()
+        let named = named.flat_map(|references| references.all().into_owned());
+        let named = named.flat_map(|id| std::iter::once(id).chain(self.aliases(id).iter().copied()));
+        named.map(|id| self.digest(id)).filter(|digest| self.expected.contains(digest)).collect()
     }
 
     /// What the links of the first inventory name.
@@ -251,8 +252,8 @@ impl Graph {
             let mut named: SmallVec<[Id; 32]> = SmallVec::new();
             let node = match node {
                 Node::Manifest { references, subject } => {
-                    named.extend(references.iter().map(|id| ids[id.index()]));
-                    Node::Manifest { references: &named, subject: subject.map(|id| ids[id.index()]) }
+                    named.extend(references.all().iter().map(|id| ids[id.index()]));
+                    Node::Manifest { references: named[..].into(), subject: subject.map(|id| ids[id.index()]) }
                 }
                 Node::Plain | Node::Unreadable(_) | Node::Missing => node,
             };
@@ -269,7 +270,10 @@ impl Graph {
             Said::Unreadable(why) => Node::Unreadable(why),
             Said::Names(Names { references, subject }) => {
                 named.extend(references.iter().map(|reference| self.intern(reference)));
-                Node::Manifest { references: &named, subject: subject.as_ref().map(|subject| self.intern(subject)) }
+                Node::Manifest {
+                    references: named[..].into(),
+                    subject: subject.as_ref().map(|subject| self.intern(subject)),
+                }
             }
         };
         let id = self.intern(digest);
@@ -367,7 +371,7 @@ mod tests {
             let digests = |ids: &[Id]| ids.iter().map(|id| graph.digest(*id)).collect::<Vec<_>>();
             let known = graph.known().map(|(id, node)| match node {
                 Node::Manifest { references, subject } => {
-                    (graph.digest(id), digests(references), subject.map(|id| graph.digest(id)), String::new())
+                    (graph.digest(id), digests(&references.all()), subject.map(|id| graph.digest(id)), String::new())
                 }
                 other => (graph.digest(id), Vec::new(), None, format!("{other:?}")),
             });
@@ -414,7 +418,8 @@ mod tests {
             format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{child}"}}],"subject":{{"digest":"{subject}"}}}}"#);
         graph.learn(&of(&json), Expectation::Perhaps, &Fetched::Bytes(json.clone().into()));
         let [child, subject] = [graph.intern(&child), graph.intern(&subject)];
-        let node = Node::Manifest { references: &[child], subject: Some(subject) };
+        let named = [child];
+        let node = Node::Manifest { references: named[..].into(), subject: Some(subject) };
         assert_eq!(graph.node_of(&of(&json)), node);
         graph.learn(&of("x"), Expectation::Manifest, &Fetched::TooLarge(5));
         assert_eq!(graph.node_of(&of("x")), Node::Unreadable("5 bytes are too many for a manifest"));

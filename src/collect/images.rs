@@ -40,7 +40,7 @@ fn closure(root: Id, graph: &Graph) -> HashSet<Id> {
         if seen.insert(id) {
             todo.extend(graph.aliases(id));
             if let Node::Manifest { references, .. } = graph.node(id) {
-                todo.extend(references.iter());
+                todo.extend(references.all().iter());
             }
         }
     }

@@ -58,7 +58,7 @@ fn names_of(graph: &Graph, id: Id) -> Vec<(Id, Id)> {
     let aliases = graph.aliases(id).iter().map(|alias| (id, *alias));
     match graph.node(id) {
         Node::Manifest { references, subject } => {
-            let down = references.iter().map(|child| (id, *child));
+            let down = references.all().into_owned().into_iter().map(|child| (id, child));
             let up = subject.iter().map(|subject| (*subject, id));
             down.chain(up).chain(aliases).collect()
         }

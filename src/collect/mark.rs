@@ -222,7 +222,7 @@ impl<'a> Marker<'a> {
             self.mark_overall(id);
             todo.extend(self.graph.aliases(id));
             if let Node::Manifest { references, .. } = self.graph.node(id) {
-                todo.extend(references.iter());
+                todo.extend(references.all().iter());
             }
             let carriers: Vec<(u32, Id)> = self.carriers(id).iter().map(|(id, at)| (*at, *id)).collect();
             self.work.extend(carriers);
@@ -247,10 +247,7 @@ impl<'a> Marker<'a> {
             }
             self.mark_overall(id);
             self.need_all_beside(at, id);
-            let expanded = match self.graph.node(id) {
-                Node::Manifest { references, .. } => references,
-                Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
-            };
+            let expanded = self.graph.node(id).named();
             let up = if self.is_about[id.index()] { self.referrers.get(&(at, id)) } else { None };
             let up = up.map_or(&[][..], Vec::as_slice);
             let down = expanded.iter().chain(self.graph.aliases(id)).chain(up);

@@ -68,7 +68,7 @@ fn by(
         for manifest in repository.revisions.iter().flat_map(names) {
             let Some(parent) = graph.id(manifest).filter(|parent| *parent != id) else { continue };
             let Node::Manifest { references, .. } = graph.node(parent) else { continue };
-            let names_it = references.iter().any(|child| *child == id || graph.aliases(*child).contains(&id));
+            let names_it = references.all().iter().any(|child| *child == id || graph.aliases(*child).contains(&id));
             if !names_it || marks.in_repository(at, Some(parent)).is_none() {
                 continue;
             }

@@ -30,7 +30,7 @@ impl Owners {
             for digest in [&deletion.digest, &deletion.alias].into_iter().flatten() {
                 owners.add(digest, repository);
                 if let (Stage::Revision, Node::Manifest { references, .. }) = (deletion.stage, graph.node_of(digest)) {
-                    for id in references {
+                    for id in references.all().iter() {
                         owners.add(&graph.digest(*id), repository);
                         for alias in graph.aliases(*id) {
                             owners.add(&graph.digest(*alias), repository);

@@ -40,7 +40,7 @@ fn parts(digest: &Digest, graph: &Graph) -> Vec<Digest> {
     let (mut seen, mut todo) = (HashSet::from([root]), vec![root]);
     while let Some(id) = todo.pop() {
         if let Node::Manifest { references, .. } = graph.node(id) {
-            todo.extend(references.iter().chain(graph.aliases(id)).filter(|part| seen.insert(**part)));
+            todo.extend(references.all().iter().chain(graph.aliases(id)).filter(|part| seen.insert(**part)));
         }
     }
     seen.remove(&root);
@@ -56,7 +56,7 @@ fn untagged(repository: &Repository, graph: &Graph) -> Vec<UntaggedFacts> {
     for link in &repository.revisions {
         for id in crate::collect::roots::names(link).filter_map(|digest| graph.id(digest)) {
             if let Node::Manifest { references, .. } = graph.node(id) {
-                for part in references {
+                for part in references.all().iter() {
                     owners.entry(*part).or_default().push(&link.digest);
                 }
             }

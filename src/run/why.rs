@@ -131,7 +131,7 @@ fn naming(graph: &Graph, digest: &Digest) -> Vec<Digest> {
     let Some(id) = graph.id(digest) else { return Vec::new() };
     let names_it = |node: &Node| match node {
         Node::Manifest { references, .. } => {
-            references.iter().any(|child| *child == id || graph.aliases(*child).contains(&id))
+            references.all().iter().any(|child| *child == id || graph.aliases(*child).contains(&id))
         }
         Node::Plain | Node::Unreadable(_) | Node::Missing => false,
     };

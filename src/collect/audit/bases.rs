@@ -20,7 +20,7 @@ pub(super) fn of(graph: &Graph) -> IdMap<Base> {
     let mut bases: IdMap<Base> = IdMap::default();
     for (_, node) in graph.known() {
         let Node::Manifest { references, .. } = node else { continue };
-        if let [config, lowest, ..] = references[..]
+        if let [config, lowest, ..] = references.all()[..]
             && is_content(graph, config)
             && is_content(graph, lowest)
         {

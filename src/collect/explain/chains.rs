@@ -164,7 +164,7 @@ impl Above {
         };
         for (id, node) in graph.known() {
             if let Node::Manifest { references, subject } = node {
-                for child in references {
+                for child in references.all().iter() {
                     above.naming.entry(*child).or_default().push(id);
                 }
                 if let Some(subject) = subject {

@@ -73,10 +73,7 @@ fn parts(graph: &Graph, id: Id) -> Vec<Id> {
     let mut at = 0;
     while let Some(id) = parts.get(at).copied() {
         at += 1;
-        let named = match graph.node(id) {
-            Node::Manifest { references, .. } => references,
-            Node::Plain | Node::Unreadable(_) | Node::Missing => &[],
-        };
+        let named = graph.node(id).named();
         let about = about.get(&id).map_or(&[][..], Vec::as_slice);
         let next = named.iter().chain(graph.aliases(id)).chain(about);
         parts.extend(next.copied().filter(|id| seen.insert(*id)));

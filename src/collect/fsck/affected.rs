@@ -34,7 +34,7 @@ impl<'a> Affected<'a> {
         // Only manifests are looked up in it: of layers nobody asks who names them.
         for (parent, node) in graph.known() {
             if let Node::Manifest { references, .. } = node {
-                for child in references.iter().filter(|child| !matches!(graph.node(**child), Node::Plain)) {
+                for child in references.all().iter().filter(|child| !matches!(graph.node(**child), Node::Plain)) {
                     above.entry(*child).or_default().push(parent);
                 }
             }

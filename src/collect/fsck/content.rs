@@ -46,6 +46,7 @@ pub fn wrong(known: &Known<'_>, bad: &BTreeMap<Digest, String>, findings: &mut F
     for (at, repository) in known.inventory.repositories.iter().enumerate() {
         for manifest in served(known, repository) {
             let Node::Manifest { references, .. } = known.graph.node(manifest) else { continue };
+            let references = references.all();
             let named = references.iter().chain(references.iter().flat_map(|id| known.graph.aliases(*id)));
             for digest in named.filter_map(|id| ids.get(id)) {
                 manifests.entry(digest).or_default().push((at, manifest));

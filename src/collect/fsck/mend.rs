@@ -162,7 +162,7 @@ fn is_named(known: &Known<'_>, name: &RepositoryName, digest: &Digest) -> bool {
     let is_tagged = repository.current_tags().any(|(_, current)| current.target.digest() == Some(digest));
     is_tagged
         || served(known, repository).into_iter().any(|manifest| match known.graph.node(manifest) {
-            Node::Manifest { references, .. } => manifest != id && references.contains(&id),
+            Node::Manifest { references, .. } => manifest != id && references.all().contains(&id),
             Node::Plain | Node::Unreadable(_) | Node::Missing => false,
         })
 }
@@ -171,7 +171,7 @@ fn is_named(known: &Known<'_>, name: &RepositoryName, digest: &Digest) -> bool {
 fn is_whole(known: &Known<'_>, digest: &Digest) -> bool {
     let Some(id) = known.graph.id(digest) else { return false };
     let Node::Manifest { references, .. } = known.graph.node(id) else { return false };
-    references.iter().all(|part| {
+    references.all().iter().all(|part| {
         let content = known.graph.aliases(*part).first().unwrap_or(part);
         !matches!(known.parts.role(id, *part), Role::Own | Role::OwnOfIndex) || known.stored.has(*content)
     })
@@ -189,7 +189,7 @@ fn want(known: &Known<'_>, name: &RepositoryName, digest: &Digest) -> Option<Wan
     let mut manifests = Vec::new();
     for manifest in served(known, repository) {
         let Node::Manifest { references, .. } = known.graph.node(manifest) else { continue };
-        if let Some(named) = references.iter().find(|reference| names.contains(reference)) {
+        if let Some(named) = references.all().iter().find(|reference| names.contains(reference)) {
             part = known.graph.digest(*named);
             manifests.push(known.graph.digest(manifest));
         }

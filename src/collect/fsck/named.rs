@@ -33,7 +33,7 @@ impl Named {
         let mut needed = HashSet::new();
         for manifest in served {
             let Node::Manifest { references, .. } = known.graph.node(*manifest) else { continue };
-            for part in references {
+            for part in references.all().iter() {
                 let digest = known.graph.digest(*part);
                 match known.parts.role(*manifest, *part) {
                     Role::Child => self.child(known, (at, repository), *manifest, (*part, digest)),
@@ -193,6 +193,7 @@ pub(super) fn suffering_from_links(known: &Known<'_>, affected: &mut Affected<'_
         let mut naming: BTreeMap<Id, Vec<Id>> = wanted.iter().map(|(id, _)| (*id, vec![*id])).collect();
         for manifest in served(known, repository) {
             let Node::Manifest { references, .. } = known.graph.node(manifest) else { continue };
+            let references = references.all();
             for id in references.iter().chain(references.iter().flat_map(|id| known.graph.aliases(*id))) {
                 if let Some(by) = naming.get_mut(id) {
                     by.push(manifest);

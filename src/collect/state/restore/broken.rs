@@ -32,7 +32,7 @@ impl Broken {
         let mut parents: HashMap<Id, Vec<Id>> = HashMap::new();
         for (parent, node) in graph.known() {
             if let Node::Manifest { references, .. } = node {
-                for child in references {
+                for child in references.all().iter() {
                     parents.entry(*child).or_default().push(parent);
                 }
             }
@@ -77,7 +77,7 @@ impl Broken {
         let mut inner = HashSet::new();
         for (at, id) in broken.keys() {
             if let Node::Manifest { references, .. } = graph.node(*id) {
-                inner.extend(references.iter().filter(|child| *child != id).map(|child| (*at, *child)));
+                inner.extend(references.all().iter().filter(|child| *child != id).map(|child| (*at, *child)));
             }
         }
         let tops = broken.iter().filter(|(place, _)| !inner.contains(*place));
@@ -94,7 +94,7 @@ impl Broken {
                 lacks.push(ground.graph.digest(id));
             }
             if let Node::Manifest { references, .. } = ground.graph.node(id) {
-                todo.extend(references.iter());
+                todo.extend(references.all().iter());
             }
         }
         lacks.sort();

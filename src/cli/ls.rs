@@ -12,7 +12,7 @@ use super::args::{Common, Format, List};
 use super::short::{self, Opening, unless_stopped};
 use super::{engine, exit, file, json, progress, settings};
 use crate::collect::image_pattern::ImagePattern;
-use crate::collect::inventory::{Link, Repository, Target};
+use crate::collect::inventory::{Repository, Target};
 use crate::collect::list::order::{By, sort};
 use crate::collect::list::row::Rows;
 use crate::collect::list::tree::{Planter, Presence, Tree};
@@ -168,8 +168,8 @@ fn images_of(
     let mut tags = std::collections::HashMap::<Digest, Vec<String>>::new();
     tagged.for_each(|(tag, digest)| tags.entry(digest).or_default().push(tag.to_string()));
     let of = |digest: &Digest| tags.get(digest).map_or(&[][..], Vec::as_slice);
-    let revisions = repository.revisions.iter().map(|link| &link.digest);
-    revisions.filter(|digest| is_manifest_wanted(digest, of(digest))).cloned().collect()
+    let revisions = repository.revisions.iter().map(|link| link.digest);
+    revisions.filter(|digest| is_manifest_wanted(digest, of(digest))).collect()
 }
 
 /// The error where repositories are there, and nothing in them was meant.
@@ -202,7 +202,8 @@ async fn tree(listing: Listing<'_>, image: &ImagePattern, one: &OneOf, args: &Li
         OneOf::Digest(digest) => {
             let link = repository.revisions.iter().find(|link| link.digest == *digest);
             let tagged = repository.current_tags().find(|(_, current)| current.target.digest() == Some(digest));
-            let found = link.map(Link::modified).or_else(|| tagged.map(|(_, current)| current.evidence.modified));
+            let found =
+                link.map(|link| link.modified()).or_else(|| tagged.map(|(_, current)| current.evidence.modified));
             (digest, None, found.ok_or_else(|| no_manifest(repository, digest))?)
         }
     };

@@ -15,7 +15,7 @@ pub fn marking(out: &mut impl Write, scan: &Scan) -> io::Result<()> {
     for (at, repository) in scan.inventory.repositories.iter().enumerate() {
         let name = &repository.name;
         writeln!(out, "{name}")?;
-        for link in &repository.revisions {
+        for ref link in &repository.revisions {
             if scan.marks.in_repository(at, scan.graph.id(&link.digest)).is_none() {
                 continue;
             }

@@ -208,9 +208,7 @@ fn is_listed(inventory: &Inventory, entry: &Entry) -> bool {
         StorageKey::LayerLink { repository, digest } => {
             find(repository).map(|found| found.layers.find(&digest).is_some())
         }
-        StorageKey::RevisionLink { repository, digest } => {
-            find(repository).map(|found| found.revisions.binary_search_by(|link| link.digest.cmp(&digest)).is_ok())
-        }
+        StorageKey::RevisionLink { repository, digest } => find(repository).map(|found| found.links_manifest(&digest)),
         StorageKey::SignatureLink { repository, revision, signature } => find(repository)
             .map(|found| found.signatures.iter().any(|link| link.revision == revision && link.signature == signature)),
         StorageKey::TagCurrent { repository, tag } => {

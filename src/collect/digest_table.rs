@@ -13,6 +13,8 @@ const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 15 };
 /// So many of these stay in memory, 16 MB: what a registry of a few hundred thousand blobs has.
 const HELD: usize = if cfg!(test) { 1 } else { 16 };
 const LENGTH: usize = 32;
+/// So many are got back at once.
+const WINDOW: usize = if cfg!(test) { 3 } else { 128 };
 
 /// A table that only grows. A registry of ten million blobs has as many digests: so five bytes of an index for each, and
 /// nothing else in memory if there is a shelf for the digests.
@@ -130,6 +132,30 @@ impl DigestTable {
         }
     }
 
+    /// The same of many. Those that were numbered one after the other are got back from the shelf together.
+    pub(super) fn beginnings(&self, numbers: impl ExactSizeIterator<Item = u32> + Clone) -> Vec<[u8; LENGTH]> {
+        let mut all = Vec::with_capacity(numbers.len());
+        let (mut window, mut from) = (Vec::new(), 0);
+        let mut numbers = numbers.peekable();
+        while let Some(number) = numbers.next() {
+            let known = number.checked_sub(from).and_then(|place| window.get(place as usize));
+            let known: Option<[u8; LENGTH]> = known.copied();
+            let has_next = numbers.peek() == Some(&(number + 1));
+            all.push(match (known, self.chunks.get(number as usize / CHUNK)) {
+                (Some(known), _) => known,
+                (None, Some(Chunk::Put(at))) if has_next => {
+                    let place = number as usize % CHUNK;
+                    window.resize(WINDOW.min(CHUNK - place), [0; LENGTH]);
+                    from = number;
+                    self.get_back(at + (place * LENGTH) as u64, window.as_flattened_mut());
+                    window[0]
+                }
+                (None, _) => self.beginning(number),
+            });
+        }
+        all
+    }
+
     fn is(&self, number: u32, digest: &Digest) -> bool {
         match digest {
             Digest::Sha256(bytes) => self.beginning(number) == *bytes && !self.long.contains_key(&number),
@@ -233,6 +259,15 @@ mod tests {
                 assert_eq!((copy.find(&digest(number)), copy.get(number)), (Some(number), digest(number)));
             }
             assert_eq!((table.get(count), copy.get(count)), (digest(count), digest(count + 1)));
+            for step in [1, 2, 5] {
+                for order in
+                    [(0..count).collect::<Vec<u32>>(), (0..count).rev().collect(), vec![7, 8, 7, 8, 9, 7, 400, 401]]
+                {
+                    let numbers = order.iter().copied().step_by(step);
+                    let expected: Vec<_> = numbers.clone().map(|number| beginning_of(&digest(number))).collect();
+                    assert_eq!(table.beginnings(numbers), expected);
+                }
+            }
             assert_eq!((table.find(&digest(count + 1)), copy.find(&digest(count))), (None, None));
         }
         // The first of a table stays, and so does the last, which has become another for the copy.

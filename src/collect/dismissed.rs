@@ -106,8 +106,8 @@ impl Dismissed {
         for tag in repository.tags.keys() {
             self.add_tag(inventory, at, &tag, why);
         }
-        for digest in repository.revisions.iter().flat_map(names) {
-            self.add_named(repository, at, digest, why);
+        for digest in repository.revisions.names() {
+            self.add_named(repository, at, &digest, why);
         }
         let here = self.here(at);
         here.is_whole = true;
@@ -170,8 +170,7 @@ impl Dismissed {
 
     /// Tells whether it is new.
     pub(super) fn add(&mut self, repository: &Repository, at: usize, digest: &Digest, why: &Why) -> bool {
-        let links = repository.revisions.binary_search_by(|link| link.digest.cmp(digest));
-        let seen = links.ok().map(|link| repository.revisions[link].evidence());
+        let seen = repository.revisions.find(digest).map(|link| link.evidence());
         let manifests = &mut self.here(at).manifests;
         let is_new = !manifests.contains_key(digest);
         manifests.entry(digest.clone()).or_insert_with(|| (seen, why.clone()));
@@ -438,8 +437,8 @@ mod tests {
             };
             [
                 repository.tags.get(&v1).is_some_and(|entry| dismissed.tag(0, &v1, &entry).is_some()),
-                dismissed.revision(0, revision).is_some(),
-                dismissed.is_meant(0, revision),
+                dismissed.revision(0, &revision).is_some(),
+                dismissed.is_meant(0, &revision),
                 dismissed.layer(0, &layer).is_some(),
             ]
         };
@@ -497,8 +496,8 @@ mod tests {
         let repository = &inventory.repositories[0];
         let links = repository.revisions.iter().filter(|link| [&untagged, &child, &one].contains(&&link.digest));
         for link in links {
-            assert_eq!(dismissed.revision(0, link), Some(&why));
-            assert!(!dismissed.is_meant(0, link), "what it is about may keep it");
+            assert_eq!(dismissed.revision(0, &link), Some(&why));
+            assert!(!dismissed.is_meant(0, &link), "what it is about may keep it");
         }
         assert_eq!((dismissed.must_go().count(), &why.reason), (0, &DeleteReason::Retention));
         let mut graph = storage.scan(&options()).0.graph;
@@ -521,7 +520,7 @@ mod tests {
         let mut dismissed = Dismissed::default();
         dismissed.add_tag(&inventory, 0, &tag("sbom"), &Why::rule("keep = 1"));
         let link = inventory.repositories[0].revisions.iter().find(|link| link.digest == sbom);
-        assert!(link.is_some_and(|link| !dismissed.is_meant(0, link)));
+        assert!(link.is_some_and(|link| !dismissed.is_meant(0, &link)));
     }
 
     /// What a repair takes away: what a tag names is not there, so nothing is decided of it.

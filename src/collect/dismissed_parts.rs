@@ -2,7 +2,7 @@
 
 use super::dismissed::{Dismissed, Why};
 use super::graph::{Graph, Id, Node};
-use super::inventory::Inventory;
+use super::inventory::{Inventory, Link};
 use super::mark::{Marks, mark_without};
 use super::options::Options;
 use super::roots::{names, roots};
@@ -33,7 +33,8 @@ impl Dismissed {
             let mut about: HashMap<Id, Vec<&Digest>> = HashMap::new();
             // Several links may stand for one manifest.
             let mut linked: HashMap<Id, Vec<&Digest>> = HashMap::new();
-            for link in &repository.revisions {
+            let links: Vec<Link> = repository.revisions.iter().collect();
+            for link in &links {
                 for id in names(link).filter_map(|digest| graph.id(digest)) {
                     linked.entry(id).or_default().push(&link.digest);
                     if let Node::Manifest { subject: Some(subject), .. } = graph.node(id) {

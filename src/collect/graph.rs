@@ -5,7 +5,6 @@ use super::inventory::{Content, Inventory, Target};
 use super::keep_from::KeepFrom;
 use super::nodes::Nodes;
 use super::packing::make_room;
-use super::roots::names;
 use super::said::{Names, Said};
 use crate::model::Digest;
 use smallvec::SmallVec;
@@ -110,7 +109,7 @@ impl Graph {
     /// goes on keeping it.
     pub fn learn_links(&mut self, inventory: &Inventory) {
         for repository in &inventory.repositories {
-            for link in repository.revisions.iter().chain(repository.layers.odd()) {
+            for link in repository.revisions.odd().iter().chain(repository.layers.odd()) {
                 if let Content::Other(other) = link.content() {
                     let (named, meant) = (self.intern(&link.digest), self.intern(other));
                     let meant_by = self.aliases.entry(named).or_default();
@@ -312,9 +311,10 @@ fn each_to_read(inventory: &Inventory, keep_from: &[KeepFrom], mut tell: impl Fn
             matches!(target, Some(Target::Unreadable(_)))
         });
         unreadable.flat_map(|entry| entry.history).for_each(|link| tell(&link.digest, Expectation::Perhaps));
-        repository.revisions.iter().flat_map(names).for_each(|digest| tell(digest, Expectation::Manifest));
+        repository.revisions.names().for_each(|digest| tell(&digest, Expectation::Manifest));
+        let linked = repository.linked();
         // Nearly every tag names a manifest that its repository links.
-        let tagged = repository.tagged().filter(|digest| !repository.links_manifest(digest));
+        let tagged = repository.tagged().filter(|digest| !linked.contains(digest));
         tagged.for_each(|digest| tell(&digest, Expectation::Manifest));
     }
 }

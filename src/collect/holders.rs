@@ -4,7 +4,7 @@
 
 use super::blobs::Owner;
 use super::graph::{Graph, Id};
-use super::inventory::{Inventory, Link, Repository};
+use super::inventory::{Inventory, Repository};
 use super::roots::names;
 use crate::model::Digest;
 use std::collections::HashMap;
@@ -78,7 +78,7 @@ impl Holders {
         let mut holders = Self { known: vec![NOBODY; graph.len()], others: HashMap::new(), links };
         for (at, (repository, number)) in inventory.repositories.iter().zip(0..SEVERAL).enumerate() {
             let mut add = |digest: &Digest| holders.add(graph.id(digest), digest, number);
-            repository.revisions.iter().flat_map(names).for_each(&mut add);
+            repository.revisions.names().for_each(|digest| add(&digest));
             repository.layers.iter().for_each(|link| names(&link).for_each(&mut add));
             repository.signatures.iter().for_each(|link| add(&link.signature));
             holders.links.repositories[at].before = bytes_of_keys(repository);
@@ -122,7 +122,7 @@ fn bytes_of_keys(repository: &Repository) -> u64 {
         current.into_iter().chain(entry.history.into_iter().map(|link| link.size()))
     });
     let layers = repository.layers.iter().map(|link| link.size());
-    let links = repository.revisions.iter().map(Link::size).chain(layers);
+    let links = repository.revisions.iter().map(|link| link.size()).chain(layers);
     let signatures = repository.signatures.iter().map(|link| link.evidence.size);
     let uploads = repository.uploads.values().map(super::inventory::Upload::bytes);
     links.chain(signatures).chain(tags).chain(uploads).fold(0, u64::saturating_add)

@@ -23,7 +23,7 @@ pub fn images_with(digests: &HashSet<&Digest>, inventory: &Inventory, graph: &Gr
                 by_tag.extend(below);
             }
         }
-        for link in &repository.revisions {
+        for ref link in &repository.revisions {
             let Some(root) = graph.id(&link.digest).filter(|root| !by_tag.contains(root)) else { continue };
             if !wanted.is_disjoint(&closure(root, graph)) {
                 images.push(format!("{}@{}", repository.name, link.digest));

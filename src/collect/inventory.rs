@@ -96,7 +96,7 @@ pub struct Repository {
     /// Its name.
     pub name: RepositoryName,
     /// Its manifests.
-    pub revisions: Vec<Link>,
+    pub revisions: Links,
     /// The blobs it may serve.
     pub layers: Links,
     /// Signatures of old registries.
@@ -117,7 +117,7 @@ impl Repository {
     pub fn new(name: RepositoryName) -> Self {
         Self {
             name,
-            revisions: Vec::new(),
+            revisions: Links::default(),
             layers: Links::default(),
             signatures: Vec::new(),
             tags: Tags::default(),
@@ -130,7 +130,13 @@ impl Repository {
     /// Whether it links a manifest. Its links are sorted by digest once a listing has ended.
     #[must_use]
     pub fn links_manifest(&self, digest: &Digest) -> bool {
-        self.revisions.binary_search_by(|link| link.digest.cmp(digest)).is_ok()
+        self.revisions.has(digest)
+    }
+
+    /// The manifests it links, where many are to be looked up.
+    #[must_use]
+    pub fn linked(&self) -> HashSet<Digest> {
+        self.revisions.iter().map(|link| link.digest).collect()
     }
 
     /// What its tags name now, or perhaps mean.
@@ -178,7 +184,7 @@ impl Inventory {
         let mut found: Vec<(String, Digest)> = Vec::new();
         for repository in &self.repositories {
             let name = &repository.name;
-            for link in &repository.revisions {
+            for ref link in &repository.revisions {
                 let named = [Some(&link.digest), link.alias()].into_iter().flatten().filter(is_wanted);
                 found.extend(named.map(|digest| (layout::revision_link(name, &link.digest), digest.clone())));
             }

@@ -66,7 +66,7 @@ impl Inventory {
                 let links = if matches!(read.what, What::Layer(_)) {
                     repository.layers.odd_mut()
                 } else {
-                    &mut repository.revisions[..]
+                    repository.revisions.odd_mut()
                 };
                 let Some(link) = links.get_mut(*index) else { return };
                 link.says(match strict.or(lenient) {
@@ -125,7 +125,7 @@ fn unread_in(
     now: Timestamp,
     uploads_older_than: Option<Duration>,
 ) -> impl Iterator<Item = Unread<'_>> {
-    let revisions = unread(&repository.revisions).map(|(index, link)| Unread::Revision(index, link));
+    let revisions = unread(repository.revisions.odd()).map(|(index, link)| Unread::Revision(index, link));
     let layers = unread(repository.layers.odd()).map(|(index, link)| Unread::Layer(index, link));
     let tags = repository.current_tags().filter(|(_, current)| current.target == Target::Unread);
     let tags = tags.map(|(tag, _)| Unread::Current(tag));
@@ -182,7 +182,7 @@ mod tests {
         let mut inventory = listed(&[(layout::revision_link(&name(), &Digest::of(b"1")), NOW)]);
         let read = inventory.to_read(NOW, None).remove(0);
         inventory.learn(&read, content);
-        let content = inventory.repositories[0].revisions[0].content().clone();
+        let content = inventory.repositories[0].revisions.iter().next().unwrap().content().clone();
         (content, inventory.problems.count(ProblemCode::UnreadableLink))
     }
 

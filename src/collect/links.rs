@@ -4,6 +4,7 @@
 use super::digest_table::DigestTable;
 use super::entry::{Entry, Evidence, md5_of_link};
 use super::packed_links::{PackedLinks, Usual};
+use super::roots::all_names;
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Algorithm, Digest, Timestamp};
 use std::fmt;
@@ -234,16 +235,12 @@ impl Links {
     }
 
     fn told<'a>(&'a self, is_told: impl Fn(Usual) -> bool + 'a) -> impl Iterator<Item = Link> + 'a {
-        let usual = self.usual.iter(&self.digests).filter(move |usual| is_told(*usual));
+        let usual = self.usual.told(&self.digests, is_told).map(|(usual, digest)| link(usual, digest));
         let (mut usual, mut odd) = (usual.peekable(), self.odd.iter().peekable());
         std::iter::from_fn(move || {
-            let Some(next) = odd.peek() else { return usual.next().map(|usual| self.link(usual)) };
-            let link = usual.peek().map(|usual| self.link(*usual));
-            match link.filter(|link| link.digest < next.digest) {
-                Some(link) => {
-                    usual.next();
-                    Some(link)
-                }
+            let Some(next) = odd.peek() else { return usual.next() };
+            match usual.next_if(|link| link.digest < next.digest) {
+                Some(link) => Some(link),
                 None => odd.next().cloned(),
             }
         })
@@ -256,11 +253,18 @@ impl Links {
             return Some(self.odd[at].clone());
         }
         let Digest::Sha256(digest) = digest else { return None };
-        self.usual.find(digest, &self.digests).map(|usual| self.link(usual))
+        self.usual.find(digest, &self.digests).map(|usual| link(usual, *digest))
     }
 
-    fn link(&self, usual: Usual) -> Link {
-        Link::of_usual(self.digests.get(usual.number()), usual.modified(), usual.is_proven())
+    /// Whether there is a link to a digest.
+    #[must_use]
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.find(digest).is_some()
+    }
+
+    /// All that they name, by their keys and by what they say.
+    pub fn names(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.iter().flat_map(all_names)
     }
 
     /// How many there are.
@@ -273,6 +277,20 @@ impl Links {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Only links to a SHA-256 are usual.
+fn link(usual: Usual, digest: [u8; 32]) -> Link {
+    Link::of_usual(Digest::Sha256(digest), usual.modified(), usual.is_proven())
+}
+
+impl<'a> IntoIterator for &'a Links {
+    type Item = Link;
+    type IntoIter = Box<dyn Iterator<Item = Link> + 'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
     }
 }
 

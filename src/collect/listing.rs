@@ -3,7 +3,7 @@
 use super::digest_table::DigestTable;
 use super::entry::{Entry, md5_of_link};
 use super::etag::{self, Etag};
-use super::inventory::{Content, Current, Inventory, Link, Repository, Signature, TagEntry, Target};
+use super::inventory::{Content, Current, Inventory, Link, Links, Repository, Signature, TagEntry, Target};
 use super::listed_tags::ListedTags;
 use super::problem::ProblemCode;
 use super::shelf::Shelf;
@@ -96,7 +96,8 @@ impl Builder {
             }
             StorageKey::RevisionLink { repository, digest } => {
                 let link = self.link(digest.clone(), entry, false);
-                self.repository(repository, |found, _| found.revisions.push(link));
+                let page = self.page;
+                self.repository(repository, |found, digests| found.revisions.add(link, page, digests));
                 return Some(digest);
             }
             StorageKey::SignatureLink { repository, revision, signature } => {
@@ -205,12 +206,10 @@ impl Builder {
         self.inventory.digests = Arc::new(self.digests);
         let shelf = self.inventory.digests.shelf_in_use();
         for (repository, tags) in self.inventory.repositories.iter_mut().zip(self.tags) {
-            repository.revisions.sort_by(|a, b| a.digest.cmp(&b.digest));
-            repository.revisions.dedup_by(|a, b| a.digest == b.digest);
-            repository.revisions.shrink_to_fit();
+            repository.revisions.settle(&self.inventory.digests);
             repository.layers.settle(&self.inventory.digests);
             let reads_revisions = etags_prove || self.proof.cheap_reads;
-            assume(&mut repository.revisions, reads_revisions);
+            assume(repository.revisions.odd_mut(), reads_revisions);
             assume(repository.layers.odd_mut(), etags_prove);
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
             repository.signatures.dedup_by(|a, b| (&a.revision, &a.signature) == (&b.revision, &b.signature));
@@ -250,15 +249,14 @@ fn assume(links: &mut [Link], reads: bool) {
 /// The manifests of a repository by the `ETag` of a link to them: worked out once, and only where a tag's history does
 /// not have what it names. A hundred thousand tags without history must not be compared with as many manifests each.
 struct ByEtag<'a> {
-    revisions: &'a [Link],
-    found: Option<HashMap<[u8; 16], &'a Digest>>,
+    revisions: &'a Links,
+    found: Option<HashMap<[u8; 16], Digest>>,
 }
 
-impl<'a> ByEtag<'a> {
-    fn find(&mut self, md5: [u8; 16]) -> Option<&'a Digest> {
-        let by_etag = |link: &'a Link| (md5_of_link(&link.digest), &link.digest);
-        let found = self.found.get_or_insert_with(|| self.revisions.iter().map(by_etag).collect());
-        found.get(&md5).copied()
+impl ByEtag<'_> {
+    fn find(&mut self, md5: [u8; 16]) -> Option<&Digest> {
+        let by_etag = |link: Link| (md5_of_link(&link.digest), link.digest);
+        self.found.get_or_insert_with(|| self.revisions.iter().map(by_etag).collect()).get(&md5)
     }
 }
 
@@ -364,7 +362,7 @@ mod tests {
                 }
                 let found = builder.finish().repositories.remove(0);
                 let history = &found.tags.get(&tag).unwrap().history[0];
-                for link in [&found.layers.iter().next().unwrap(), &found.revisions[0], history] {
+                for link in [&found.layers.iter().next().unwrap(), &found.revisions.iter().next().unwrap(), history] {
                     assert_eq!((&link.digest, link.evidence()), (&digest, entry(&keys[0]).evidence()));
                 }
             }
@@ -527,7 +525,7 @@ mod tests {
         assert_eq!(names, ["a", "b", "c"]);
         for repository in &found.repositories {
             assert!(repository.layers.iter().is_sorted_by(|a, b| a.digest < b.digest));
-            assert!(repository.revisions.is_sorted_by(|a, b| a.digest < b.digest));
+            assert!(repository.revisions.iter().is_sorted_by(|a, b| a.digest < b.digest));
             assert!(repository.tags.get(&tag).unwrap().history.is_sorted_by(|a, b| a.digest < b.digest));
             assert!(repository.signatures.is_sorted_by(|a, b| a.revision < b.revision));
             let upload = repository.uploads.values().next().unwrap();

@@ -72,7 +72,7 @@ pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &Roots, dis
     }
     // So may what a manifest needs that cannot be read.
     let unreadable = |digest: &Digest| matches!(graph.node_of(digest), Node::Unreadable(_));
-    let has_unreadable = |repository: &&Repository| repository.revisions.iter().flat_map(names).any(unreadable);
+    let has_unreadable = |repository: &&Repository| repository.revisions.names().any(|digest| unreadable(&digest));
     let damaged: Vec<&Repository> = inventory.repositories.iter().filter(has_unreadable).collect();
     for digest in damaged.into_iter().flat_map(every_name) {
         graph.intern(&digest);
@@ -141,7 +141,7 @@ impl<'a> Marker<'a> {
     }
 
     fn index(&mut self, at: usize, repository: &Repository, anywhere: &HashSet<Id>) {
-        for link in &repository.revisions {
+        for ref link in &repository.revisions {
             for id in names(link).filter_map(|digest| self.graph.id(digest)) {
                 self.add_carrier(id, at);
                 if let Node::Manifest { subject: Some(subject), .. } = self.graph.node(id)
@@ -167,7 +167,7 @@ impl<'a> Marker<'a> {
         if anywhere.is_empty() {
             return;
         }
-        for link in repository.revisions.iter().cloned().chain(repository.layers.iter()) {
+        for link in repository.revisions.iter().chain(repository.layers.iter()) {
             for id in names(&link).filter_map(|digest| self.graph.id(digest)).filter(|id| anywhere.contains(id)) {
                 let linked = self.linked.entry(id).or_default();
                 if linked.last() != Some(&at) {

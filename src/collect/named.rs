@@ -135,7 +135,7 @@ fn is_kept(keep_from: &[KeepFrom], repository: &Repository, tag: &Tag) -> bool {
 
 /// The digests in a repository that an image means: linked, tagged, or only in a tag's history.
 fn digests(image: &ImagePattern, repository: &Repository) -> Vec<Digest> {
-    let linked = repository.revisions.iter().map(|link| link.digest.clone());
+    let linked = repository.revisions.iter().map(|link| link.digest);
     let history = repository.histories().map(|link| link.digest);
     let all = linked.chain(repository.tagged()).chain(history);
     let mut found: Vec<Digest> = all.filter(|digest| image.names_digest(digest)).collect();

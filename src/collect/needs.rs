@@ -6,7 +6,7 @@ use super::inventory::Inventory;
 use super::keep_from::KeepFrom;
 use super::mark::Marks;
 use super::options::Options;
-use super::roots::{Reason, is_damaged, names};
+use super::roots::{Reason, is_damaged};
 use crate::error::{Code, Error, ErrorKind, Result};
 use crate::model::Digest;
 
@@ -65,7 +65,7 @@ fn by(
     let others = (0..inventory.repositories.len()).filter(|other| *other != at);
     for at in std::iter::once(at).chain(others) {
         let repository = &inventory.repositories[at];
-        for manifest in repository.revisions.iter().flat_map(names) {
+        for ref manifest in repository.revisions.names() {
             let Some(parent) = graph.id(manifest).filter(|parent| *parent != id) else { continue };
             let Node::Manifest { references, .. } = graph.node(parent) else { continue };
             let names_it = references.all().iter().any(|child| *child == id || graph.aliases(*child).contains(&id));

@@ -196,6 +196,19 @@ impl PackedLinks {
         })
     }
 
+    /// Those that are to be told, with their digests.
+    pub(super) fn told<'a>(
+        &'a self,
+        digests: &'a DigestTable,
+        is_told: impl Fn(Usual) -> bool + 'a,
+    ) -> impl Iterator<Item = (Usual, [u8; 32])> + 'a {
+        self.blocks.iter().flat_map(move |block| {
+            let told: Vec<Usual> = block.links(digests).iter().copied().filter(|link| is_told(*link)).collect();
+            let digests = digests.beginnings(told.iter().map(|link| link.number()));
+            told.into_iter().zip(digests)
+        })
+    }
+
     /// The one to this digest, of links in order.
     pub(super) fn find(&self, digest: &[u8; 32], digests: &DigestTable) -> Option<Usual> {
         let beginning = |number: u32| digests.beginning(number);

@@ -115,7 +115,7 @@ impl Planner<'_> {
     }
 
     fn links(&mut self, at: usize, repository: &Repository) {
-        for link in &repository.revisions {
+        for ref link in &repository.revisions {
             let key = || layout::revision_link(&repository.name, &link.digest);
             let alone = self.dismissed.lone_link(at, key, || link.evidence());
             let needed = names(link).filter_map(|digest| self.needed(at, digest)).min().filter(|_| alone.is_none());

@@ -4,7 +4,6 @@ use super::graph::{Graph, Node};
 use super::inventory::{Inventory, Repository, Target};
 use super::mark::Marks;
 use super::options::Options;
-use super::roots::names;
 use crate::model::Digest;
 use std::fmt;
 use std::str::FromStr;
@@ -205,7 +204,7 @@ pub fn marked_manifests(inventory: &Inventory, graph: &Graph, marks: &Marks) -> 
             let is_there = graph.node_of(digest) != Node::Missing;
             is_there && marks.in_repository(at, graph.id(digest)).is_some()
         };
-        marked += repository.revisions.iter().flat_map(names).filter(|digest| is_kept(digest)).count() as u64;
+        marked += repository.revisions.names().filter(is_kept).count() as u64;
         marked += tagged.filter(is_kept).count() as u64;
     }
     marked

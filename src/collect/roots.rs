@@ -49,19 +49,19 @@ pub struct Root {
 #[must_use]
 pub fn is_damaged(at: usize, repository: &Repository, graph: &Graph, dismissed: &Dismissed) -> bool {
     let unreadable = |digest: &Digest| matches!(graph.node_of(digest), Node::Unreadable(_));
-    let stays = |link: &&Link| dismissed.revision(at, link).is_none();
-    let revisions = repository.revisions.iter().filter(stays).flat_map(names);
+    let stays = |link: &Link| dismissed.revision(at, link).is_none();
+    let mut revisions = repository.revisions.iter().filter(stays).flat_map(all_names);
     let stays = |(tag, entry): &(Tag, TagEntry)| dismissed.tag(at, tag, entry).is_none();
     let current = || repository.tags.iter().filter(stays).filter_map(|(_, entry)| entry.current);
     let is_unreadable = |current: Current| current.target.digest().is_some_and(unreadable);
     repository.damaged && !dismissed.is_whole(at)
-        || revisions.into_iter().any(unreadable)
+        || revisions.any(|digest| unreadable(&digest))
         || current().any(is_unreadable)
 }
 
 /// Everything that any pointer in a repository names.
 pub fn every_name(repository: &Repository) -> impl Iterator<Item = Digest> {
-    let revisions = repository.revisions.iter().flat_map(names).cloned();
+    let revisions = repository.revisions.names();
     let layers = repository.layers.iter().flat_map(all_names);
     let signatures = repository.signatures.iter().flat_map(|link| [&link.revision, &link.signature]);
     let history = repository.histories().map(|link| link.digest);
@@ -121,8 +121,9 @@ impl Collector<'_> {
         // A link of unknown shape stays, and what it names.
         self.add(at, Reason::Needed, &repository.suspects);
         if !self.options.delete_untagged {
-            let stays = |link: &&Link| self.dismissed.revision(at, link).is_none();
-            self.add(at, Reason::Needed, repository.revisions.iter().filter(stays).flat_map(names));
+            let dismissed = self.dismissed;
+            let stays = |link: &Link| dismissed.revision(at, link).is_none();
+            self.add_all(at, Reason::Needed, repository.revisions.iter().filter(stays).flat_map(all_names));
         }
         self.add_tags(at, repository);
         self.add_young(at, repository);
@@ -133,13 +134,14 @@ impl Collector<'_> {
     }
 
     fn add_tags(&mut self, at: usize, repository: &Repository) {
+        let linked = repository.linked();
         for (ref tag, ref entry) in &repository.tags {
             let Some(current) = &entry.current else { continue };
             if self.dismissed.tag(at, tag, entry).is_some() {
                 continue;
             }
             match &current.target {
-                Target::Digest(digest) if is_linked(repository, digest) => self.add(at, Reason::Needed, [digest]),
+                Target::Digest(digest) if linked.contains(digest) => self.add(at, Reason::Needed, [digest]),
                 // The registry answers 404 for it, but its content is there and can be made whole.
                 Target::Digest(digest) => {
                     if self.graph.node_of(digest) != Node::Missing {
@@ -149,7 +151,7 @@ impl Collector<'_> {
                 Target::Unreadable(perhaps) => {
                     self.add(at, Reason::Needed, perhaps);
                     self.add(at, Reason::Needed, entry.history.iter().map(|link| &link.digest));
-                    self.add(at, Reason::Needed, repository.revisions.iter().flat_map(names));
+                    self.add_all(at, Reason::Needed, repository.revisions.names());
                 }
                 // Nothing may be decided on a link that was not read.
                 Target::Unread => self.add_all(at, Reason::Needed, every_name(repository)),
@@ -162,8 +164,8 @@ impl Collector<'_> {
         let is_young = |link: &Link| link.modified().is_younger_than(min_age, now);
         // What was dismissed goes whatever its age.
         let revisions = repository.revisions.iter().filter(|link| self.dismissed.revision(at, link).is_none());
-        let young: Vec<&Digest> = revisions.filter(|link| is_young(link)).flat_map(names).collect();
-        self.add(at, Reason::Young, young);
+        let young: Vec<Digest> = revisions.filter(is_young).flat_map(all_names).collect();
+        self.add(at, Reason::Young, &young);
         let layers = repository.layers.by_time(move |modified| modified.is_younger_than(min_age, now));
         let layers: Vec<Link> = layers.filter(|link| self.dismissed.layer(at, link).is_none()).collect();
         self.add_all(at, Reason::Young, layers.into_iter().flat_map(all_names));
@@ -185,7 +187,8 @@ impl Collector<'_> {
 
     /// A pointer outside the root is never deleted, so what it names must stay as well.
     fn add_outside(&mut self, at: usize, repository: &Repository) {
-        let links = repository.revisions.iter().chain(repository.layers.odd()).cloned().chain(repository.histories());
+        let links =
+            repository.revisions.iter().chain(repository.layers.odd().iter().cloned()).chain(repository.histories());
         let outside: Vec<Digest> = links.filter(Link::is_outside).flat_map(all_names).collect();
         self.add(at, Reason::PointerStays, &outside);
         let signatures = repository.signatures.iter().filter(|link| link.evidence.outside);
@@ -224,7 +227,7 @@ fn tagged(keep: &KeepFrom, inventory: &Inventory) -> Vec<(usize, Digest)> {
 /// Whether the repository has a revision link for a digest.
 #[must_use]
 pub fn is_linked(repository: &Repository, digest: &Digest) -> bool {
-    repository.revisions.binary_search_by(|link| link.digest.cmp(digest)).is_ok()
+    repository.links_manifest(digest)
 }
 
 /// What the roots themselves show to be odd.
@@ -233,7 +236,7 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
     let mut problems = Problems::default();
     for repository in &inventory.repositories {
         let name = Some(repository.name.as_str());
-        for link in &repository.revisions {
+        for ref link in &repository.revisions {
             let key = || Some(layout::revision_link(&repository.name, &link.digest));
             let served = link.alias().unwrap_or(&link.digest);
             match graph.node_of(served) {
@@ -251,9 +254,10 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
                 Node::Plain | Node::Manifest { .. } => {}
             }
         }
+        let linked = repository.linked();
         for (ref tag, ref current) in repository.current_tags() {
             let Target::Digest(digest) = &current.target else { continue };
-            if is_linked(repository, digest) {
+            if linked.contains(digest) {
                 continue;
             }
             let key = Some(layout::tag_current(&repository.name, tag));

@@ -5,7 +5,7 @@ use super::judge::Judgement;
 use super::policy::Rule;
 use super::verdict::{Missed, Why};
 use crate::collect::graph::{Graph, Id, Node};
-use crate::collect::inventory::{Repository, Target};
+use crate::collect::inventory::{Link, Repository, Target};
 use crate::model::{Digest, Tag, Timestamp};
 use std::collections::{HashMap, HashSet};
 
@@ -53,7 +53,8 @@ fn untagged(repository: &Repository, graph: &Graph) -> Vec<UntaggedFacts> {
     let tagged: HashSet<Digest> = repository.tagged().collect();
     let lost = losses(repository);
     let mut owners: HashMap<Id, Vec<&Digest>> = HashMap::new();
-    for link in &repository.revisions {
+    let linked: Vec<Link> = repository.revisions.iter().collect();
+    for link in &linked {
         for id in crate::collect::roots::names(link).filter_map(|digest| graph.id(digest)) {
             if let Node::Manifest { references, .. } = graph.node(id) {
                 for part in references.all().iter() {
@@ -62,7 +63,7 @@ fn untagged(repository: &Repository, graph: &Graph) -> Vec<UntaggedFacts> {
             }
         }
     }
-    let without = repository.revisions.iter();
+    let without = linked.iter();
     let without = without.filter(|link| crate::collect::roots::names(link).all(|digest| !tagged.contains(digest)));
     let facts = without.map(|link| {
         let ids: Vec<Id> = crate::collect::roots::names(link).filter_map(|digest| graph.id(digest)).collect();

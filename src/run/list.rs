@@ -190,7 +190,7 @@ impl Listing<'_> {
         let mut known = Known::default();
         let mut wanted: BTreeSet<Digest> = BTreeSet::new();
         for repository in &inventory.repositories {
-            wanted.extend(repository.revisions.iter().map(|link| link.digest.clone()));
+            wanted.extend(repository.revisions.iter().map(|link| link.digest));
             wanted.extend(repository.tagged());
         }
         self.learn_manifests(&mut known, wanted.into_iter().collect()).await?;

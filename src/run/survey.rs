@@ -298,7 +298,7 @@ fn young_until(
     }
     let mut newest = None;
     for (at, repository) in inventory.repositories.iter().enumerate() {
-        let links = repository.revisions.iter().cloned();
+        let links = repository.revisions.iter();
         let links = links.chain(repository.histories()).chain(repository.layers.iter());
         let young = links.filter(|link| marks.in_repository(at, graph.id(&link.digest)) == Some(Reason::Young));
         newest = young.map(|link| link.modified().plus(min_age)).max().max(newest);

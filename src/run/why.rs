@@ -194,7 +194,8 @@ fn place(scan: &Scan, name: &RepositoryName) -> Result<usize> {
 
 fn points_to(repository: &Repository, digest: &Digest) -> bool {
     let names_it = |link: &Link| link.digest == *digest || link.alias() == Some(digest);
-    repository.revisions.iter().chain(repository.layers.odd()).any(names_it)
+    repository.revisions.iter().any(|link| names_it(&link))
+        || repository.layers.odd().iter().any(names_it)
         || repository.histories().any(|link| names_it(&link))
         || repository.layers.find(digest).is_some()
         || repository.current_tags().any(|(_, current)| current.target.digest() == Some(digest))

@@ -74,12 +74,12 @@ impl Seen {
 /// Numbers every digest that a link names, so that it can be told whether it was listed. Before anything is marked.
 pub fn number_all_names(inventory: &Inventory, graph: &mut Graph) {
     for repository in &inventory.repositories {
-        let links = repository.revisions.iter().chain(repository.layers.odd()).flat_map(names);
+        let links = repository.layers.odd().iter().flat_map(names);
         let signatures = repository.signatures.iter().flat_map(|link| [&link.revision, &link.signature]);
         for digest in links.chain(signatures) {
             graph.intern(digest);
         }
-        for digest in repository.tagged() {
+        for digest in repository.revisions.names().chain(repository.tagged()) {
             graph.intern(&digest);
         }
     }
@@ -111,8 +111,8 @@ impl Needs {
                 tags.add(root(Some(at), &digest), graph);
                 all.add(root(Some(at), &digest), graph);
             }
-            let linked = repository.revisions.iter().flat_map(names);
-            linked.for_each(|digest| all.add(root(Some(at), digest), graph));
+            let linked = repository.revisions.names();
+            linked.for_each(|digest| all.add(root(Some(at), &digest), graph));
         }
         let mut strangers = Roots::default();
         strangers.add_all(inventory.strangers.iter().map(|digest| root(None, digest)), graph);
@@ -190,7 +190,7 @@ impl<'a> Census<'a> {
             for id in marks.of_repository(at as usize) {
                 self.add_user(id, at);
             }
-            let links = repository.revisions.iter().flat_map(names).filter_map(|digest| graph.id(digest));
+            let links = repository.revisions.names().filter_map(|digest| graph.id(&digest));
             let layers = repository.layers.iter().flat_map(crate::collect::roots::all_names);
             let layers = layers.filter_map(|digest| graph.id(&digest));
             let signatures = repository.signatures.iter().filter_map(|link| graph.id(&link.signature));

@@ -14,7 +14,7 @@ use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 #[derive(Debug, Clone)]
 pub(super) enum Key<'a> {
     Layer(&'a RepositoryName, Digest),
-    Revision(&'a RepositoryName, &'a Digest),
+    Revision(&'a RepositoryName, Digest),
     Signature(&'a RepositoryName, &'a Digest, &'a Digest),
     Tag(&'a RepositoryName, Tag),
     History(&'a RepositoryName, Tag, Digest),
@@ -71,8 +71,9 @@ impl<'a> View<'a, '_> {
             let (size, modified, outside) = (link.size(), link.modified(), link.is_outside());
             tell(Pointer { key, class: class::of_link(kind, is_there), size, modified, outside });
         };
-        for revision in &repository.revisions {
-            link(Key::Revision(name, &revision.digest), revision, LinkKind::Name, self.is_there(revision));
+        for ref revision in &repository.revisions {
+            let key = Key::Revision(name, revision.digest.clone());
+            link(key, revision, LinkKind::Name, self.is_there(revision));
         }
         for layer in repository.layers.iter() {
             let needed = names(&layer).any(|digest| self.is_needed(at, digest));

@@ -117,7 +117,7 @@ impl Census<'_> {
     fn row_of(&self, repository: &Repository, groups: Option<&Groups>) -> Row {
         let tags = repository.current_tags();
         let pushed = tags.map(|(_, current)| current.evidence.modified);
-        let pushed = pushed.chain(repository.revisions.iter().map(crate::collect::inventory::Link::modified)).max();
+        let pushed = pushed.chain(repository.revisions.iter().map(|link| link.modified())).max();
         let graph = self.known.graph;
         let tagged = |digest: &_| graph.id(digest).is_some_and(|id| self.known.needs.is_by_tags(id));
         let untagged = repository.revisions.iter().filter(|link| !names(link).any(tagged));

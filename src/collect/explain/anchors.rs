@@ -91,7 +91,8 @@ impl Anchors {
             collector.add_all(all.iter(), &Anchor::new(By::Damage));
         }
         collector.young(at, repository, dismissed, options, now);
-        let links = repository.revisions.iter().chain(repository.layers.odd()).cloned().chain(repository.histories());
+        let links =
+            repository.revisions.iter().chain(repository.layers.odd().iter().cloned()).chain(repository.histories());
         for link in links.filter(Link::is_outside) {
             collector.add_all(names(&link), &Anchor::new(By::OutsideRoot));
         }
@@ -100,7 +101,7 @@ impl Anchors {
         }
         if !options.delete_untagged {
             for link in repository.revisions.iter().filter(|link| dismissed.revision(at, link).is_none()) {
-                collector.add_all(names(link), &Anchor::new(By::Manifest));
+                collector.add_all(names(&link), &Anchor::new(By::Manifest));
             }
         }
         let mut anchors = collector.anchors;
@@ -147,7 +148,8 @@ impl Collector<'_> {
                 Target::Digest(_) => {}
                 Target::Unreadable(perhaps) => {
                     let meant = perhaps.iter().chain(entry.history.iter().map(|link| &link.digest));
-                    self.add_all(meant.chain(repository.revisions.iter().flat_map(names)), &unreadable);
+                    let linked: Vec<Digest> = repository.revisions.names().collect();
+                    self.add_all(meant.chain(&linked), &unreadable);
                 }
                 Target::Unread => {
                     let all: Vec<Digest> = every_name(repository).collect();
@@ -177,7 +179,7 @@ impl Collector<'_> {
         let anchor = |by, time: Timestamp| Anchor { until: Some(time.plus(options.min_age)), ..Anchor::new(by) };
         let stay = repository.revisions.iter().filter(|link| dismissed.revision(at, link).is_none());
         for link in stay.filter(|link| is_young(link.modified())) {
-            self.add_all(names(link), &anchor(By::YoungManifest, link.modified()));
+            self.add_all(names(&link), &anchor(By::YoungManifest, link.modified()));
         }
         let stay = repository.layers.iter().filter(|link: &Link| is_young(link.modified()));
         for link in stay.filter(|link| dismissed.layer(at, link).is_none()) {

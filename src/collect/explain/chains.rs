@@ -173,13 +173,13 @@ impl Above {
             }
         }
         for (at, repository) in inventory.repositories.iter().enumerate() {
-            for link in &repository.revisions {
+            for ref link in &repository.revisions {
                 for id in names(link).filter_map(|digest| graph.id(digest)) {
                     above.carriers.entry(id).or_default().insert(at);
                 }
             }
-            let odd = repository.layers.odd().iter();
-            for link in odd.chain(&repository.revisions).filter(|link| link.alias().is_some()) {
+            let odd = repository.layers.odd().iter().chain(repository.revisions.odd());
+            for link in odd.filter(|link| link.alias().is_some()) {
                 let (Some(name), Some(meant)) = (graph.id(&link.digest), link.alias().and_then(|it| graph.id(it)))
                 else {
                     continue;

@@ -60,7 +60,7 @@ pub fn links_to(inventory: &Inventory, plan: &Plan, digest: &Digest) -> Vec<Link
                 add(Pointer::TagHistory, text(), layout::tag_history(name, tag, digest), link.modified());
             }
         }
-        let names_it = |link: &&Link| link.digest == *digest || link.alias() == Some(digest);
+        let names_it = |link: &Link| link.digest == *digest || link.alias() == Some(digest);
         for link in repository.revisions.iter().filter(names_it) {
             add(Pointer::Revision, None, layout::revision_link(name, &link.digest), link.modified());
         }

@@ -2,7 +2,6 @@
 
 use crate::collect::graph::{Graph, Id, Node};
 use crate::collect::inventory::{Inventory, Repository};
-use crate::collect::roots::names;
 use crate::model::Tag;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -81,7 +80,7 @@ fn of(repository: &Repository, graph: &Graph) -> Named {
             named.linked.insert(id);
         }
     }
-    named.linked.extend(repository.revisions.iter().flat_map(names).filter_map(|digest| graph.id(digest)));
+    named.linked.extend(repository.revisions.names().filter_map(|digest| graph.id(&digest)));
     named
 }
 

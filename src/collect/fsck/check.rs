@@ -58,7 +58,7 @@ pub fn check(known: &Known<'_>, findings: &mut Findings) {
         for (ref tag, ref entry) in &repository.tags {
             self::tag(known, repository, (tag, entry), findings);
         }
-        for link in &repository.revisions {
+        for ref link in &repository.revisions {
             revision(known, (at, repository), link, &mut affected, findings);
         }
         let served = served(known, repository);
@@ -94,10 +94,10 @@ pub fn check(known: &Known<'_>, findings: &mut Findings) {
 
 /// The manifests that a repository serves, or would if their tags were whole; each once.
 pub(super) fn served(known: &Known<'_>, repository: &Repository) -> Vec<Id> {
-    let linked = repository.revisions.iter().map(|link| link.alias().unwrap_or(&link.digest));
+    let linked = repository.revisions.iter();
     let tagged = repository.tagged().filter_map(|digest| known.graph.id(&digest));
     let mut seen = HashSet::new();
-    let linked = linked.filter_map(|digest| known.graph.id(digest));
+    let linked = linked.filter_map(|link| known.graph.id(link.alias().unwrap_or(&link.digest)));
     linked.chain(tagged).filter(|id| seen.insert(*id)).collect()
 }
 

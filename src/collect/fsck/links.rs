@@ -37,7 +37,7 @@ fn of_repository(repository: &Repository, revisions_read: bool) -> impl Iterator
         is_history,
     };
     let revisions = repository.revisions.iter().filter(move |link| !revisions_read && unproven(link));
-    let revisions = revisions.map(move |link| to_read(layout::revision_link(name, &link.digest), link, false));
+    let revisions = revisions.map(move |link| to_read(layout::revision_link(name, &link.digest), &link, false));
     let layers = repository.layers.iter().filter(unproven);
     let layers = layers.map(move |link| to_read(layout::layer_link(name, &link.digest), &link, false));
     let history = repository.tags.iter().flat_map(move |(tag, entry)| {

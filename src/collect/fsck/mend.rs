@@ -122,7 +122,7 @@ impl Mend {
                     dismissed.add_lone_tag(inventory, at, tag, &why);
                 }
             }
-            let revisions = repository.revisions.iter().cloned();
+            let revisions = repository.revisions.iter();
             let revisions = revisions.map(|link| (layout::revision_link(&repository.name, &link.digest), link));
             let layers = repository.layers.iter();
             let layers = layers.map(|link| (layout::layer_link(&repository.name, &link.digest), link));

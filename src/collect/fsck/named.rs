@@ -8,7 +8,7 @@ use super::finding::{Finding, Findings, Proof};
 use super::parts::Role;
 use crate::collect::graph::{Id, Node};
 use crate::collect::inventory::Repository;
-use crate::collect::roots::names;
+use crate::collect::roots::all_names;
 use crate::layout;
 use crate::model::{Digest, RepositoryName};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -164,10 +164,10 @@ fn suffering(mut finding: Finding, known: &Known<'_>, affected: &mut Affected<'_
     for (at, ids) in &by_repository {
         let repository = &known.inventory.repositories[*at];
         let links = repository.revisions.iter();
-        let old = links.filter(|link| !known.is_young(link.modified())).flat_map(names);
+        let old = links.filter(|link| !known.is_young(link.modified())).flat_map(all_names);
         let tags = repository.current_tags().filter(|(_, current)| !known.is_young(current.evidence.modified));
         let tagged = tags.filter_map(|(_, current)| known.graph.id(current.target.digest()?));
-        let old: HashSet<Id> = old.filter_map(|digest| known.graph.id(digest)).chain(tagged).collect();
+        let old: HashSet<Id> = old.filter_map(|digest| known.graph.id(&digest)).chain(tagged).collect();
         is_young &= ids.iter().all(|id| !old.contains(id));
         images.extend(affected.images(*at, ids.iter().copied()));
     }

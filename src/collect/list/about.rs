@@ -15,7 +15,7 @@ impl About {
     #[must_use]
     pub fn of(repository: &Repository, known: &Known) -> Self {
         let mut about = Self::default();
-        for link in &repository.revisions {
+        for ref link in &repository.revisions {
             if let Some(subject) = known.outline(&link.digest).and_then(|outline| outline.subject.as_ref()) {
                 about.add(subject, &link.digest, None);
             }

@@ -170,7 +170,7 @@ impl<'a> Rows<'a> {
         }
         let parents = self.parents();
         let mut rows = Vec::new();
-        for link in &self.repository.revisions {
+        for ref link in &self.repository.revisions {
             let tags = tags.remove(&link.digest).unwrap_or_default();
             if !wanted(&link.digest, &tags) {
                 continue;
@@ -192,7 +192,7 @@ impl<'a> Rows<'a> {
     fn parents(&self) -> BTreeMap<Digest, Vec<Digest>> {
         let mut parents: BTreeMap<Digest, Vec<Digest>> = BTreeMap::new();
         let Some((known, _)) = &self.read else { return parents };
-        for link in &self.repository.revisions {
+        for ref link in &self.repository.revisions {
             for named in known.outline(&link.digest).into_iter().flat_map(|outline| &outline.manifests) {
                 let of = parents.entry(named.digest.clone()).or_default();
                 // An index may list a thing twice.

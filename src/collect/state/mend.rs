@@ -57,7 +57,7 @@ fn is_missing(removed: &Removed, repository: &Repository, needs: impl Fn(&Digest
             (needs(&digest) || needs(&removed.content)) && repository.layers.find(&digest).is_none()
         }
         StorageKey::RevisionLink { digest, .. } => {
-            (needs(&digest) || needs(&removed.content)) && lacks(&repository.revisions, &digest)
+            (needs(&digest) || needs(&removed.content)) && !repository.links_manifest(&digest)
         }
         StorageKey::SignatureLink { revision, signature, .. } => {
             let is_there =

@@ -71,7 +71,7 @@ pub fn check(data: &[u8]) {
     }
     keeps_alive(&found, &listing);
     for repository in &found.repositories {
-        let links = repository.revisions.is_sorted_by(|a, b| a.digest < b.digest);
+        let links = repository.revisions.iter().is_sorted_by(|a, b| a.digest < b.digest);
         assert!(
             links && repository.layers.iter().is_sorted_by(|a, b| a.digest < b.digest),
             "a link is looked for by halves"

@@ -42,7 +42,7 @@ impl Broken {
             let revisions: HashSet<Id> =
                 repository.revisions.iter().filter_map(|link| graph.id(&link.digest)).collect();
             let unreadable = |link: &Link| matches!(graph.node_of(data(link)), Node::Unreadable(_));
-            let linked = || repository.revisions.iter().cloned();
+            let linked = || repository.revisions.iter();
             let lost = repository.layers.iter().chain(linked()).filter(|link| is_gone(data(link)));
             let lost = lost.chain(linked().filter(unreadable));
             let lost = lost.flat_map(all_names).filter_map(|digest| graph.id(&digest));

@@ -49,7 +49,7 @@ impl Ground<'_> {
         let mut contents: BTreeSet<Digest> = of_lines.cloned().collect();
         if !matches!(self.wanted, Wanted::Needed) {
             for (at, repository) in self.whole.repositories.iter().enumerate() {
-                let links = repository.layers.iter().chain(repository.revisions.iter().cloned());
+                let links = repository.layers.iter().chain(repository.revisions.iter());
                 let needed = links.filter(|link| marks.in_repository(at, self.graph.id(&link.digest)).is_some());
                 contents.extend(needed.map(|link| data(&link).clone()));
             }
@@ -159,7 +159,7 @@ impl Ground<'_> {
         let Some(repository) = self.now.repositories.get(self.number(line.repository)) else { return Present::No };
         let there = match &line.key {
             StorageKey::LayerLink { digest, .. } => repository.layers.find(digest).is_some(),
-            StorageKey::RevisionLink { digest, .. } => has(&repository.revisions, digest),
+            StorageKey::RevisionLink { digest, .. } => repository.links_manifest(digest),
             StorageKey::SignatureLink { revision, signature, .. } => {
                 repository.signatures.iter().any(|link| link.revision == *revision && link.signature == *signature)
             }

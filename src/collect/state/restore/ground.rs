@@ -64,14 +64,8 @@ impl<'a> Ground<'a> {
                 add(&mut whole.repositories[*at], line);
             }
         }
-        for repository in &mut whole.repositories {
-            // Sorting is stable: what is there stays before what a journal says.
-            repository.revisions.sort_by(|a, b| a.digest.cmp(&b.digest));
-            repository.revisions.dedup_by(|a, b| a.digest == b.digest);
-        }
         let mut graph = Graph::new(if matches!(wanted, Wanted::Needed) { &now } else { &whole });
-        let revisions = whole.repositories.iter().flat_map(|repository| &repository.revisions);
-        graph.expect(revisions.flat_map(roots::names).cloned());
+        graph.expect(whole.repositories.iter().flat_map(|repository| repository.revisions.names()));
         let picked = lines.iter().map(|line| wanted.picks(line)).collect();
         Self { wanted, lines, now, whole, graph, at, read: HashSet::new(), picked, bound: BTreeSet::new() }
     }
@@ -224,7 +218,7 @@ pub(super) fn images(asked: &Asked) -> impl Iterator<Item = (usize, &Digest)> {
 fn present(image: &ImagePattern, repository: &Repository) -> Vec<(Digest, Option<Tag>)> {
     let tagged = repository.current_tags().filter_map(|(tag, current)| Some((current.target.into_digest()?, tag)));
     let tagged = tagged.filter(|(digest, tag)| image.names_tag(tag.as_str()) || image.names_digest(digest));
-    let linked = repository.revisions.iter().map(|link| link.digest.clone());
+    let linked = repository.revisions.iter().map(|link| link.digest);
     let linked = linked.filter(|digest| image.names_digest(digest));
     tagged.map(|(digest, tag)| (digest, Some(tag))).chain(linked.map(|digest| (digest, None))).collect()
 }
@@ -237,7 +231,7 @@ fn add(repository: &mut Repository, line: &Line<'_>) {
     };
     match &line.key {
         StorageKey::LayerLink { digest, .. } => repository.layers.insert(link_to(digest)),
-        StorageKey::RevisionLink { digest, .. } => repository.revisions.push(link_to(digest)),
+        StorageKey::RevisionLink { digest, .. } => repository.revisions.insert(link_to(digest)),
         StorageKey::SignatureLink { revision, signature, .. } => {
             let (revision, signature) = (revision.clone(), signature.clone());
             repository.signatures.push(Signature { revision, signature, evidence: evidence() });

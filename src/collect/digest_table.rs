@@ -51,8 +51,8 @@ impl Default for DigestTable {
 impl DigestTable {
     /// One of which most is put on a shelf where it is long.
     #[must_use]
-    pub fn with(shelf: Option<Arc<dyn Shelf>>) -> Self {
-        Self { shelf, ..Self::default() }
+    pub fn with(beside: Option<Arc<dyn Shelf>>) -> Self {
+        Self { shelf: beside, ..Self::default() }
     }
 
     /// The shelf of this table.
@@ -67,8 +67,8 @@ impl DigestTable {
 
     /// Gets back what was put there.
     pub(super) fn get_back(&self, at: u64, bytes: &mut [u8]) {
-        if let Some(shelf) = &self.shelf {
-            shelf.get(at, bytes);
+        if let Some(beside) = &self.shelf {
+            beside.get(at, bytes);
         }
     }
 
@@ -181,9 +181,9 @@ impl DigestTable {
 
     /// Puts the last chunk, which is full, on the shelf, if there are more than memory is to hold. Gives its place back.
     fn put_last(&mut self) -> Option<Vec<[u8; LENGTH]>> {
-        let shelf = self.shelf.as_ref().filter(|_| self.chunks.len() > HELD)?;
+        let beside = self.shelf.as_ref().filter(|_| self.chunks.len() > HELD)?;
         let Some(Chunk::Held(last)) = self.chunks.last_mut() else { return None };
-        let at = shelf.put(last.as_flattened())?;
+        let at = beside.put(last.as_flattened())?;
         let mut place = std::mem::take(last);
         place.clear();
         *self.chunks.last_mut()? = Chunk::Put(at);
@@ -244,8 +244,8 @@ mod tests {
         let digest = |number: u32| Digest::of(&number.to_le_bytes());
         let count = 600;
         let shelves = [0, 1, 5, 1000].map(|chunks| Arc::new(InMemory::of(chunks * CHUNK * LENGTH)));
-        for shelf in shelves.iter().cloned().map(Some).chain([None]) {
-            let mut table = DigestTable::with(shelf.map(|shelf| shelf as Arc<dyn Shelf>));
+        for beside in shelves.iter().cloned().map(Some).chain([None]) {
+            let mut table = DigestTable::with(beside.map(|beside| beside as Arc<dyn Shelf>));
             assert_eq!((table.find(&digest(0)), table.len(), table.is_empty()), (None, 0, true));
             for number in 0..count {
                 assert_eq!(table.insert(&digest(number)), number);
@@ -272,7 +272,7 @@ mod tests {
         }
         // The first of a table stays, and so does the last, which has become another for the copy.
         let all = count as usize + 2 * CHUNK - (HELD + 1) * CHUNK;
-        assert_eq!(shelves.map(|shelf| shelf.len() / LENGTH), [0, CHUNK, 5 * CHUNK, all]);
+        assert_eq!(shelves.map(|beside| beside.len() / LENGTH), [0, CHUNK, 5 * CHUNK, all]);
     }
 
     /// Two that begin alike, or fall together, are two.

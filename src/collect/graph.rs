@@ -1,11 +1,12 @@
 //! What names what: manifests by digest, once for all repositories.
 
 use super::digest_table::DigestTable;
-use super::inventory::{Content, Inventory, Target};
+use super::inventory::{Content, Inventory};
 use super::keep_from::KeepFrom;
 use super::nodes::Nodes;
 use super::packing::make_room;
 use super::said::{Names, Said};
+use super::unread::{each_to_read, is_lenient};
 use crate::model::Digest;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
@@ -13,6 +14,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 pub use super::nodes::{Node, References};
+pub use super::unread::manifests_to_read;
 
 /// A digest's number in the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,7 +102,7 @@ impl Graph {
     pub fn new(inventory: &Inventory) -> Self {
         let linked = Arc::clone(&inventory.digests);
         let (more, nodes) = (DigestTable::with(linked.shelf()), Nodes::on(linked.shelf_in_use()));
-        let mut graph = Self { more, nodes, linked, ..Self::default() };
+        let mut graph = Self { linked, more, nodes, ..Self::default() };
         graph.learn_links(inventory);
         graph
     }
@@ -277,45 +279,6 @@ impl Graph {
         };
         let id = self.intern(digest);
         self.nodes.know(id, node);
-    }
-}
-
-/// Every digest that must be read to know what is needed, each once, in order.
-#[must_use]
-pub fn manifests_to_read(inventory: &Inventory, keep_from: &[KeepFrom]) -> Vec<(Digest, Expectation)> {
-    let mut wanted: Vec<(Digest, Expectation)> = Vec::new();
-    each_to_read(inventory, keep_from, |digest, expectation| wanted.push((digest.clone(), expectation)));
-    wanted.sort_unstable_by(|a, b| (&a.0, is_lenient(a.1)).cmp(&(&b.0, is_lenient(b.1))));
-    wanted.dedup_by(|a, b| a.0 == b.0);
-    wanted
-}
-
-/// What is wanted for two reasons is wanted for the stricter one.
-fn is_lenient(expectation: Expectation) -> bool {
-    expectation == Expectation::Perhaps
-}
-
-/// Tells of every digest that must be read to know what is needed, of some more than once.
-fn each_to_read(inventory: &Inventory, keep_from: &[KeepFrom], mut tell: impl FnMut(&Digest, Expectation)) {
-    let suspects = inventory.repositories.iter().flat_map(|repository| &repository.suspects);
-    let named = keep_from.iter().filter_map(|keep| match keep {
-        KeepFrom::Digest(digest) | KeepFrom::Image(_, digest) => Some(digest),
-        KeepFrom::Tag(..) => None,
-    });
-    let perhaps = suspects.chain(&inventory.strangers).chain(named);
-    perhaps.for_each(|digest| tell(digest, Expectation::Perhaps));
-    for repository in &inventory.repositories {
-        // An unreadable tag may mean anything in its history, also what its repository does not link.
-        let unreadable = repository.tags.values().filter(|entry| {
-            let target = entry.current.as_ref().map(|current| &current.target);
-            matches!(target, Some(Target::Unreadable(_)))
-        });
-        unreadable.flat_map(|entry| entry.history).for_each(|link| tell(&link.digest, Expectation::Perhaps));
-        repository.revisions.names().for_each(|digest| tell(&digest, Expectation::Manifest));
-        let linked = repository.linked();
-        // Nearly every tag names a manifest that its repository links.
-        let tagged = repository.tagged().filter(|digest| !linked.contains(digest));
-        tagged.for_each(|digest| tell(&digest, Expectation::Manifest));
     }
 }
 

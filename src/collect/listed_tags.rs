@@ -26,26 +26,26 @@ type OnShelf<'a> = Option<&'a Arc<dyn Shelf>>;
 
 impl ListedTags {
     /// A tag's current link was listed.
-    pub(super) fn current(&mut self, tag: &str, current: Current, shelf: OnShelf<'_>) {
-        if let Some(entry) = self.entry(tag, shelf) {
+    pub(super) fn current(&mut self, tag: &str, current: Current, beside: OnShelf<'_>) {
+        if let Some(entry) = self.entry(tag, beside) {
             entry.current = Some(current);
         }
     }
 
     /// A link of its history was listed.
-    pub(super) fn history(&mut self, tag: &str, link: Link, shelf: OnShelf<'_>) {
-        if let Some(entry) = self.entry(tag, shelf) {
+    pub(super) fn history(&mut self, tag: &str, link: Link, beside: OnShelf<'_>) {
+        if let Some(entry) = self.entry(tag, beside) {
             entry.history.push(link);
         }
     }
 
     /// What has been listed of a tag just now: keys of one tag follow each other. Where they do not, there are several
     /// entries of it for the time being.
-    fn entry(&mut self, tag: &str, shelf: OnShelf<'_>) -> Option<&mut TagEntry> {
+    fn entry(&mut self, tag: &str, beside: OnShelf<'_>) -> Option<&mut TagEntry> {
         if self.recent.last().is_none_or(|(last, _)| last.as_str() != tag) {
             let tag = Tag::new(tag)?;
             if self.recent.len() >= FULL {
-                self.pack(shelf);
+                self.pack(beside);
             }
             make_room(&mut self.recent, 1);
             self.recent.push((tag, TagEntry::default()));
@@ -54,19 +54,21 @@ impl ListedTags {
     }
 
     /// Packs what came last: keys of another repository follow.
-    pub(super) fn pack(&mut self, shelf: OnShelf<'_>) {
+    pub(super) fn pack(&mut self, beside: OnShelf<'_>) {
         let mut tags = std::mem::take(&mut self.recent);
         merge(&mut tags);
         let (Some(mut block), Some((last, _))) = (Block::of(&tags), tags.last()) else { return };
-        shelf.into_iter().for_each(|shelf| block.put(&**shelf));
+        if let Some(beside) = beside {
+            block.put(&**beside);
+        }
         self.blocks.push(Span { block, last: last.as_str().into() });
     }
 
     /// Ends the listing: each tag is there once, with all that was told of it, and each link of its history. Of two current
     /// links the last counts. What there is of each is given to `learn` before it is packed for good.
-    pub(super) fn settle(mut self, shelf: OnShelf<'_>, mut learn: impl FnMut(&mut TagEntry)) -> Tags {
-        self.pack(shelf);
-        let (mut tags, mut pending) = (Tags::on(shelf), Vec::new());
+    pub(super) fn settle(mut self, beside: OnShelf<'_>, mut learn: impl FnMut(&mut TagEntry)) -> Tags {
+        self.pack(beside);
+        let (mut tags, mut pending) = (Tags::on(beside), Vec::new());
         // No two pages of a listing overlap but at their edges: so little is unpacked at a time.
         let mut blocks: Vec<(usize, Span)> = self.blocks.into_iter().enumerate().collect();
         blocks.sort_by(|(_, a), (_, b)| a.block.first.cmp(&b.block.first));
@@ -78,7 +80,7 @@ impl ListedTags {
                 overlapping.push((at, next.block));
             }
             overlapping.sort_by_key(|(at, _)| *at);
-            pending.extend(overlapping.into_iter().flat_map(|(_, block)| block.tags(shelf)));
+            pending.extend(overlapping.into_iter().flat_map(|(_, block)| block.tags(beside)));
             merge(&mut pending);
             let packed = if blocks.peek().is_none() { pending.len() } else { pending.len() / FULL * FULL };
             let mut whole: Vec<_> = pending.drain(..packed).collect();
@@ -143,7 +145,7 @@ mod tests {
             are_sorted in any::<bool>(),
             takes in prop_oneof![Just(None), Just(Some(300)), Just(Some(usize::MAX))],
         ) {
-            let shelf = takes.map(|takes| Arc::new(InMemory::of(takes)) as Arc<dyn Shelf>);
+            let beside = takes.map(|takes| Arc::new(InMemory::of(takes)) as Arc<dyn Shelf>);
             let mut listed = ListedTags::default();
             let mut expected: BTreeMap<Tag, (Option<u64>, Vec<String>)> = BTreeMap::new();
             let mut size = 0;
@@ -157,20 +159,20 @@ mod tests {
                     let place = Tag::new(&name).map(|tag| expected.entry(tag).or_default());
                     match (history, place) {
                         (Some(history), Some(place)) => {
-                            listed.history(&name, link(&history.to_string()), shelf.as_ref());
+                            listed.history(&name, link(&history.to_string()), beside.as_ref());
                             place.1.push(history.to_string());
                         }
                         (None, Some(place)) => {
-                            listed.current(&name, current(size), shelf.as_ref());
+                            listed.current(&name, current(size), beside.as_ref());
                             place.0 = Some(size);
                         }
                         (_, None) => prop_assert!(false, "{name} is a tag"),
                     }
                 }
-                listed.pack(shelf.as_ref());
+                listed.pack(beside.as_ref());
             }
             let mut learned = 0;
-            let tags = listed.settle(shelf.as_ref(), |_| learned += 1);
+            let tags = listed.settle(beside.as_ref(), |_| learned += 1);
             prop_assert_eq!((tags.len(), tags.is_empty(), learned), (expected.len(), expected.is_empty(), expected.len()));
             prop_assert!(tags.keys().eq(expected.keys().cloned()));
             for (tag, (size, history)) in &expected {
@@ -201,16 +203,16 @@ mod tests {
     /// Half of a large registry may be in one repository.
     #[test]
     fn what_is_put_on_the_shelf_takes_no_memory() {
-        let shelf: Arc<dyn Shelf> = Arc::new(InMemory::of(usize::MAX));
+        let beside: Arc<dyn Shelf> = Arc::new(InMemory::of(usize::MAX));
         let mut listed = ListedTags::default();
         for name in
             ["b", "a", "c", "d"].map(|first| (0..9).map(move |number| format!("{first}{number}"))).into_iter().flatten()
         {
-            listed.current(&name, current(7), Some(&shelf));
+            listed.current(&name, current(7), Some(&beside));
             assert!(listed.recent.len() <= FULL);
         }
         assert!(listed.blocks.iter().all(|span| span.block.is_put()));
-        let tags = listed.settle(Some(&shelf), |_| {});
+        let tags = listed.settle(Some(&beside), |_| {});
         assert_eq!((tags.len(), tags.are_put()), (36, true));
     }
 }

@@ -58,8 +58,8 @@ impl Builder {
 
     /// What is too much for memory goes on this shelf.
     #[must_use]
-    pub fn shelving(mut self, shelf: Option<Arc<dyn Shelf>>) -> Self {
-        self.digests = DigestTable::with(shelf);
+    pub fn shelving(mut self, beside: Option<Arc<dyn Shelf>>) -> Self {
+        self.digests = DigestTable::with(beside);
         self
     }
 
@@ -106,12 +106,12 @@ impl Builder {
             }
             StorageKey::TagCurrent { repository, tag } => {
                 let current = Current { target: Target::Unread, evidence: entry.evidence() };
-                self.tags(repository, |tags, shelf| tags.current(tag, current, shelf));
+                self.tags(repository, |tags, beside| tags.current(tag, current, beside));
             }
             StorageKey::TagHistory { repository, tag, digest } => {
                 // History decides nothing by its content: the key names the digest.
                 let link = self.history(digest, entry);
-                self.tags(repository, |tags, shelf| tags.history(tag, link, shelf));
+                self.tags(repository, |tags, beside| tags.history(tag, link, beside));
             }
             StorageKey::Upload { repository, upload, .. } => {
                 let file = (entry.key.to_owned(), entry.evidence());
@@ -204,7 +204,7 @@ impl Builder {
         let few = self.unproven <= FEW_LINKS;
         let etags_prove = self.proof.etags && (self.proven >= self.unproven || few);
         self.inventory.digests = Arc::new(self.digests);
-        let shelf = self.inventory.digests.shelf_in_use();
+        let beside = self.inventory.digests.shelf_in_use();
         for (repository, tags) in self.inventory.repositories.iter_mut().zip(self.tags) {
             repository.revisions.settle(&self.inventory.digests);
             repository.layers.settle(&self.inventory.digests);
@@ -214,7 +214,7 @@ impl Builder {
             repository.signatures.sort_by(|a, b| (&a.revision, &a.signature).cmp(&(&b.revision, &b.signature)));
             repository.signatures.dedup_by(|a, b| (&a.revision, &a.signature) == (&b.revision, &b.signature));
             let mut revisions = ByEtag { revisions: &repository.revisions, found: None };
-            repository.tags = tags.settle(shelf, |entry| resolve(entry, &mut revisions, etags_prove));
+            repository.tags = tags.settle(beside, |entry| resolve(entry, &mut revisions, etags_prove));
             for upload in repository.uploads.values_mut() {
                 upload.files.sort_by(|a, b| a.0.cmp(&b.0));
             }

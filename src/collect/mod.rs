@@ -65,6 +65,7 @@ pub mod state;
 pub mod store_keeps;
 pub mod tag_change;
 pub mod tags;
+mod unread;
 pub mod versions;
 mod why;
 

@@ -48,7 +48,7 @@ pub struct References<'a>(Where<'a>);
 #[derive(Clone, Copy)]
 enum Where<'a> {
     Held(&'a [Id]),
-    Put { shelf: &'a dyn Shelf, at: u64, count: usize },
+    Put { beside: &'a dyn Shelf, at: u64, count: usize },
 }
 
 impl<'a> References<'a> {
@@ -57,9 +57,9 @@ impl<'a> References<'a> {
     pub fn all(&self) -> Cow<'a, [Id]> {
         match self.0 {
             Where::Held(references) => Cow::Borrowed(references),
-            Where::Put { shelf, at, count } => {
+            Where::Put { beside, at, count } => {
                 let mut bytes: SmallVec<[u8; 256]> = SmallVec::from_elem(0, count * LENGTH);
-                shelf.get(at, &mut bytes);
+                beside.get(at, &mut bytes);
                 Cow::Owned(bytes.as_chunks().0.iter().map(|bytes| Id::of(u32::from_le_bytes(*bytes))).collect())
             }
         }
@@ -139,8 +139,8 @@ fn hash(id: Id) -> u64 {
 
 impl Nodes {
     /// None so far; what they name is put on this shelf, if there is one.
-    pub(super) fn on(shelf: Option<&Arc<dyn Shelf>>) -> Self {
-        Self { shelf: shelf.cloned(), ..Self::default() }
+    pub(super) fn on(beside: Option<&Arc<dyn Shelf>>) -> Self {
+        Self { shelf: beside.cloned(), ..Self::default() }
     }
 
     pub(super) fn get(&self, id: Id) -> Node<'_> {
@@ -172,8 +172,8 @@ impl Nodes {
         let (first, count) = (known.first as usize, known.count as usize);
         References(match (self.references.get(usize::from(known.chunk)), &self.shelf) {
             (Some(Chunk::Held(all)), _) => Where::Held(&all[first..first + count]),
-            (Some(Chunk::Put(at)), Some(shelf)) if count > 0 => {
-                Where::Put { shelf: &**shelf, at: at + (first * LENGTH) as u64, count }
+            (Some(Chunk::Put(at)), Some(beside)) if count > 0 => {
+                Where::Put { beside: &**beside, at: at + (first * LENGTH) as u64, count }
             }
             _ => Where::Held(&[]),
         })
@@ -241,10 +241,10 @@ impl Nodes {
 
 impl Chunk {
     /// Puts it on a shelf, if there is one that takes it.
-    fn put(&mut self, shelf: Option<&dyn Shelf>) {
+    fn put(&mut self, beside: Option<&dyn Shelf>) {
         let Self::Held(all) = self else { return };
         let bytes = || all.iter().flat_map(|id| id.number().to_le_bytes()).collect::<Vec<u8>>();
-        match shelf.and_then(|shelf| shelf.put(&bytes())) {
+        match beside.and_then(|beside| beside.put(&bytes())) {
             Some(at) => *self = Self::Put(at),
             None => all.shrink_to_fit(),
         }
@@ -263,9 +263,9 @@ mod tests {
     /// Wherever it lies.
     #[test]
     fn last_that_was_learned_of_a_digest_is_told() {
-        let ids = [4, 0, 4, 9].map(Id::of);
-        let manifest = |references: &'static [Id], subject| Node::Manifest { references: references.into(), subject };
         static IDS: [Id; 4] = [Id::of(4), Id::of(0), Id::of(4), Id::of(9)];
+        let ids = IDS;
+        let manifest = |references: &'static [Id], subject| Node::Manifest { references: references.into(), subject };
         let told = [
             manifest(&IDS[..3], Some(ids[3])),
             manifest(&[], None),
@@ -275,8 +275,8 @@ mod tests {
             Node::Plain,
             Node::Unreadable(""),
         ];
-        let shelf: Arc<dyn Shelf> = Arc::new(InMemory::of(24));
-        for mut nodes in [Nodes::default(), Nodes::on(Some(&shelf))] {
+        let beside: Arc<dyn Shelf> = Arc::new(InMemory::of(24));
+        for mut nodes in [Nodes::default(), Nodes::on(Some(&beside))] {
             assert_eq!(nodes.get(ids[0]), Node::Plain);
             for id in [7, 2, 30] {
                 let before: Vec<u32> = nodes.known().map(|(id, _)| id.number()).collect();
@@ -304,8 +304,8 @@ mod tests {
     fn references_of_many_manifests_are_told_wherever_they_lie() {
         let of = |id: u32| -> Vec<Id> { (0..id % 11).map(|number| Id::of(number * 1000 + id)).collect() };
         for takes in [0, 40, usize::MAX] {
-            let shelf = Arc::new(InMemory::of(takes));
-            let mut nodes = Nodes::on(Some(&(Arc::clone(&shelf) as Arc<dyn Shelf>)));
+            let beside = Arc::new(InMemory::of(takes));
+            let mut nodes = Nodes::on(Some(&(Arc::clone(&beside) as Arc<dyn Shelf>)));
             for id in 0..60 {
                 let references = of(id);
                 nodes.know(Id::of(id), Node::Manifest { references: references[..].into(), subject: None });
@@ -316,7 +316,7 @@ mod tests {
             }
             let held: usize = nodes.references.iter().filter_map(Chunk::held).sum();
             let all: usize = (0..60).map(|id| of(id).len()).sum();
-            assert_eq!(held + shelf.len() / LENGTH, all);
+            assert_eq!(held + beside.len() / LENGTH, all);
             assert!(takes < usize::MAX || held <= 10, "only the last stays");
         }
     }

@@ -106,7 +106,7 @@ impl Block {
     fn put(&mut self, digests: &DigestTable) {
         if let Place::Held(links) = &mut self.place {
             let bytes = || links.iter().flat_map(|link| link.to_bytes()).collect::<Vec<u8>>();
-            match digests.shelf_in_use().and_then(|shelf| shelf.put(&bytes())) {
+            match digests.shelf_in_use().and_then(|beside| beside.put(&bytes())) {
                 Some(at) => self.place = Place::Put(at),
                 None => links.shrink_to_fit(),
             }
@@ -230,10 +230,8 @@ fn sort(links: &mut Vec<Usual>, digests: &DigestTable) {
     let first = |digest: [u8; 32]| digest[..8].iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
     let mut keyed: Vec<(u64, Usual)> =
         links.iter().map(|link| (first(digests.beginning(link.number())), *link)).collect();
-    let whole = |a: &Usual, b: &Usual| match a.number() == b.number() {
-        true => Ordering::Equal,
-        false => digests.beginning(a.number()).cmp(&digests.beginning(b.number())),
-    };
+    let compare = |a: &Usual, b: &Usual| digests.beginning(a.number()).cmp(&digests.beginning(b.number()));
+    let whole = |a: &Usual, b: &Usual| if a.number() == b.number() { Ordering::Equal } else { compare(a, b) };
     keyed.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| whole(x, y)));
     links.clear();
     links.extend(keyed.into_iter().map(|(_, link)| link));
@@ -285,8 +283,8 @@ mod tests {
             before in 0_u32..40,
             without in proptest::collection::hash_set(0_u32..60, 0..3),
         ) {
-            let shelf = Arc::new(InMemory::of(takes));
-            let mut digests = DigestTable::with(Some(shelf as Arc<dyn Shelf>));
+            let beside = Arc::new(InMemory::of(takes));
+            let mut digests = DigestTable::with(Some(beside as Arc<dyn Shelf>));
             for other in 0..before {
                 digests.insert(&Digest::of(&other.to_be_bytes()));
             }
@@ -325,8 +323,8 @@ mod tests {
     fn pages_of_one_repository_stay_where_they_were_put() {
         let mut names: Vec<Digest> = (0..200_u32).map(|number| Digest::of(&number.to_le_bytes())).collect();
         names.sort();
-        let shelf = Arc::new(InMemory::of(usize::MAX));
-        let mut digests = DigestTable::with(Some(Arc::clone(&shelf) as Arc<dyn Shelf>));
+        let beside = Arc::new(InMemory::of(usize::MAX));
+        let mut digests = DigestTable::with(Some(Arc::clone(&beside) as Arc<dyn Shelf>));
         for other in 0..100_u32 {
             digests.insert(&Digest::of(&other.to_be_bytes()));
         }
@@ -335,13 +333,15 @@ mod tests {
         for (at, page) in (0..).zip(second.chunks(10).zip(first.chunks(10)).flat_map(|(a, b)| [a, b])) {
             for digest in page {
                 let link = Usual::new(digests.insert(digest), Timestamp::default(), true);
-                link.into_iter().for_each(|link| packed.push(link, at, &digests));
+                if let Some(link) = link {
+                    packed.push(link, at, &digests);
+                }
             }
         }
-        let before = shelf.len();
+        let before = beside.len();
         packed.settle(&digests, &HashSet::new());
         assert!(packed.iter(&digests).map(|link| digests.get(link.number())).eq(names));
         assert!(packed.blocks.iter().all(|block| matches!(block.place, Place::Put(_))));
-        assert!(shelf.len() - before <= FULL * LENGTH, "the last block alone");
+        assert!(beside.len() - before <= FULL * LENGTH, "the last block alone");
     }
 }

@@ -250,7 +250,9 @@ mod tests {
             let mut expected = Vec::new();
             for (name, current, history) in tags {
                 let entry = TagEntry { current, history: history.into() };
-                Tag::new(&name).iter().for_each(|tag| write(&mut bytes, tag, &entry));
+                if let Some(tag) = Tag::new(&name) {
+                    write(&mut bytes, &tag, &entry);
+                }
                 expected.push((name, Some(entry)));
             }
             let read: Vec<_> = all(&bytes).map(|packed| (packed.name.to_owned(), packed.entry())).collect();

@@ -188,8 +188,8 @@ impl Storage {
     /// What is listed and what its links say.
     pub(super) fn inventory(&self, options: &Options) -> Inventory {
         // What is small is put beside memory all the same: what is decided must not depend on that.
-        let shelf = Arc::new(InMemory::of(usize::MAX));
-        let mut builder = Builder::new(Proof { etags: true, cheap_reads: true }).shelving(Some(shelf));
+        let beside = Arc::new(InMemory::of(usize::MAX));
+        let mut builder = Builder::new(Proof { etags: true, cheap_reads: true }).shelving(Some(beside));
         self.each_listed(|entry| {
             if !entry.key.starts_with(layout::BLOBS) {
                 builder.see(entry);

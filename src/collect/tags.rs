@@ -51,36 +51,40 @@ impl Block {
     pub(super) fn of(tags: &[(Tag, TagEntry)]) -> Option<Self> {
         let first = tags.first()?.0.as_str().into();
         let mut bytes = Vec::new();
-        tags.iter().for_each(|(tag, entry)| packed_tag::write(&mut bytes, tag, entry));
+        for (tag, entry) in tags {
+            packed_tag::write(&mut bytes, tag, entry);
+        }
         bytes.shrink_to_fit();
         Some(Self { first, place: Place::Held(bytes) })
     }
 
-    fn bytes(&self, shelf: Option<&Arc<dyn Shelf>>) -> Cow<'_, [u8]> {
-        match (&self.place, shelf) {
+    fn bytes(&self, beside: Option<&Arc<dyn Shelf>>) -> Cow<'_, [u8]> {
+        match (&self.place, beside) {
             (Place::Held(bytes), _) => Cow::Borrowed(bytes),
-            (Place::Put(at, length), shelf) => {
+            (Place::Put(at, length), beside) => {
                 let mut bytes = vec![0; *length];
-                shelf.into_iter().for_each(|shelf| shelf.get(*at, &mut bytes));
+                if let Some(beside) = beside {
+                    beside.get(*at, &mut bytes);
+                }
                 Cow::Owned(bytes)
             }
         }
     }
 
-    pub(super) fn tags(&self, shelf: Option<&Arc<dyn Shelf>>) -> Vec<(Tag, TagEntry)> {
-        let bytes = self.bytes(shelf);
+    pub(super) fn tags(&self, beside: Option<&Arc<dyn Shelf>>) -> Vec<(Tag, TagEntry)> {
+        let bytes = self.bytes(beside);
         let tag = |packed: packed_tag::Packed<'_>| Some((Tag::new(packed.name)?, packed.entry()?));
         packed_tag::all(&bytes).filter_map(tag).collect()
     }
 
-    fn names(&self, shelf: Option<&Arc<dyn Shelf>>) -> Vec<Tag> {
-        packed_tag::all(&self.bytes(shelf)).filter_map(|packed| Tag::new(packed.name)).collect()
+    fn names(&self, beside: Option<&Arc<dyn Shelf>>) -> Vec<Tag> {
+        packed_tag::all(&self.bytes(beside)).filter_map(|packed| Tag::new(packed.name)).collect()
     }
 
     /// Puts it on a shelf, if that takes it.
-    pub(super) fn put(&mut self, shelf: &dyn Shelf) {
+    pub(super) fn put(&mut self, beside: &dyn Shelf) {
         if let Place::Held(bytes) = &self.place
-            && let Some(at) = shelf.put(bytes)
+            && let Some(at) = beside.put(bytes)
         {
             self.place = Place::Put(at, bytes.len());
         }
@@ -89,14 +93,14 @@ impl Block {
 
 impl Tags {
     /// None so far; what is added is put on this shelf, if there is one.
-    pub(super) fn on(shelf: Option<&Arc<dyn Shelf>>) -> Self {
-        Self { shelf: shelf.cloned(), ..Self::default() }
+    pub(super) fn on(beside: Option<&Arc<dyn Shelf>>) -> Self {
+        Self { shelf: beside.cloned(), ..Self::default() }
     }
 
     /// Adds tags in order, each once, that come after all others.
     pub(super) fn extend(&mut self, tags: &[(Tag, TagEntry)]) {
         for mut block in tags.chunks(FULL).filter_map(Block::of) {
-            self.shelf.iter().for_each(|shelf| block.put(&**shelf));
+            self.shelf.iter().for_each(|beside| block.put(&**beside));
             self.blocks.push(block);
         }
         self.len += tags.len();
@@ -115,16 +119,19 @@ impl Tags {
     }
 
     /// All of them, in order.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Tag, TagEntry)> + Clone + '_ {
         self.blocks.iter().flat_map(|block| block.tags(self.shelf.as_ref()))
     }
 
     /// Their names, in order.
+    #[must_use]
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = Tag> + '_ {
         self.blocks.iter().flat_map(|block| block.names(self.shelf.as_ref()))
     }
 
     /// What there is of them, in the order of their names.
+    #[must_use]
     pub fn values(&self) -> impl DoubleEndedIterator<Item = TagEntry> + '_ {
         self.iter().map(|(_, entry)| entry)
     }
@@ -232,10 +239,10 @@ mod tests {
             more in proptest::collection::vec(("[a-d][0-9]{0,2}", 0_u64..9), 0..60),
             is_on_shelf in any::<bool>(),
         ) {
-            let shelf = is_on_shelf.then(|| Arc::new(InMemory::of(usize::MAX)) as Arc<dyn Shelf>);
+            let beside = is_on_shelf.then(|| Arc::new(InMemory::of(usize::MAX)) as Arc<dyn Shelf>);
             let named = |name: &str, size| Tag::new(name).map(|tag| (tag, entry(size)));
             let mut expected: BTreeMap<Tag, TagEntry> = before.iter().filter_map(|(name, size)| named(name, *size)).collect();
-            let mut tags = Tags::on(shelf.as_ref());
+            let mut tags = Tags::on(beside.as_ref());
             let listed: Vec<(Tag, TagEntry)> = expected.clone().into_iter().collect();
             tags.extend(&listed);
             for (tag, entry) in more.iter().filter_map(|(name, size)| named(name, *size)) {
@@ -250,7 +257,7 @@ mod tests {
                 let found = expected.iter().find(|(tag, _)| tag.as_str() == name).map(|(_, entry)| entry.clone());
                 prop_assert_eq!(tags.get(name), found);
             }
-            let sizes = tags.blocks.iter().map(|block| block.names(shelf.as_ref()).len());
+            let sizes = tags.blocks.iter().map(|block| block.names(beside.as_ref()).len());
             prop_assert!(sizes.max().is_none_or(|largest| largest <= 2 * FULL), "to find one takes no longer");
         }
     }

@@ -8,6 +8,7 @@ use super::graph::{Graph, Id};
 use super::holders::{Holders, Parts};
 use super::mark::Marks;
 use super::options::Options;
+use super::packing::Flags;
 use super::plan::{Deletion, Stage};
 use super::roots::Reason;
 use super::state::pending::Pending;
@@ -77,7 +78,7 @@ pub struct BlobSurvey {
     /// The space by whose it is.
     pub parts: Parts,
     /// Digests of the graph that were listed.
-    listed: Vec<bool>,
+    listed: Flags,
     /// Lines of the plan that is applied whose blobs were listed.
     listed_of_plan: Vec<bool>,
 }
@@ -100,7 +101,7 @@ impl BlobSurvey {
     /// Whether the listing held a blob that the graph knows.
     #[must_use]
     pub fn is_listed(&self, id: Id) -> bool {
-        self.listed.get(id.index()).copied().unwrap_or(false)
+        self.listed.has(id.index())
     }
 
     /// Whether the listing held the blob of a line of the plan that is applied.
@@ -136,7 +137,7 @@ impl<'a> BlobJudge<'a> {
         now: Timestamp,
     ) -> Self {
         let survey = BlobSurvey {
-            listed: vec![false; graph.len()],
+            listed: Flags::of(graph.len()),
             deletions: Deletions::over(graph.linked()),
             ..BlobSurvey::default()
         };
@@ -148,6 +149,13 @@ impl<'a> BlobJudge<'a> {
     pub fn limited_to(mut self, limit: Option<&'a Limit>) -> Self {
         self.survey.listed_of_plan = vec![false; limit.map_or(0, Limit::len)];
         Self { limit, ..self }
+    }
+
+    /// Adds what goes to the pointers that go: to put the two together later would for a moment take the place of both.
+    #[must_use]
+    pub fn adding_to(mut self, pointers: Deletions) -> Self {
+        self.survey.deletions = pointers;
+        self
     }
 
     /// Counts also whose each blob is.
@@ -165,7 +173,7 @@ impl<'a> BlobJudge<'a> {
         };
         let id = self.graph.id(&digest);
         if let Some(id) = id {
-            self.survey.listed[id.index()] = true;
+            self.survey.listed.set(id.index());
         }
         self.survey.found.add(entry.size);
         let owner = self.holders.and_then(|holders| holders.whose(id, &digest, self.owners.get(&digest)));

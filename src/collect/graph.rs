@@ -238,6 +238,7 @@ impl Graph {
         });
         wanted.sort_unstable_by_key(|(id, expectation)| (*id, is_lenient(*expectation)));
         wanted.dedup_by_key(|(id, _)| *id);
+        self.nodes.expect(wanted.len());
         wanted
     }
 

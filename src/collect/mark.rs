@@ -7,6 +7,7 @@ use super::graph::{Graph, Id, Node};
 use super::inventory::{Inventory, Repository};
 use super::needed::Needed;
 use super::packed_roots::Roots;
+use super::packing::Flags;
 use super::roots::{Reason, every_name, names};
 use crate::model::Digest;
 use std::collections::{HashMap, HashSet};
@@ -82,7 +83,14 @@ pub fn mark_without(inventory: &Inventory, graph: &mut Graph, roots: &Roots, dis
     let mut marker = Marker::new(inventory, graph, dismissed, &anywhere);
     for reason in Reason::ALL {
         marker.reason = reason;
+        let mut open = None;
         for (repository, id, _) in roots.iter(graph).filter(|root| root.2 == reason) {
+            // Roots come repository by repository: so what is open and what waits is that of one, most of the time.
+            if let Some(ended) = open.filter(|_| open != repository) {
+                marker.drain();
+                marker.marks.by_repository[ended].settle();
+            }
+            open = repository;
             marker.need_root(repository, id);
         }
         marker.drain();
@@ -103,9 +111,9 @@ struct Marker<'a> {
     /// link makes it stand for another.
     carriers: Vec<(Id, u32)>,
     /// Whether a digest has any: of most it need not be looked for.
-    is_carried: Vec<bool>,
+    is_carried: Flags,
     /// Whether anything is about a digest, in any repository.
-    is_about: Vec<bool>,
+    is_about: Flags,
     /// The repositories that link a digest in any way, of those that are roots wherever they are linked.
     linked: HashMap<Id, Vec<usize>>,
     reason: Reason,
@@ -126,8 +134,8 @@ impl<'a> Marker<'a> {
             marks,
             referrers: HashMap::new(),
             carriers: Vec::new(),
-            is_carried: vec![false; graph.len()],
-            is_about: vec![false; graph.len()],
+            is_carried: Flags::of(graph.len()),
+            is_about: Flags::of(graph.len()),
             linked: HashMap::new(),
             reason: Reason::Needed,
             work: Vec::new(),
@@ -178,18 +186,18 @@ impl<'a> Marker<'a> {
     }
 
     fn add_referrer(&mut self, at: usize, subject: Id, referrer: Id) {
-        self.is_about[subject.index()] = true;
+        self.is_about.set(subject.index());
         self.referrers.entry((at, subject)).or_default().push(referrer);
     }
 
     fn add_carrier(&mut self, id: Id, at: usize) {
-        self.is_carried[id.index()] = true;
+        self.is_carried.set(id.index());
         self.carriers.push((id, narrow(at)));
     }
 
     /// The repositories that carry a digest.
     fn carriers(&self, id: Id) -> &[(Id, u32)] {
-        if !self.is_carried[id.index()] {
+        if !self.is_carried.has(id.index()) {
             return &[];
         }
         let first = self.carriers.partition_point(|(other, _)| *other < id);
@@ -248,7 +256,7 @@ impl<'a> Marker<'a> {
             self.mark_overall(id);
             self.need_all_beside(at, id);
             let expanded = self.graph.node(id).named();
-            let up = if self.is_about[id.index()] { self.referrers.get(&(at, id)) } else { None };
+            let up = if self.is_about.has(id.index()) { self.referrers.get(&(at, id)) } else { None };
             let up = up.map_or(&[][..], Vec::as_slice);
             let down = expanded.iter().chain(self.graph.aliases(id)).chain(up);
             self.work.extend(down.map(|next| (narrow(at), *next)));
@@ -284,7 +292,7 @@ impl<'a> Marker<'a> {
     }
 
     fn is_carrier(&self, at: usize, id: Id) -> bool {
-        self.is_carried[id.index()] && self.carriers.binary_search(&(id, narrow(at))).is_ok()
+        self.is_carried.has(id.index()) && self.carriers.binary_search(&(id, narrow(at))).is_ok()
     }
 }
 

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher as _, BuildHasherDefault};
 #[derive(Debug, Clone)]
 pub(super) enum Needed {
     Few(HashTable<Few>),
-    /// The same in order, once all is known: four bytes each, and no gaps.
+    /// The same in order, once nearly all is known: four bytes each, and no gaps.
     Settled(Box<[Few]>),
     Many(Vec<Option<Reason>>),
 }
@@ -64,7 +64,7 @@ impl Needed {
         few.chain(many)
     }
 
-    /// Takes no more than it must: nothing is inserted any more.
+    /// Takes no more than it must: most likely nothing is inserted any more.
     pub(super) fn settle(&mut self) {
         if let Self::Few(few) = self {
             let mut all: Vec<Few> = Vec::with_capacity(few.len());
@@ -77,6 +77,14 @@ impl Needed {
     /// Takes in what is needed, unless it was for another reason before; `all` is how many digests there are. Tells whether it
     /// is new.
     pub(super) fn insert(&mut self, id: Id, reason: Reason, all: usize) -> bool {
+        if let Self::Settled(few) = self {
+            if few.binary_search_by_key(&id, |few| few.id()).is_ok() {
+                return false;
+            }
+            let mut table = HashTable::with_capacity(few.len() + 1);
+            few.iter().for_each(|one| _ = table.insert_unique(Few::hash(one.id()), *one, |few| Few::hash(few.id())));
+            *self = Self::Few(table);
+        }
         if let (Self::Few(few), Some(one)) = (&mut *self, Few::new(id, reason))
             && few.len() <= all / MANY
         {
@@ -96,10 +104,10 @@ impl Needed {
     fn into_many(self, all: usize) -> Vec<Option<Reason>> {
         match self {
             Self::Many(many) => many,
-            Self::Few(_) | Self::Settled(_) => {
+            few => {
                 let mut many = vec![None; all];
-                for id in self.ids() {
-                    many[id.index()] = self.get(id);
+                for id in few.ids() {
+                    many[id.index()] = few.get(id);
                 }
                 many
             }
@@ -144,7 +152,7 @@ mod tests {
         assert_eq!((needed.get(Id::of(45)), needed.ids().count()), (Some(Reason::Young), 41));
         assert_eq!(told(&needed)[..45], before[..45]);
         needed.settle();
-        assert!(matches!(needed, Needed::Many(_)));
+        assert!(matches!(needed, Needed::Settled(_)) && needed.get(Id::of(45)) == Some(Reason::Young));
     }
 
     /// The first reason stays, in either form and beyond the change from one to the other.

@@ -143,6 +143,11 @@ impl Nodes {
         Self { shelf: beside.cloned(), ..Self::default() }
     }
 
+    /// Makes room for so many more of which something will be known.
+    pub(super) fn expect(&mut self, more: usize) {
+        self.known.reserve_exact(more);
+    }
+
     pub(super) fn get(&self, id: Id) -> Node<'_> {
         self.place(id).map_or(Node::Plain, |place| self.node(&self.known[place]))
     }

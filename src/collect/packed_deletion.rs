@@ -1,7 +1,5 @@
 //! One deletion in twenty-eight bytes, and what many of them share.
 
-mod join;
-
 use super::decide::DeleteReason;
 use super::deletion_order::{Sight, sight_of};
 use super::digest_table::DigestTable;

@@ -1,6 +1,7 @@
 //! Roots in twelve bytes each: there is one for each tag, and without `-m` one for each revision.
 
 use super::graph::{Graph, Id};
+use super::packing::make_room;
 use super::roots::{Reason, Root};
 
 /// Roots, to mark from.
@@ -11,7 +12,7 @@ pub struct Roots {
     unknown: Vec<Root>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Packed {
     repository: u32,
     id: Id,
@@ -29,9 +30,25 @@ impl Roots {
             Some(number) => number.ok().filter(|number| *number != EVERYWHERE),
         };
         match (repository, graph.id(&root.digest)) {
-            (Some(repository), Some(id)) => self.packed.push(Packed { repository, id, reason: root.reason }),
+            (Some(repository), Some(id)) => {
+                make_room(&mut self.packed, 1);
+                self.packed.push(Packed { repository, id, reason: root.reason });
+            }
             _ => self.unknown.push(root),
         }
+    }
+
+    /// Of several roots from such a place on, each is there once: most tags name what a revision link names as well.
+    pub(super) fn dedup_from(&mut self, first: usize) {
+        let mut more = self.packed.split_off(first);
+        more.sort_unstable();
+        more.dedup();
+        self.packed.append(&mut more);
+    }
+
+    /// How many there are of which the graph knows.
+    pub(super) fn len(&self) -> usize {
+        self.packed.len()
     }
 
     /// Adds several.
@@ -65,6 +82,28 @@ impl Roots {
 mod tests {
     use super::super::scene::of;
     use super::*;
+
+    #[test]
+    fn roots_of_one_repository_are_there_once() {
+        let mut graph = Graph::default();
+        for name in ["a", "b"] {
+            graph.intern(&of(name));
+        }
+        let root = |name, reason| Root { repository: Some(3), digest: of(name), reason };
+        let (young, needed) = (Reason::Young, Reason::Needed);
+        let mut roots = Roots::default();
+        roots.add_all([root("b", young), root("b", young)], &graph);
+        let before = roots.len();
+        roots.add_all(
+            [root("b", young), root("a", needed), root("b", needed), root("a", needed), root("b", young)],
+            &graph,
+        );
+        roots.dedup_from(before);
+        let told: Vec<_> = roots.iter(&graph).map(|(_, id, reason)| (graph.digest(id), reason)).collect();
+        let [a, b] = ["a", "b"].map(of);
+        assert_eq!(told[..2], [(b.clone(), young), (b.clone(), young)], "what was there before");
+        assert_eq!(told[2..], [(a, needed), (b.clone(), needed), (b, young)]);
+    }
 
     #[test]
     fn each_root_is_told_as_it_was_added() {

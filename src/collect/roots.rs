@@ -84,7 +84,9 @@ pub fn all_names(link: Link) -> impl Iterator<Item = Digest> {
 pub fn roots(inventory: &Inventory, graph: &Graph, options: &Options, dismissed: &Dismissed, now: Timestamp) -> Roots {
     let mut collector = Collector { graph, options, dismissed, now, roots: Roots::default() };
     for (at, repository) in inventory.repositories.iter().enumerate() {
+        let before = collector.roots.len();
         collector.add_repository(at, repository);
+        collector.roots.dedup_from(before);
     }
     collector.add_kept_from(inventory);
     for digest in &inventory.strangers {

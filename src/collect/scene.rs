@@ -240,7 +240,8 @@ impl Storage {
         assert!(marked_manifests(&inventory, &graph, &marks) >= before);
         let owners = Owners::of(&deletions, &graph);
         let holders = Holders::of(&inventory, &graph);
-        let judge = BlobJudge::new(&graph, &marks, options, &owners, record, NOW).shared_among(&holders);
+        let judge =
+            BlobJudge::new(&graph, &marks, options, &owners, record, NOW).shared_among(&holders).adding_to(deletions);
         let mut judge = judge.limited_to(limit);
         self.each_listed(|entry| {
             if entry.key.starts_with(layout::BLOBS) {
@@ -248,7 +249,7 @@ impl Storage {
             }
         });
         let mut blobs = judge.finish();
-        let plan = Plan::new(deletions.and(std::mem::take(&mut blobs.deletions)));
+        let plan = Plan::new(std::mem::take(&mut blobs.deletions));
         let left = limit.map(|limit| left(limit, &inventory, &blobs, &plan, not_in_plan)).unwrap_or_default();
         let mut problems = std::mem::take(&mut inventory.problems);
         problems.extend(super::roots::problems(&inventory, &graph, options));

@@ -2,6 +2,7 @@
 
 use super::Order;
 use crate::collect::blobs::{BlobJudge, BlobSurvey, Owners};
+use crate::collect::deletions::Deletions;
 use crate::collect::graph::{Fetched, Graph, Node};
 use crate::collect::holders::Holders;
 use crate::collect::inventory::Inventory;
@@ -92,19 +93,20 @@ pub(super) fn fetched(content: Content) -> Fetched {
     }
 }
 
-/// Lists all blobs and judges each as it passes.
+/// Lists all blobs and judges each as it passes; what goes is added to the pointers that go.
 pub(super) async fn blobs(
     storage: &dyn Storage,
     inventory: &Inventory,
     (graph, marks, owners): (&Graph, &Marks, &Owners),
-    record: &Pending,
+    (pointers, record): (Deletions, &Pending),
     order: &Order,
     now: Timestamp,
     observer: &dyn Observer,
 ) -> Result<BlobSurvey> {
     observer.notice(Event::Begin(Phase::ListBlobs, None));
     let holders = Holders::of(inventory, graph);
-    let judge = BlobJudge::new(graph, marks, &order.options, owners, record, now).shared_among(&holders);
+    let judge =
+        BlobJudge::new(graph, marks, &order.options, owners, record, now).shared_among(&holders).adding_to(pointers);
     let mut judge = judge.limited_to(order.limit.as_deref());
     let mut pages = storage.list(Area::Blobs);
     while let Some(page) = pages.try_next().await? {

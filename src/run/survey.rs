@@ -114,12 +114,12 @@ async fn look_once(
     let marking = deciding.elapsed();
 
     let found = (&graph, &marks, &owners);
-    let mut blobs = scan::blobs(storage, &inventory, found, &left.pending, order, now, observer).await?;
+    let mut blobs = scan::blobs(storage, &inventory, found, (pointers, &left.pending), order, now, observer).await?;
     if forget_what_is_gone(storage, &graph, |id| blobs.is_listed(id), &remembered, order).await? {
         return Ok(None);
     }
     findings.holes = scan::holes(storage, &inventory, (&graph, &marks, &blobs), order.concurrency, observer).await?;
-    let plan = Plan::new(pointers.and(std::mem::take(&mut blobs.deletions)));
+    let plan = Plan::new(std::mem::take(&mut blobs.deletions));
     let plan = plan.writing(repair::links(&inventory, order));
     let not_now = order.limit.as_ref();
     let not_now = not_now.map(|limit| applied::left(limit, &inventory, &blobs, &plan, not_in_plan)).unwrap_or_default();

@@ -227,15 +227,17 @@ fn plan(inventory: &Inventory, listing: &BTreeMap<String, Listed>, first: u8) {
     }
     let owners = Owners::of(&pointers, &graph);
     let record = Pending::default();
-    let mut judge = BlobJudge::new(&graph, &marks, &options, &owners, &record, NOW);
+    let judge = BlobJudge::new(&graph, &marks, &options, &owners, &record, NOW);
+    let mut judge = judge.adding_to(pointers.clone());
     for listed in listing.values().filter(|listed| listed.key.starts_with(BLOBS)) {
         judge.see(&entry(listed));
     }
-    let blobs = judge.finish().deletions;
+    let all = judge.finish().deletions;
+    assert!(all.iter().take(pointers.len()).eq(pointers.iter()));
     let gone: BTreeSet<String> = pointers.iter().map(|deletion| deletion.key).collect();
     let stays = listing.keys().filter(|key| !gone.contains(key.as_str()));
     let named: BTreeSet<Digest> = stays.flat_map(|key| needed_by(key, listing)).collect();
-    for deletion in &blobs {
+    for deletion in all.iter().skip(pointers.len()) {
         assert!(
             listing.get(&deletion.key).is_some_and(|listed| !listed.outside),
             "{:?} was not listed so",
@@ -244,5 +246,5 @@ fn plan(inventory: &Inventory, listing: &BTreeMap<String, Listed>, first: u8) {
         let digest = deletion.digest.as_ref().unwrap();
         assert!(!named.contains(digest), "{digest} goes, and a link that stays names it");
     }
-    super::plans::reads_back(options, &Plan::new(pointers.and(blobs)));
+    super::plans::reads_back(options, &Plan::new(all));
 }

@@ -192,14 +192,15 @@ fn plan_in_order<'a>(tree: &'a Tree, keys: impl Iterator<Item = &'a String> + Cl
     let pointers = plan_pointers(&inventory, &graph, &marks, options, &Dismissed::default(), NOW);
     let owners = Owners::of(&pointers, &graph);
     let record = Pending::default();
-    let mut judge = BlobJudge::new(&graph, &marks, options, &owners, &record, NOW);
+    let before = pointers.len();
+    let mut judge = BlobJudge::new(&graph, &marks, options, &owners, &record, NOW).adding_to(pointers);
     keys.filter(|key| key.starts_with(layout::BLOBS)).for_each(|key| judge.see(&entry(key)));
-    let blobs = judge.finish().deletions;
-    for deletion in &blobs {
+    let all = judge.finish().deletions;
+    for deletion in all.iter().skip(before) {
         let id = graph.id(deletion.digest.as_ref().unwrap());
         assert_eq!(marks.anywhere(id), None, "a marked digest is in the plan: {deletion:?}");
     }
-    Plan::new(pointers.and(blobs))
+    Plan::new(all)
 }
 
 fn plan(tree: &Tree, options: &Options) -> Plan {

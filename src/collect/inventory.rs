@@ -111,6 +111,9 @@ pub struct Repository {
     pub damaged: bool,
 }
 
+/// So many tags are looked up together, in about 10 MB.
+const AT_ONCE: usize = if cfg!(test) { 2 } else { 1 << 18 };
+
 impl Repository {
     /// One of which nothing is known but its name.
     #[must_use]
@@ -133,10 +136,25 @@ impl Repository {
         self.revisions.has(digest)
     }
 
-    /// The manifests it links, where many are to be looked up.
+    /// What its tags name that it does not link: of nearly all repositories nothing. Links may lie beside memory, where it
+    /// would take long to look up each, and a set of them would be much of all memory.
     #[must_use]
-    pub fn linked(&self) -> HashSet<Digest> {
-        self.revisions.iter().map(|link| link.digest).collect()
+    pub fn unlinked(&self) -> HashSet<Digest> {
+        let (mut unlinked, mut tagged) = (HashSet::new(), self.tagged());
+        loop {
+            let mut targets: Vec<Digest> = tagged.by_ref().take(AT_ONCE).collect();
+            if targets.is_empty() {
+                return unlinked;
+            }
+            targets.sort_unstable();
+            let mut links = self.revisions.iter().map(|link| link.digest).peekable();
+            for target in targets {
+                while links.next_if(|link| *link < target).is_some() {}
+                if links.peek() != Some(&target) {
+                    unlinked.insert(target);
+                }
+            }
+        }
     }
 
     /// What its tags name now, or perhaps mean.
@@ -276,6 +294,23 @@ mod tests {
 
     fn seen() -> Evidence {
         Evidence { size: 71, modified: NOW, etag: None, outside: false }
+    }
+
+    #[test]
+    fn tags_of_what_is_not_linked_are_told() {
+        let mut storage = Storage::default();
+        assert!(Repository::new(name("a")).unlinked().is_empty());
+        for number in 0..7 {
+            let image = storage.index("a", &[&of(&number.to_string())]);
+            storage.tag("a", &format!("v{number}"), &image);
+            storage.tag("a", &format!("w{number}"), &image);
+        }
+        assert!(storage.inventory(&options()).repositories[0].unlinked().is_empty());
+        let unlinked = [of("x"), of("y"), sha512("z")];
+        for (number, digest) in unlinked.iter().enumerate() {
+            storage.tag("a", &format!("x{number}"), digest);
+        }
+        assert_eq!(storage.inventory(&options()).repositories[0].unlinked(), HashSet::from(unlinked));
     }
 
     #[test]

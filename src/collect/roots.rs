@@ -136,14 +136,14 @@ impl Collector<'_> {
     }
 
     fn add_tags(&mut self, at: usize, repository: &Repository) {
-        let linked = repository.linked();
+        let unlinked = repository.unlinked();
         for (ref tag, ref entry) in &repository.tags {
             let Some(current) = &entry.current else { continue };
             if self.dismissed.tag(at, tag, entry).is_some() {
                 continue;
             }
             match &current.target {
-                Target::Digest(digest) if linked.contains(digest) => self.add(at, Reason::Needed, [digest]),
+                Target::Digest(digest) if !unlinked.contains(digest) => self.add(at, Reason::Needed, [digest]),
                 // The registry answers 404 for it, but its content is there and can be made whole.
                 Target::Digest(digest) => {
                     if self.graph.node_of(digest) != Node::Missing {
@@ -256,10 +256,10 @@ pub fn problems(inventory: &Inventory, graph: &Graph, options: &Options) -> Prob
                 Node::Plain | Node::Manifest { .. } => {}
             }
         }
-        let linked = repository.linked();
+        let unlinked = repository.unlinked();
         for (ref tag, ref current) in repository.current_tags() {
             let Target::Digest(digest) = &current.target else { continue };
-            if linked.contains(digest) {
+            if !unlinked.contains(digest) {
                 continue;
             }
             let key = Some(layout::tag_current(&repository.name, tag));

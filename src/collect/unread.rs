@@ -37,9 +37,7 @@ pub(super) fn each_to_read(inventory: &Inventory, keep_from: &[KeepFrom], mut te
         });
         unreadable.flat_map(|entry| entry.history).for_each(|link| tell(&link.digest, Expectation::Perhaps));
         repository.revisions.names().for_each(|digest| tell(&digest, Expectation::Manifest));
-        let linked = repository.linked();
         // Nearly every tag names a manifest that its repository links.
-        let tagged = repository.tagged().filter(|digest| !linked.contains(digest));
-        tagged.for_each(|digest| tell(&digest, Expectation::Manifest));
+        repository.unlinked().iter().for_each(|digest| tell(digest, Expectation::Manifest));
     }
 }

@@ -92,7 +92,7 @@ impl Report {
             self.bytes.free(freed);
             let owner = match (&deletion.repository, &deletion.digest) {
                 (Some((at, _)), _) => Some(Owner::One(*at)),
-                (None, Some(digest)) => scan.owners.get(digest),
+                (None, Some(digest)) => scan.owners.get(scan.graph.id(digest), digest),
                 (None, None) => None,
             };
             match owner {

@@ -176,7 +176,7 @@ impl<'a> BlobJudge<'a> {
             self.survey.listed.set(id.index());
         }
         self.survey.found.add(entry.size);
-        let owner = self.holders.and_then(|holders| holders.whose(id, &digest, self.owners.get(&digest)));
+        let owner = self.holders.and_then(|holders| holders.whose(id, &digest, self.owners.get(id, &digest)));
         self.survey.parts.add(owner, entry.size);
         let needed = self.marks.anywhere(id);
         let line = self.limit.and_then(|limit| limit.find(Stage::Blob, (entry.key, None)));
@@ -185,7 +185,8 @@ impl<'a> BlobJudge<'a> {
         }
         // The links that told whose a blob was may have gone in an earlier run of the same plan: it remembers.
         let is_planned = || self.limit.is_some_and(|limit| limit.has(Stage::Blob, entry.key, &entry.evidence()));
-        let in_scope = self.options.repositories.is_empty() || self.owners.get(&digest).is_some() || is_planned();
+        let has_owner = self.owners.get(id, &digest).is_some();
+        let in_scope = self.options.repositories.is_empty() || has_owner || is_planned();
         match decide::blob(needed, entry, self.options.min_age, self.now, in_scope) {
             // Out of this run's scope, not out of what an earlier one has found: it goes on waiting.
             Decision::Keep(KeepReason::OutOfScope) => {
@@ -195,11 +196,11 @@ impl<'a> BlobJudge<'a> {
                 }
             }
             Decision::Keep(reason) => self.keep(reason, owner, entry),
-            Decision::Delete(reason) => match self.waits_since(&digest, entry) {
+            Decision::Delete(reason) => match self.waits_since(&digest, has_owner, entry) {
                 // It begins to wait, or goes on: when a collection comes, its time may be over.
                 Wait::Over if !self.options.collects => {
                     let recorded = self.record.get(&digest).map(|recorded| recorded.since.min(self.now));
-                    let since = recorded.filter(|_| self.owners.get(&digest).is_none());
+                    let since = recorded.filter(|_| !has_owner);
                     self.wait(digest, since, owner, entry);
                 }
                 Wait::Over => {
@@ -217,11 +218,11 @@ impl<'a> BlobJudge<'a> {
 
     /// A push that was admitted while a pointer to this content was there may write its manifest later. Only when no
     /// pointer has named it for long enough, in this scan and in an earlier one, is that over.
-    fn waits_since(&self, digest: &Digest, entry: &Entry<'_>) -> Wait {
+    fn waits_since(&self, digest: &Digest, has_owner: bool, entry: &Entry<'_>) -> Wait {
         if self.options.defer.is_zero() {
             return Wait::Over;
         }
-        if self.owners.get(digest).is_some() {
+        if has_owner {
             return Wait::Since(None);
         }
         // What was written later than the record says has not waited: it went, and came back.
@@ -435,10 +436,11 @@ mod tests {
             (&content, Some(Owner::Shared)),
             (&orphan, None),
         ] {
-            assert_eq!(scan.owners.get(digest), owner, "{digest}");
+            assert_eq!(scan.owners.get(scan.graph.id(digest), digest), owner, "{digest}");
         }
         storage.objects.remove(&layout::revision_link(&name("a"), &index));
-        assert_eq!(storage.scan(&options()).0.owners.get(&content), Some(Owner::One(1)));
+        let (scan, _) = storage.scan(&options());
+        assert_eq!(scan.owners.get(scan.graph.id(&content), &content), Some(Owner::One(1)));
     }
 
     #[test]

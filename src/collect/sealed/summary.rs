@@ -48,7 +48,7 @@ impl Summary {
         // Pointers come before blobs: whose a blob is, the pointers that go with it have told.
         let owner = match (&line.repository, &line.digest) {
             (Some(name), _) => Some(Owner::One(self.row(name))),
-            (None, Some(digest)) => self.owners.get(digest),
+            (None, Some(digest)) => self.owners.get(None, digest),
             (None, None) => None,
         };
         match owner {

@@ -77,8 +77,8 @@ pub(super) struct PackedLinks {
 struct Block {
     place: Place,
     len: usize,
-    /// The first of them.
-    first: u32,
+    /// The digest of the first: to find a block no other has to be got back.
+    first: [u8; 32],
     /// Whether they came in the order of their digests, each once.
     is_sorted: bool,
 }
@@ -143,7 +143,7 @@ impl PackedLinks {
         if let Some(block) = self.blocks.last_mut().filter(|block| block.is_sorted) {
             block.put(digests);
         }
-        self.blocks.push(Block { place: Place::Held(vec![link]), len: 1, first: link.number(), is_sorted: true });
+        self.blocks.push(Block { place: Place::Held(vec![link]), len: 1, first: digest, is_sorted: true });
     }
 
     /// Puts them into the order of their digests, each once: of several the first counts. Those with these numbers go.
@@ -154,7 +154,7 @@ impl PackedLinks {
         {
             let mut all: Vec<Usual> = self.iter(digests).filter(|link| !is_left_out(link)).collect();
             sort(&mut all, digests);
-            self.blocks = all.chunks(FULL).filter_map(block).collect();
+            self.blocks = all.chunks(FULL).filter_map(|links| block(links, digests)).collect();
         }
         for block in &mut self.blocks {
             block.put(digests);
@@ -168,7 +168,7 @@ impl PackedLinks {
         for block in self.blocks.iter_mut().filter(|block| !block.is_sorted) {
             let mut links = block.links(digests).into_owned();
             sort(&mut links, digests);
-            let Some(sorted) = self::block(&links) else { continue };
+            let Some(sorted) = self::block(&links, digests) else { continue };
             // One of several was the first to come: that is not known of what is sorted already.
             if sorted.len < block.len {
                 return false;
@@ -176,7 +176,7 @@ impl PackedLinks {
             *block = sorted;
         }
         let mut bounds: Vec<([u8; 32], usize)> = Vec::with_capacity(self.blocks.len());
-        bounds.extend(self.blocks.iter().enumerate().map(|(at, block)| (digests.beginning(block.first), at)));
+        bounds.extend(self.blocks.iter().enumerate().map(|(at, block)| (block.first, at)));
         bounds.sort_unstable();
         let are_apart = bounds.is_sorted_by(|(_, before), (next, _)| {
             self.blocks[*before].links(digests).last().is_none_or(|last| digests.beginning(last.number()) < *next)
@@ -211,16 +211,15 @@ impl PackedLinks {
 
     /// The one to this digest, of links in order.
     pub(super) fn find(&self, digest: &[u8; 32], digests: &DigestTable) -> Option<Usual> {
-        let beginning = |number: u32| digests.beginning(number);
-        let after = self.blocks.partition_point(|block| beginning(block.first) <= *digest);
+        let after = self.blocks.partition_point(|block| block.first <= *digest);
         let links = self.blocks[after.checked_sub(1)?].links(digests);
-        let at = links.binary_search_by(|link| beginning(link.number()).cmp(digest)).ok()?;
+        let at = links.binary_search_by(|link| digests.beginning(link.number()).cmp(digest)).ok()?;
         Some(links[at])
     }
 }
 
-fn block(links: &[Usual]) -> Option<Block> {
-    let first = links.first()?.number();
+fn block(links: &[Usual], digests: &DigestTable) -> Option<Block> {
+    let first = digests.beginning(links.first()?.number());
     Some(Block { place: Place::Held(links.to_vec()), len: links.len(), first, is_sorted: true })
 }
 

@@ -123,7 +123,7 @@ async fn repositories(
     observer: &dyn Observer,
 ) -> Result<Inventory> {
     observer.notice(Event::Begin(Phase::ListRepositories, None));
-    let mut builder = Builder::new(storage.proof()).shelving(order.shelf.clone());
+    let mut builder = Builder::new(storage.proof());
     let mut pages = storage.list_all(Area::Repositories);
     while let Some(page) = pages.try_next().await? {
         for entry in page.entries() {

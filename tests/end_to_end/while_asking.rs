@@ -68,7 +68,7 @@ async fn pushed_again(storage: Storage, line: &[&str]) -> Result<()> {
     layouts.push(&registry, 6, "other:pr-1", Flavour::Oci)?;
     let before = tags(&client).await?;
     // What was pushed a moment ago stays for a rule: let it grow older than `--settle`.
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
 
     let config = registry.config().display().to_string();
     let more = ["--settle", "1s", "--format", "json", "-R", &config];

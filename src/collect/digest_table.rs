@@ -1,6 +1,6 @@
 //! Digests, each once, by number.
 
-use super::shelf::Shelf;
+use super::shelf::{Put, Shelf};
 use crate::model::{Algorithm, Digest};
 use hashbrown::HashTable;
 use std::collections::HashMap;
@@ -36,8 +36,7 @@ pub struct DigestTable {
 #[derive(Clone)]
 enum Chunk {
     Held(Vec<[u8; LENGTH]>),
-    /// On the shelf, from there.
-    Put(u64),
+    Put(Put),
 }
 
 impl Default for DigestTable {
@@ -63,13 +62,6 @@ impl DigestTable {
     /// Its shelf, if it is so long that some of it is there: then what belongs to it may as well be.
     pub(super) fn shelf_in_use(&self) -> Option<&Arc<dyn Shelf>> {
         self.shelf.as_ref().filter(|_| self.chunks.len() > HELD + 1)
-    }
-
-    /// Gets back what was put there.
-    pub(super) fn get_back(&self, at: u64, bytes: &mut [u8]) {
-        if let Some(beside) = &self.shelf {
-            beside.get(at, bytes);
-        }
     }
 
     /// How many digests there are.
@@ -124,9 +116,9 @@ impl DigestTable {
         let (chunk, place) = (number as usize / CHUNK, number as usize % CHUNK);
         match &self.chunks[chunk] {
             Chunk::Held(digests) => digests[place],
-            Chunk::Put(at) => {
+            Chunk::Put(put) => {
                 let mut beginning = [0; LENGTH];
-                self.get_back(at + (place * LENGTH) as u64, &mut beginning);
+                put.get(place * LENGTH, &mut beginning);
                 beginning
             }
         }
@@ -143,11 +135,11 @@ impl DigestTable {
             let has_next = numbers.peek() == Some(&(number + 1));
             all.push(match (known, self.chunks.get(number as usize / CHUNK)) {
                 (Some(known), _) => known,
-                (None, Some(Chunk::Put(at))) if has_next => {
+                (None, Some(Chunk::Put(put))) if has_next => {
                     let place = number as usize % CHUNK;
                     window.resize(WINDOW.min(CHUNK - place), [0; LENGTH]);
                     from = number;
-                    self.get_back(at + (place * LENGTH) as u64, window.as_flattened_mut());
+                    put.get(place * LENGTH, window.as_flattened_mut());
                     window[0]
                 }
                 (None, _) => self.beginning(number),
@@ -183,10 +175,10 @@ impl DigestTable {
     fn put_last(&mut self) -> Option<Vec<[u8; LENGTH]>> {
         let beside = self.shelf.as_ref().filter(|_| self.chunks.len() > HELD)?;
         let Some(Chunk::Held(last)) = self.chunks.last_mut() else { return None };
-        let at = beside.put(last.as_flattened())?;
+        let put = Put::on(beside, last.as_flattened())?;
         let mut place = std::mem::take(last);
         place.clear();
-        *self.chunks.last_mut()? = Chunk::Put(at);
+        *self.chunks.last_mut()? = Chunk::Put(put);
         Some(place)
     }
 
@@ -195,14 +187,13 @@ impl DigestTable {
         let wanted = (self.numbers.len() * 2).max(16);
         self.numbers = HashTable::new();
         self.numbers = HashTable::with_capacity(wanted);
-        let mut place: Vec<u8> = Vec::new();
+        let mut place: Vec<u8>;
         let mut number = 0;
         for chunk in &self.chunks {
             let digests: &[[u8; LENGTH]] = match chunk {
                 Chunk::Held(digests) => digests,
-                Chunk::Put(at) => {
-                    place.resize(CHUNK * LENGTH, 0);
-                    self.get_back(*at, &mut place);
+                Chunk::Put(put) => {
+                    place = put.all();
                     place.as_chunks().0
                 }
             };

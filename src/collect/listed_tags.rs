@@ -59,7 +59,7 @@ impl ListedTags {
         merge(&mut tags);
         let (Some(mut block), Some((last, _))) = (Block::of(&tags), tags.last()) else { return };
         if let Some(beside) = beside {
-            block.put(&**beside);
+            block.put(beside);
         }
         self.blocks.push(Span { block, last: last.as_str().into() });
     }
@@ -80,7 +80,7 @@ impl ListedTags {
                 overlapping.push((at, next.block));
             }
             overlapping.sort_by_key(|(at, _)| *at);
-            pending.extend(overlapping.into_iter().flat_map(|(_, block)| block.tags(beside)));
+            pending.extend(overlapping.into_iter().flat_map(|(_, block)| block.tags()));
             merge(&mut pending);
             let packed = if blocks.peek().is_none() { pending.len() } else { pending.len() / FULL * FULL };
             let mut whole: Vec<_> = pending.drain(..packed).collect();

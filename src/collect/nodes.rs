@@ -3,7 +3,7 @@
 
 use super::graph::{Id, IdHasher};
 use super::packing::make_room;
-use super::shelf::Shelf;
+use super::shelf::{Put, Shelf};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::borrow::Cow;
@@ -48,7 +48,7 @@ pub struct References<'a>(Where<'a>);
 #[derive(Clone, Copy)]
 enum Where<'a> {
     Held(&'a [Id]),
-    Put { beside: &'a dyn Shelf, at: u64, count: usize },
+    Put { chunk: &'a Put, first: usize, count: usize },
 }
 
 impl<'a> References<'a> {
@@ -57,9 +57,9 @@ impl<'a> References<'a> {
     pub fn all(&self) -> Cow<'a, [Id]> {
         match self.0 {
             Where::Held(references) => Cow::Borrowed(references),
-            Where::Put { beside, at, count } => {
+            Where::Put { chunk, first, count } => {
                 let mut bytes: SmallVec<[u8; 256]> = SmallVec::from_elem(0, count * LENGTH);
-                beside.get(at, &mut bytes);
+                chunk.get(first * LENGTH, &mut bytes);
                 Cow::Owned(bytes.as_chunks().0.iter().map(|bytes| Id::of(u32::from_le_bytes(*bytes))).collect())
             }
         }
@@ -101,8 +101,7 @@ pub(super) struct Nodes {
 #[derive(Debug, Clone)]
 enum Chunk {
     Held(Vec<Id>),
-    /// On the shelf, from there.
-    Put(u64),
+    Put(Put),
 }
 
 /// So many references are in a chunk, unless one manifest has more.
@@ -175,12 +174,9 @@ impl Nodes {
 
     fn references(&self, known: &Known) -> References<'_> {
         let (first, count) = (known.first as usize, known.count as usize);
-        References(match (self.references.get(usize::from(known.chunk)), &self.shelf) {
-            (Some(Chunk::Held(all)), _) => Where::Held(&all[first..first + count]),
-            (Some(Chunk::Put(at)), Some(beside)) if count > 0 => {
-                Where::Put { beside: &**beside, at: at + (first * LENGTH) as u64, count }
-            }
-            _ => Where::Held(&[]),
+        References(match &self.references[usize::from(known.chunk)] {
+            Chunk::Held(all) => Where::Held(&all[first..first + count]),
+            Chunk::Put(chunk) => Where::Put { chunk, first, count },
         })
     }
 
@@ -232,7 +228,7 @@ impl Nodes {
                 all.extend_from_slice(references);
                 return (self.last(), first);
             }
-            Some(full) => full.put(self.shelf.as_deref()),
+            Some(full) => full.put(self.shelf.as_ref()),
             None => {}
         }
         self.references.push(Chunk::Held(references.to_vec()));
@@ -246,11 +242,11 @@ impl Nodes {
 
 impl Chunk {
     /// Puts it on a shelf, if there is one that takes it.
-    fn put(&mut self, beside: Option<&dyn Shelf>) {
+    fn put(&mut self, beside: Option<&Arc<dyn Shelf>>) {
         let Self::Held(all) = self else { return };
         let bytes = || all.iter().flat_map(|id| id.number().to_le_bytes()).collect::<Vec<u8>>();
-        match beside.and_then(|beside| beside.put(&bytes())) {
-            Some(at) => *self = Self::Put(at),
+        match beside.and_then(|beside| Put::on(beside, &bytes())) {
+            Some(put) => *self = Self::Put(put),
             None => all.shrink_to_fit(),
         }
     }

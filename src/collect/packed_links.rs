@@ -2,6 +2,7 @@
 
 use super::digest_table::DigestTable;
 use super::packing::{halves, make_room, whole};
+use super::shelf::Put;
 use crate::model::Timestamp;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -86,19 +87,14 @@ struct Block {
 #[derive(Clone)]
 enum Place {
     Held(Vec<Usual>),
-    /// On the shelf, from there.
-    Put(u64),
+    Put(Put),
 }
 
 impl Block {
-    fn links(&self, digests: &DigestTable) -> Cow<'_, [Usual]> {
+    fn links(&self) -> Cow<'_, [Usual]> {
         match &self.place {
             Place::Held(links) => Cow::Borrowed(links),
-            Place::Put(at) => {
-                let mut bytes = vec![0; self.len * LENGTH];
-                digests.get_back(*at, &mut bytes);
-                Cow::Owned(bytes.as_chunks().0.iter().map(Usual::of_bytes).collect())
-            }
+            Place::Put(put) => Cow::Owned(put.all().as_chunks().0.iter().map(Usual::of_bytes).collect()),
         }
     }
 
@@ -106,8 +102,8 @@ impl Block {
     fn put(&mut self, digests: &DigestTable) {
         if let Place::Held(links) = &mut self.place {
             let bytes = || links.iter().flat_map(|link| link.to_bytes()).collect::<Vec<u8>>();
-            match digests.shelf_in_use().and_then(|beside| beside.put(&bytes())) {
-                Some(at) => self.place = Place::Put(at),
+            match digests.shelf_in_use().and_then(|beside| Put::on(beside, &bytes())) {
+                Some(put) => self.place = Place::Put(put),
                 None => links.shrink_to_fit(),
             }
         }
@@ -149,10 +145,8 @@ impl PackedLinks {
     /// Puts them into the order of their digests, each once: of several the first counts. Those with these numbers go.
     pub(super) fn settle(&mut self, digests: &DigestTable, without: &HashSet<u32>) {
         let is_left_out = |link: &Usual| without.contains(&link.number());
-        if !self.are_blocks_in_order(digests)
-            || !without.is_empty() && self.iter(digests).any(|link| is_left_out(&link))
-        {
-            let mut all: Vec<Usual> = self.iter(digests).filter(|link| !is_left_out(link)).collect();
+        if !self.are_blocks_in_order(digests) || !without.is_empty() && self.iter().any(|link| is_left_out(&link)) {
+            let mut all: Vec<Usual> = self.iter().filter(|link| !is_left_out(link)).collect();
             sort(&mut all, digests);
             self.blocks = all.chunks(FULL).filter_map(|links| block(links, digests)).collect();
         }
@@ -166,7 +160,7 @@ impl PackedLinks {
     /// Puts the blocks into order; tells whether all links are in order then, as they are if no two pages overlap.
     fn are_blocks_in_order(&mut self, digests: &DigestTable) -> bool {
         for block in self.blocks.iter_mut().filter(|block| !block.is_sorted) {
-            let mut links = block.links(digests).into_owned();
+            let mut links = block.links().into_owned();
             sort(&mut links, digests);
             let Some(sorted) = self::block(&links, digests) else { continue };
             // One of several was the first to come: that is not known of what is sorted already.
@@ -179,7 +173,7 @@ impl PackedLinks {
         bounds.extend(self.blocks.iter().enumerate().map(|(at, block)| (block.first, at)));
         bounds.sort_unstable();
         let are_apart = bounds.is_sorted_by(|(_, before), (next, _)| {
-            self.blocks[*before].links(digests).last().is_none_or(|last| digests.beginning(last.number()) < *next)
+            self.blocks[*before].links().last().is_none_or(|last| digests.beginning(last.number()) < *next)
         });
         if are_apart {
             let mut blocks: Vec<Option<Block>> = std::mem::take(&mut self.blocks).into_iter().map(Some).collect();
@@ -189,9 +183,9 @@ impl PackedLinks {
     }
 
     /// All of them.
-    pub(super) fn iter<'a>(&'a self, digests: &'a DigestTable) -> impl Iterator<Item = Usual> + 'a {
+    pub(super) fn iter(&self) -> impl Iterator<Item = Usual> + '_ {
         self.blocks.iter().flat_map(|block| {
-            let links = block.links(digests);
+            let links = block.links();
             (0..block.len).map(move |at| links[at])
         })
     }
@@ -203,7 +197,7 @@ impl PackedLinks {
         is_told: impl Fn(Usual) -> bool + 'a,
     ) -> impl Iterator<Item = (Usual, [u8; 32])> + 'a {
         self.blocks.iter().flat_map(move |block| {
-            let told: Vec<Usual> = block.links(digests).iter().copied().filter(|link| is_told(*link)).collect();
+            let told: Vec<Usual> = block.links().iter().copied().filter(|link| is_told(*link)).collect();
             let digests = digests.beginnings(told.iter().map(|link| link.number()));
             told.into_iter().zip(digests)
         })
@@ -212,7 +206,7 @@ impl PackedLinks {
     /// The one to this digest, of links in order.
     pub(super) fn find(&self, digest: &[u8; 32], digests: &DigestTable) -> Option<Usual> {
         let after = self.blocks.partition_point(|block| block.first <= *digest);
-        let links = self.blocks[after.checked_sub(1)?].links(digests);
+        let links = self.blocks[after.checked_sub(1)?].links();
         let at = links.binary_search_by(|link| digests.beginning(link.number()).cmp(digest)).ok()?;
         Some(links[at])
     }
@@ -303,13 +297,13 @@ mod tests {
                     packed.push(link, at, &digests);
                 }
             }
-            prop_assert_eq!(packed.iter(&digests).count(), packed.len());
+            prop_assert_eq!(packed.iter().count(), packed.len());
             let leaves = |digest: &Digest| digests.find(digest).filter(|number| *number >= before);
             let without: HashSet<u32> = without.iter().filter_map(|name| leaves(&Digest::of(&name.to_le_bytes()))).collect();
             expected.retain(|_, link| !without.contains(&link.number()));
             packed.settle(&digests, &without);
             prop_assert_eq!(packed.len(), expected.len());
-            prop_assert!(packed.iter(&digests).eq(expected.values().copied()));
+            prop_assert!(packed.iter().eq(expected.values().copied()));
             for name in 0..60_u32 {
                 let digest = beginning(&Digest::of(&name.to_le_bytes()));
                 prop_assert_eq!(packed.find(&digest, &digests), expected.get(&digest).copied());
@@ -339,7 +333,7 @@ mod tests {
         }
         let before = beside.len();
         packed.settle(&digests, &HashSet::new());
-        assert!(packed.iter(&digests).map(|link| digests.get(link.number())).eq(names));
+        assert!(packed.iter().map(|link| digests.get(link.number())).eq(names));
         assert!(packed.blocks.iter().all(|block| matches!(block.place, Place::Put(_))));
         assert!(beside.len() - before <= FULL * LENGTH, "the last block alone");
     }

@@ -3,6 +3,7 @@
 use super::entry::Evidence;
 use super::etag::Etag;
 use super::inventory::{Content, Current, Link, Target};
+use super::shelf::not_understood;
 use super::tags::TagEntry;
 use crate::model::{Digest, Tag, Timestamp};
 use std::ops::Range;
@@ -88,12 +89,17 @@ fn link(place: &mut Vec<u8>, link: &Link) {
 pub(super) fn all(bytes: &[u8]) -> impl Iterator<Item = Packed<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let length = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize;
-        let place = at..at + length;
-        at = place.end;
-        let mut reader = Reader(bytes.get(place.clone())?.get(LENGTH..)?);
-        Some(Packed { name: reader.text()?, place, rest: reader })
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let packed = one(rest, at).unwrap_or_else(|| not_understood());
+        at = packed.place.end;
+        Some(packed)
     })
+}
+
+fn one(bytes: &[u8], at: usize) -> Option<Packed<'_>> {
+    let length = u32::from_le_bytes(*bytes.first_chunk()?) as usize;
+    let mut reader = Reader(bytes.get(LENGTH..length)?);
+    Some(Packed { name: reader.text()?, place: at..at + length, rest: reader })
 }
 
 /// One that was written.
@@ -106,23 +112,13 @@ pub(super) struct Packed<'a> {
 }
 
 impl Packed<'_> {
+    pub(super) fn tag(&self) -> Tag {
+        Tag::new(self.name).unwrap_or_else(|| not_understood())
+    }
+
     /// All that was listed of it, as it was put in.
-    pub(super) fn entry(mut self) -> Option<TagEntry> {
-        let target = match self.rest.byte()? {
-            0 => None,
-            1 => Some(Target::Digest(self.rest.digest()?)),
-            2 => Some(Target::Unreadable(Some(self.rest.digest()?))),
-            3 => Some(Target::Unreadable(None)),
-            _ => Some(Target::Unread),
-        };
-        let mut entry = TagEntry::default();
-        if let Some(target) = target {
-            entry.current = Some(Current { target, evidence: self.rest.evidence()? });
-        }
-        while !self.rest.0.is_empty() {
-            entry.history.push(self.rest.link()?);
-        }
-        Some(entry)
+    pub(super) fn entry(mut self) -> TagEntry {
+        self.rest.entry().unwrap_or_else(|| not_understood())
     }
 }
 
@@ -167,6 +163,24 @@ impl<'a> Reader<'a> {
             _ => Some(Etag::from(self.text()?)),
         };
         Some(Evidence { size, modified, etag, outside })
+    }
+
+    fn entry(&mut self) -> Option<TagEntry> {
+        let target = match self.byte()? {
+            0 => None,
+            1 => Some(Target::Digest(self.digest()?)),
+            2 => Some(Target::Unreadable(Some(self.digest()?))),
+            3 => Some(Target::Unreadable(None)),
+            _ => Some(Target::Unread),
+        };
+        let mut entry = TagEntry::default();
+        if let Some(target) = target {
+            entry.current = Some(Current { target, evidence: self.evidence()? });
+        }
+        while !self.0.is_empty() {
+            entry.history.push(self.link()?);
+        }
+        Some(entry)
     }
 
     fn link(&mut self) -> Option<Link> {
@@ -253,10 +267,32 @@ mod tests {
                 if let Some(tag) = Tag::new(&name) {
                     write(&mut bytes, &tag, &entry);
                 }
-                expected.push((name, Some(entry)));
+                expected.push((name, entry));
             }
             let read: Vec<_> = all(&bytes).map(|packed| (packed.name.to_owned(), packed.entry())).collect();
             prop_assert_eq!(read, expected);
         }
+    }
+
+    /// A tag that is left out would cost its image.
+    #[test]
+    fn what_cannot_be_understood_ends_the_run() {
+        let tag = Tag::new("v1").unwrap_or_else(|| not_understood());
+        let mut bytes = Vec::new();
+        let history = [Link::of_usual(of("a"), Timestamp::default(), true)].into_iter().collect();
+        write(&mut bytes, &tag, &TagEntry { current: None, history });
+        let read = |bytes: &[u8]| {
+            let told = || all(bytes).map(|packed| (packed.tag(), packed.entry())).collect::<Vec<_>>().len();
+            std::panic::catch_unwind(told).map_err(|payload| payload.is::<crate::error::Error>())
+        };
+        assert_eq!((read(&bytes).ok(), read(&[]).ok()), (Some(1), Some(0)));
+        for length in 1..bytes.len() {
+            assert_eq!(read(&bytes[..length]), Err(true), "{length} bytes of it");
+        }
+        let mut odd = bytes.clone();
+        odd[2 * LENGTH] = b'-';
+        assert_eq!(read(&odd), Err(true), "no tag is called so");
+        bytes.push(7);
+        assert_eq!(read(&bytes), Err(true));
     }
 }

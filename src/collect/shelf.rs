@@ -1,6 +1,8 @@
 //! Where goes what would be too much for memory: bytes by their place, for as long as a run lasts.
 
+use crate::error::{Error, ErrorKind};
 use std::fmt;
+use std::sync::Arc;
 
 /// A place beside memory. What decides is given one and knows nothing of files.
 pub trait Shelf: fmt::Debug + Send + Sync {
@@ -12,6 +14,41 @@ pub trait Shelf: fmt::Debug + Send + Sync {
     /// What cannot be got back ends the run by unwinding, as if it were killed: nothing may be decided without it, and what
     /// asks for it decides and has no error to tell.
     fn get(&self, at: u64, bytes: &mut [u8]);
+}
+
+/// Bytes that were put on a shelf.
+#[derive(Debug, Clone)]
+pub(super) struct Put {
+    shelf: Arc<dyn Shelf>,
+    at: u64,
+    len: usize,
+}
+
+impl Put {
+    /// Puts bytes on a shelf; nothing if it does not take them.
+    pub(super) fn on(shelf: &Arc<dyn Shelf>, bytes: &[u8]) -> Option<Self> {
+        Some(Self { at: shelf.put(bytes)?, shelf: Arc::clone(shelf), len: bytes.len() })
+    }
+
+    /// Gets back some of them.
+    pub(super) fn get(&self, from: usize, bytes: &mut [u8]) {
+        self.shelf.get(self.at + from as u64, bytes);
+    }
+
+    /// Gets back all of them.
+    pub(super) fn all(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.len];
+        self.get(0, &mut bytes);
+        bytes
+    }
+}
+
+/// Ends the run as [`Shelf::get`] does where what was packed cannot be understood: a tag that is left out would cost its
+/// image.
+pub(super) fn not_understood() -> ! {
+    let error =
+        Error::new(ErrorKind::Bug, "understand what was packed to be held").next("run again, and please tell of it");
+    std::panic::resume_unwind(Box::new(error))
 }
 
 #[cfg(test)]

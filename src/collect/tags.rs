@@ -2,7 +2,7 @@
 
 use super::inventory::{Current, Link};
 use super::packed_tag;
-use super::shelf::Shelf;
+use super::shelf::{Put, Shelf};
 use crate::model::Tag;
 use smallvec::SmallVec;
 use std::borrow::{Borrow, Cow};
@@ -42,8 +42,7 @@ pub(super) struct Block {
 #[derive(Debug, Clone)]
 enum Place {
     Held(Vec<u8>),
-    /// On the shelf, from there, and so many bytes.
-    Put(u64, usize),
+    Put(Put),
 }
 
 impl Block {
@@ -58,35 +57,27 @@ impl Block {
         Some(Self { first, place: Place::Held(bytes) })
     }
 
-    fn bytes(&self, beside: Option<&Arc<dyn Shelf>>) -> Cow<'_, [u8]> {
-        match (&self.place, beside) {
-            (Place::Held(bytes), _) => Cow::Borrowed(bytes),
-            (Place::Put(at, length), beside) => {
-                let mut bytes = vec![0; *length];
-                if let Some(beside) = beside {
-                    beside.get(*at, &mut bytes);
-                }
-                Cow::Owned(bytes)
-            }
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        match &self.place {
+            Place::Held(bytes) => Cow::Borrowed(bytes),
+            Place::Put(put) => Cow::Owned(put.all()),
         }
     }
 
-    pub(super) fn tags(&self, beside: Option<&Arc<dyn Shelf>>) -> Vec<(Tag, TagEntry)> {
-        let bytes = self.bytes(beside);
-        let tag = |packed: packed_tag::Packed<'_>| Some((Tag::new(packed.name)?, packed.entry()?));
-        packed_tag::all(&bytes).filter_map(tag).collect()
+    pub(super) fn tags(&self) -> Vec<(Tag, TagEntry)> {
+        packed_tag::all(&self.bytes()).map(|packed| (packed.tag(), packed.entry())).collect()
     }
 
-    fn names(&self, beside: Option<&Arc<dyn Shelf>>) -> Vec<Tag> {
-        packed_tag::all(&self.bytes(beside)).filter_map(|packed| Tag::new(packed.name)).collect()
+    fn names(&self) -> Vec<Tag> {
+        packed_tag::all(&self.bytes()).map(|packed| packed.tag()).collect()
     }
 
     /// Puts it on a shelf, if that takes it.
-    pub(super) fn put(&mut self, beside: &dyn Shelf) {
+    pub(super) fn put(&mut self, beside: &Arc<dyn Shelf>) {
         if let Place::Held(bytes) = &self.place
-            && let Some(at) = beside.put(bytes)
+            && let Some(put) = Put::on(beside, bytes)
         {
-            self.place = Place::Put(at, bytes.len());
+            self.place = Place::Put(put);
         }
     }
 }
@@ -100,7 +91,7 @@ impl Tags {
     /// Adds tags in order, each once, that come after all others.
     pub(super) fn extend(&mut self, tags: &[(Tag, TagEntry)]) {
         for mut block in tags.chunks(FULL).filter_map(Block::of) {
-            self.shelf.iter().for_each(|beside| block.put(&**beside));
+            self.shelf.iter().for_each(|beside| block.put(beside));
             self.blocks.push(block);
         }
         self.len += tags.len();
@@ -121,13 +112,13 @@ impl Tags {
     /// All of them, in order.
     #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Tag, TagEntry)> + Clone + '_ {
-        self.blocks.iter().flat_map(|block| block.tags(self.shelf.as_ref()))
+        self.blocks.iter().flat_map(Block::tags)
     }
 
     /// Their names, in order.
     #[must_use]
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = Tag> + '_ {
-        self.blocks.iter().flat_map(|block| block.names(self.shelf.as_ref()))
+        self.blocks.iter().flat_map(Block::names)
     }
 
     /// What there is of them, in the order of their names.
@@ -140,8 +131,8 @@ impl Tags {
     #[must_use]
     pub fn get(&self, tag: &(impl Borrow<str> + ?Sized)) -> Option<TagEntry> {
         let tag = tag.borrow();
-        let bytes = self.blocks[self.block(tag)?].bytes(self.shelf.as_ref());
-        packed_tag::all(&bytes).find(|packed| packed.name == tag)?.entry()
+        let bytes = self.blocks[self.block(tag)?].bytes();
+        Some(packed_tag::all(&bytes).find(|packed| packed.name == tag)?.entry())
     }
 
     /// Puts a tag in the place of what was known of it.
@@ -150,7 +141,7 @@ impl Tags {
         let Some(block) = self.blocks.get_mut(at) else {
             return self.extend(&[(tag.clone(), entry.clone())]);
         };
-        let mut bytes = block.bytes(self.shelf.as_ref()).into_owned();
+        let mut bytes = block.bytes().into_owned();
         let (count, next) =
             (packed_tag::all(&bytes).count(), packed_tag::all(&bytes).find(|packed| packed.name >= tag.as_str()));
         let (place, is_new) = match next {
@@ -167,7 +158,7 @@ impl Tags {
             block.first = tag.as_str().into();
         }
         if count >= 2 * FULL {
-            let tags = block.tags(None);
+            let tags = block.tags();
             self.blocks.splice(at..=at, tags.chunks(FULL).filter_map(Block::of));
         }
     }
@@ -257,7 +248,7 @@ mod tests {
                 let found = expected.iter().find(|(tag, _)| tag.as_str() == name).map(|(_, entry)| entry.clone());
                 prop_assert_eq!(tags.get(name), found);
             }
-            let sizes = tags.blocks.iter().map(|block| block.names(beside.as_ref()).len());
+            let sizes = tags.blocks.iter().map(|block| block.names().len());
             prop_assert!(sizes.max().is_none_or(|largest| largest <= 2 * FULL), "to find one takes no longer");
         }
     }

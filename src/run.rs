@@ -5,6 +5,7 @@
 
 mod again;
 pub mod audit;
+mod caught;
 mod content;
 mod evict;
 pub mod explain;
@@ -32,6 +33,7 @@ mod tidy;
 pub mod why;
 mod work;
 
+pub use caught::caught;
 pub use lease::Tenure;
 pub use order::{Order, Stop};
 pub use retain::Retention;
@@ -54,10 +56,8 @@ use crate::storage::open::Opened;
 use crate::storage::reader::Storage;
 use crate::storage::sweep::{Approved, Sweeper, forget, put_back};
 use again::Look;
-use futures::FutureExt as _;
 use left::{Depth, Left};
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 use work::Work;
 
@@ -236,13 +236,14 @@ pub async fn carry_out(
         }
     };
     work.scan.taken.extend(Taken::among(&removed));
-    let deleting = AssertUnwindSafe(delete(&mut work, &removed)).catch_unwind().await;
-    if let Err(payload) = deleting {
-        // What cannot be got back from beside memory ends it here, and what was done so far is told.
-        match payload.downcast::<Error>() {
-            Ok(error) => work.done.errors.push(*error),
-            Err(other) => resume_unwind(other),
-        }
+    let deleted = caught(async {
+        delete(&mut work, &removed).await;
+        Ok(())
+    });
+    if let Err(error) = deleted.await {
+        work.done.errors.push(error);
+        // Nobody can tell what of it is needed, and the next run may be a day away.
+        settle::put_back_all(&mut work).await;
     }
     Ok(work.done)
 }

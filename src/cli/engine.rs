@@ -66,8 +66,7 @@ pub fn run(command: &'static str, common: &Common, job: impl FnOnce() -> Result<
     told(command, common, || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::new(ErrorKind::Io, "start the runtime").caused_by(error))?;
-        let job = job()?;
-        let result = exit::of_unwinding(|| runtime.block_on(carry_out(&job, common)));
+        let result = runtime.block_on(run::caught(carry_out(&job()?, common)));
         // Walkers and credential helpers may still be busy; nobody waits for them.
         runtime.shutdown_background();
         result
@@ -150,7 +149,7 @@ async fn carry_out(job: &Job, common: &Common) -> Result<u8> {
         cache,
         shelf: Some(Arc::new(TemporaryFile::of_machine())),
     };
-    let report = held(job, common, &opened, &connection, &order, &stop).await?;
+    let report = Box::pin(held(job, common, &opened, &connection, &order, &stop)).await?;
     if let Some(trouble) = order.cache.as_ref().and_then(|cache| cache.trouble()) {
         let _ = writeln!(anstream::stderr(), "note: {trouble}");
     }
@@ -181,7 +180,7 @@ async fn held(
             writeln!(anstream::stderr(), "note: run {dead} ended without giving back its lease; this run finishes it");
     }
     let equipment = Equipment { tenure: Some(&tenure), left: &left, cache };
-    let report = look_and_act(job, common, opened, equipment, order, stop).await;
+    let report = run::caught(Box::pin(look_and_act(job, common, opened, equipment, order, stop))).await;
     tenure.give_back().await;
     report
 }

@@ -1,9 +1,8 @@
 //! Exit codes. Scripts rely on them.
 
 use crate::collect::report::Report;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::ErrorKind;
 use crate::run::{Done, Stopped};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Done: also nothing to do, a dry run, contained damage.
 pub const DONE: u8 = 0;
@@ -36,17 +35,6 @@ pub fn of_error(kind: ErrorKind) -> u8 {
         | ErrorKind::Io
         | ErrorKind::Bug => FAILED,
     }
-}
-
-/// Does something that may end by unwinding with an error, as what is beside memory does when it cannot be got back.
-///
-/// # Errors
-/// What it says, or that one.
-pub fn of_unwinding<T>(act: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(|payload| match payload.downcast::<Error>() {
-        Ok(error) => Err(*error),
-        Err(other) => resume_unwind(other),
-    })
 }
 
 /// The code where damage is left that a repair does not mend.

@@ -5,7 +5,7 @@ use super::{engine, exit, json, machine, settings, signals, words};
 use crate::collect::options::{Aside, Mode, Options};
 use crate::config::Resolved;
 use crate::error::{Error, ErrorKind, Result};
-use crate::run::{Bounds, Order, Stop};
+use crate::run::{Bounds, Order, Stop, caught};
 use crate::storage::open::{self, Connection, Opened};
 use crate::storage::shelf::TemporaryFile;
 use serde_json::json;
@@ -29,7 +29,7 @@ pub(super) fn run(
     engine::choose_colours(common.color);
     let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let result = exit::of_unwinding(|| runtime.block_on(work()));
+            let result = runtime.block_on(caught(work()));
             // Walkers and credential helpers may still be busy; nobody waits for them.
             runtime.shutdown_background();
             result

@@ -6,7 +6,6 @@ use super::inventory::{Inventory, Repository};
 use super::keep_from::KeepFrom;
 use super::near::near;
 use super::plan::Stage;
-use super::roots::is_linked;
 use super::state::journal::{Journal, Removed};
 use crate::layout::StorageKey;
 use crate::model::{Digest, Tag};
@@ -97,7 +96,7 @@ fn go_on(image: &ImagePattern, journal: &Journal, inventory: &Inventory, dismiss
             is_meant && entry.is_none_or(|entry| entry.current.is_none())
         }
         StorageKey::RevisionLink { repository, digest } if image.is_of(repository) => {
-            let is_linked = find(repository).is_some_and(|at| is_linked(&inventory.repositories[at], &digest));
+            let is_linked = find(repository).is_some_and(|at| inventory.repositories[at].links_manifest(&digest));
             image.names_digest(&digest) && !is_linked
         }
         _ => false,

@@ -180,7 +180,7 @@ impl Collector<'_> {
             let history = entry
                 .history
                 .iter()
-                .filter(|link| is_young(link) || tag_is_young && is_linked(repository, &link.digest))
+                .filter(|link| is_young(link) || tag_is_young && repository.links_manifest(&link.digest))
                 .filter(|link| self.dismissed.manifest(at, &link.digest).is_none());
             let history: Vec<&Digest> = history.map(|link| &link.digest).collect();
             self.add(at, Reason::Young, history);
@@ -224,12 +224,6 @@ fn tagged(keep: &KeepFrom, inventory: &Inventory) -> Vec<(usize, Digest)> {
     let repositories = inventory.repositories.iter().enumerate().filter(|(_, found)| names.contains(&found.name));
     let current = repositories.filter_map(|(at, found)| Some((at, found.tags.get(tag)?.current?)));
     current.filter_map(|(at, current)| Some((at, current.target.into_digest()?))).collect()
-}
-
-/// Whether the repository has a revision link for a digest.
-#[must_use]
-pub fn is_linked(repository: &Repository, digest: &Digest) -> bool {
-    repository.links_manifest(digest)
 }
 
 /// What the roots themselves show to be odd.

@@ -7,7 +7,7 @@ use crate::collect::graph::{Graph, Id, Node};
 use crate::collect::inventory::{Inventory, Link, Repository, Target};
 use crate::collect::keep_from::KeepFrom;
 use crate::collect::options::Options;
-use crate::collect::roots::{all_names, every_name, is_damaged, is_linked, names};
+use crate::collect::roots::{all_names, every_name, is_damaged, names};
 use crate::model::{Digest, Timestamp};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -139,7 +139,7 @@ impl Collector<'_> {
             }
             let unreadable = Anchor::of_tag(By::UnreadableTag, tag);
             match &current.target {
-                Target::Digest(digest) if is_linked(repository, digest) => {
+                Target::Digest(digest) if repository.links_manifest(digest) => {
                     self.add_all([digest], &Anchor::of_tag(By::Tag, tag));
                 }
                 Target::Digest(digest) if self.graph.node_of(digest) != Node::Missing => {
@@ -195,7 +195,7 @@ impl Collector<'_> {
             let lost = changed.filter(|time| is_young(*time));
             for link in entry.history.iter().filter(|link| dismissed.manifest(at, &link.digest).is_none()) {
                 let own = Some(link.modified()).filter(|time| is_young(*time));
-                let until = own.max(lost.filter(|_| is_linked(repository, &link.digest)));
+                let until = own.max(lost.filter(|_| repository.links_manifest(&link.digest)));
                 if let Some(time) = until {
                     let by = Anchor { tag: Some(tag.to_string()), ..anchor(By::YoungHistory, time) };
                     self.add_all([&link.digest], &by);

@@ -9,7 +9,7 @@ use super::parts::Parts;
 use crate::collect::graph::{Graph, Id, Node};
 use crate::collect::inventory::{Content, Inventory, Link, Repository, TagEntry, Target, Upload};
 use crate::collect::problem::ProblemCode;
-use crate::collect::roots::{is_linked, names};
+use crate::collect::roots::names;
 use crate::collect::said::NOT_ITS_DIGEST;
 use crate::layout;
 use crate::model::{Algorithm, Digest, RepositoryName, Tag, Timestamp};
@@ -166,7 +166,7 @@ fn tag(known: &Known<'_>, repository: &Repository, (tag, entry): (&Tag, &TagEntr
             if known.graph.node_of(digest) == Node::Missing && !is_there(known.stored, known, digest) {
                 let proof = Proof::Keys { absent: vec![blob], there: vec![key.clone()] };
                 findings.add(new(Code::DanglingTag).about(digest).young(is_young).proven_by(proof));
-            } else if !is_linked(repository, digest) {
+            } else if !repository.links_manifest(digest) {
                 let revision = layout::revision_link(&repository.name, digest);
                 let proof = Proof::Keys { absent: vec![revision], there: vec![key.clone(), blob] };
                 findings.add(new(Code::BrokenTag).about(digest).young(is_young).proven_by(proof));

@@ -9,7 +9,7 @@ use crate::collect::inventory::{Content, Inventory, Link, Repository, Signature}
 use crate::collect::mark::{Marks, mark};
 use crate::collect::options::Options;
 use crate::collect::packed_roots::Roots;
-use crate::collect::roots::{self, Reason, Root, is_linked};
+use crate::collect::roots::{self, Reason, Root};
 use crate::collect::state::taken::{Taken, needed_again};
 use crate::layout::{SHA256_LINK_SIZE, StorageKey};
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
@@ -78,7 +78,7 @@ impl<'a> Ground<'a> {
             self.bind();
             let asked = self.asked().into_iter().flat_map(|(at, images)| {
                 let repository = &self.whole.repositories[at];
-                images.into_keys().filter(|digest| is_linked(repository, digest))
+                images.into_keys().filter(|digest| repository.links_manifest(digest))
             });
             asked.map(|digest| (digest, Expectation::Manifest)).collect()
         };
@@ -109,7 +109,7 @@ impl<'a> Ground<'a> {
             let (digest, tag) = match &line.key {
                 StorageKey::RevisionLink { digest, .. } => (digest, None),
                 // What a tag has named may be gone for long.
-                StorageKey::TagHistory { digest, .. } if is_linked(repository, digest) => (digest, None),
+                StorageKey::TagHistory { digest, .. } if repository.links_manifest(digest) => (digest, None),
                 StorageKey::TagCurrent { tag, .. } => (&line.removed.content, Tag::new(tag)),
                 StorageKey::LayerLink { digest, .. } if matches!(self.wanted, Wanted::Digests(_)) => (digest, None),
                 _ => continue,

@@ -2,6 +2,7 @@
 
 mod backend;
 pub mod biller;
+mod bodies;
 mod clients;
 pub mod cloud;
 pub mod credentials;

@@ -4,6 +4,7 @@
 //! hold every key (see [`page`]), and answers to bulk deletes of S3, because it panics where one names a key that
 //! was not asked for, and repeats a batch of a thousand where one key failed. It gets an empty answer instead.
 
+use super::bodies::Bodies;
 use super::pace::{Limits, Pace, Patience};
 use super::page::{self, Dialect, Page};
 use super::storage_clock::{StorageClock, Teller};
@@ -172,11 +173,13 @@ tokio::task_local! {
 pub(super) struct Wire {
     pub(super) counters: Arc<Counters>,
     pace: Arc<Pace>,
+    /// Where pages are read.
+    bodies: Arc<Bodies>,
 }
 
 impl Wire {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { counters: Arc::default(), pace: Arc::new(Pace::new(limits)) }
+        Self { counters: Arc::default(), pace: Arc::new(Pace::new(limits)), bodies: Arc::default() }
     }
 
     /// What makes clients that count, and that send at the store's pace.
@@ -194,14 +197,18 @@ pub(super) struct Transport {
 
 impl HttpConnector for Transport {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
-        Ok(HttpClient::new(Counting { inner, wire: self.wire.clone(), patience: self.patience }))
+        let (inner, lister) =
+            (ReqwestConnector::default().connect(options)?, ReqwestConnector::default().connect(options)?);
+        Ok(HttpClient::new(Counting { inner, lister, wire: self.wire.clone(), patience: self.patience }))
     }
 }
 
 #[derive(Debug)]
 struct Counting {
     inner: HttpClient,
+    /// Asks for listings. A connection keeps a place for as much as came at once: four hundred thousand bytes where pages
+    /// of a listing do. So these have a few connections of their own, and not now and then each of a hundred.
+    lister: HttpClient,
     wire: Wire,
     patience: Patience,
 }
@@ -211,6 +218,7 @@ impl HttpService for Counting {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let counters = &self.wire.counters;
         let sink = request.extensions().get::<PageSink>().cloned();
+        let client = if sink.is_some() { &self.lister } else { &self.inner };
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let is_post = *request.method() == Method::POST;
         let waiting = is_post.then(|| ANSWER.try_with(Arc::clone).ok()).flatten();
@@ -225,7 +233,7 @@ impl HttpService for Counting {
             counter.fetch_add(1, Ordering::Relaxed);
             *sent.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         };
-        let response = self.wire.pace.send(&self.inner, request, self.patience, begin).await?;
+        let response = self.wire.pace.send(client, request, self.patience, begin).await?;
         let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner);
         counters.hear(&response, teller, sent);
         if !response.status().is_success() {
@@ -235,7 +243,7 @@ impl HttpService for Counting {
             counters.hear_read(&response);
         }
         if let Some(sink) = sink {
-            return take_page(response, &sink).await;
+            return take_page(response, &sink, &self.wire.bodies).await;
         }
         if let Some(answer) = answer {
             let response = take_answer(response, &answer, of_s3).await;
@@ -256,10 +264,11 @@ fn says_slow_down(body: &[u8]) -> bool {
 }
 
 /// A listing that breaks off or cannot be understood is asked for again: reading is safe to repeat.
-async fn take_page(response: HttpResponse, sink: &PageSink) -> Result<HttpResponse, HttpError> {
+async fn take_page(response: HttpResponse, sink: &PageSink, bodies: &Bodies) -> Result<HttpResponse, HttpError> {
     let (parts, body) = response.into_parts();
-    let body = body.bytes().await.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
-    let page = page::parse(&body, sink.dialect).map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
+    let page = bodies.read(body, |body| page::parse(body, sink.dialect)).await;
+    let page = page.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
+    let page = page.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error))?;
     *sink.page.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
     let empty = match sink.dialect {
         Dialect::S3 => "<ListBucketResult></ListBucketResult>",

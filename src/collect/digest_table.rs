@@ -1,8 +1,8 @@
 //! Digests, each once, by number.
 
+use super::digest_numbers::DigestNumbers;
 use super::shelf::{Put, Shelf};
 use crate::model::{Algorithm, Digest};
-use hashbrown::HashTable;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -12,11 +12,13 @@ use std::sync::Arc;
 const CHUNK: usize = if cfg!(test) { 4 } else { 1 << 15 };
 /// So many of these stay in memory, 16 MB: what a registry of a few hundred thousand blobs has.
 const HELD: usize = if cfg!(test) { 1 } else { 16 };
+/// Of so many none do but the last: of millions of digests the first are not asked for more often than others.
+const MANY: usize = 4 * HELD;
 const LENGTH: usize = 32;
 /// So many are got back at once.
 const WINDOW: usize = if cfg!(test) { 3 } else { 128 };
 
-/// A table that only grows. A registry of ten million blobs has as many digests: so five bytes of an index for each, and
+/// A table that only grows. A registry of ten million blobs has as many digests: so six bytes of an index for each, and
 /// nothing else in memory if there is a shelf for the digests.
 #[derive(Clone)]
 pub struct DigestTable {
@@ -27,7 +29,7 @@ pub struct DigestTable {
     /// Digests that are no SHA-256, whole; their place among the others has their beginning.
     long: HashMap<u32, Digest>,
     /// The numbers, where the hash of their digest says.
-    numbers: HashTable<u32>,
+    numbers: DigestNumbers,
     /// Makes the hash of this process its own: whoever pushes cannot choose digests that fall together.
     key: (u64, u64),
 }
@@ -43,7 +45,7 @@ impl Default for DigestTable {
     fn default() -> Self {
         let (state, other) = (RandomState::new(), RandomState::new());
         let key = (state.hash_one(0), other.hash_one(0) | 1);
-        Self { chunks: Vec::new(), shelf: None, len: 0, long: HashMap::new(), numbers: HashTable::new(), key }
+        Self { chunks: Vec::new(), shelf: None, len: 0, long: HashMap::new(), numbers: DigestNumbers::default(), key }
     }
 }
 
@@ -88,7 +90,7 @@ impl DigestTable {
     /// The number of a digest, if it has one.
     #[must_use]
     pub fn find(&self, digest: &Digest) -> Option<u32> {
-        self.numbers.find(self.hash(digest), |number| self.is(*number, digest)).copied()
+        self.numbers.find(self.hash(digest), |number| self.is(number, digest))
     }
 
     /// The number of a digest; the next one if it has none.
@@ -96,7 +98,7 @@ impl DigestTable {
         if let Some(number) = self.find(digest) {
             return number;
         }
-        if self.numbers.len() == self.numbers.capacity() {
+        if self.numbers.is_full() {
             self.grow();
         }
         // A registry of four thousand million digests does not fit into any memory that runs this.
@@ -105,23 +107,14 @@ impl DigestTable {
         if digest.algorithm() != Algorithm::Sha256 {
             self.long.insert(number, digest.clone());
         }
-        let hash = self.hash(digest);
-        // There is room for it: none of the others is moved.
-        self.numbers.insert_unique(hash, number, |_| 0);
+        let hash_of = |number| hash(self.key, &beginning(&self.chunks, number));
+        self.numbers.insert(hash(self.key, &beginning_of(digest)), number, hash_of);
         number
     }
 
     /// The first bytes of the digest of a number: of a SHA-256 all of them.
     pub(super) fn beginning(&self, number: u32) -> [u8; LENGTH] {
-        let (chunk, place) = (number as usize / CHUNK, number as usize % CHUNK);
-        match &self.chunks[chunk] {
-            Chunk::Held(digests) => digests[place],
-            Chunk::Put(put) => {
-                let mut beginning = [0; LENGTH];
-                put.get(place * LENGTH, &mut beginning);
-                beginning
-            }
-        }
+        beginning(&self.chunks, number)
     }
 
     /// The same of many. Those that were numbered one after the other are got back from the shelf together.
@@ -171,24 +164,30 @@ impl DigestTable {
         }
     }
 
-    /// Puts the last chunk, which is full, on the shelf, if there are more than memory is to hold. Gives its place back.
+    /// Puts the last chunk, which is full, on the shelf, if there are more than memory is to hold, and the first ones as well
+    /// once there are many. Gives the place of one back.
     fn put_last(&mut self) -> Option<Vec<[u8; LENGTH]>> {
         let beside = self.shelf.as_ref().filter(|_| self.chunks.len() > HELD)?;
-        let Some(Chunk::Held(last)) = self.chunks.last_mut() else { return None };
-        let put = Put::on(beside, last.as_flattened())?;
-        let mut place = std::mem::take(last);
-        place.clear();
-        *self.chunks.last_mut()? = Chunk::Put(put);
-        Some(place)
+        let first = if self.chunks.len() == MANY { 0 } else { self.chunks.len() - 1 };
+        let mut place = None;
+        for chunk in &mut self.chunks[first..] {
+            if let Chunk::Held(digests) = chunk
+                && let Some(put) = Put::on(beside, digests.as_flattened())
+            {
+                place = Some(std::mem::take(digests));
+                *chunk = Chunk::Put(put);
+            }
+        }
+        place.as_mut().map(Vec::clear);
+        place
     }
 
-    /// Makes room for twice as many. The old index goes first: both at once would need half as much again.
+    /// Makes room for more, and finds a place for each anew.
     fn grow(&mut self) {
-        let wanted = (self.numbers.len() * 2).max(16);
-        self.numbers = HashTable::new();
-        self.numbers = HashTable::with_capacity(wanted);
+        self.numbers.make_room();
         let mut place: Vec<u8>;
         let mut number = 0;
+        let hash_of = |number| hash(self.key, &beginning(&self.chunks, number));
         for chunk in &self.chunks {
             let digests: &[[u8; LENGTH]] = match chunk {
                 Chunk::Held(digests) => digests,
@@ -198,9 +197,21 @@ impl DigestTable {
                 }
             };
             for digest in digests {
-                self.numbers.insert_unique(hash(self.key, digest), number, |_| 0);
+                self.numbers.insert(hash(self.key, digest), number, hash_of);
                 number += 1;
             }
+        }
+    }
+}
+
+fn beginning(chunks: &[Chunk], number: u32) -> [u8; LENGTH] {
+    let (chunk, place) = (number as usize / CHUNK, number as usize % CHUNK);
+    match &chunks[chunk] {
+        Chunk::Held(digests) => digests[place],
+        Chunk::Put(put) => {
+            let mut beginning = [0; LENGTH];
+            put.get(place * LENGTH, &mut beginning);
+            beginning
         }
     }
 }
@@ -229,6 +240,22 @@ mod tests {
     use super::super::scene::sha512;
     use super::super::shelf::tests::InMemory;
     use super::*;
+
+    #[test]
+    fn the_first_digests_stay_in_memory_until_there_are_many() {
+        let shelf = Arc::new(InMemory::of(usize::MAX));
+        let mut table = DigestTable::with(Some(Arc::clone(&shelf) as Arc<dyn Shelf>));
+        let mut on_shelf = |chunks: usize| {
+            for number in table.len()..=chunks * CHUNK {
+                table.insert(&Digest::of(&number.to_le_bytes()));
+            }
+            shelf.len() / CHUNK / LENGTH
+        };
+        assert_eq!(
+            [HELD, HELD + 1, MANY - 1, MANY, MANY + 1].map(&mut on_shelf),
+            [0, 1, MANY - 1 - HELD, MANY, MANY + 1]
+        );
+    }
 
     #[test]
     fn each_digest_has_one_number_for_ever() {
@@ -261,8 +288,8 @@ mod tests {
             }
             assert_eq!((table.find(&digest(count + 1)), copy.find(&digest(count))), (None, None));
         }
-        // The first of a table stays, and so does the last, which has become another for the copy.
-        let all = count as usize + 2 * CHUNK - (HELD + 1) * CHUNK;
+        // Of so many only the last stays, which has become another for the copy.
+        let all = count as usize + 2 * CHUNK - CHUNK;
         assert_eq!(shelves.map(|beside| beside.len() / LENGTH), [0, CHUNK, 5 * CHUNK, all]);
     }
 

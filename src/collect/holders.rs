@@ -59,8 +59,8 @@ impl Parts {
 /// Who links what, as a listing of repositories found it.
 #[derive(Debug, Clone, Default)]
 pub struct Holders {
-    /// Of each digest of the graph: a repository's number, or one of the two below.
-    known: Vec<u32>,
+    /// Of each digest of the graph.
+    known: Known,
     /// Of digests that are linked and named by no manifest.
     others: HashMap<Digest, u32>,
     links: Parts,
@@ -69,36 +69,97 @@ pub struct Holders {
 const NOBODY: u32 = u32::MAX;
 const SEVERAL: u32 = u32::MAX - 1;
 
+/// A repository's number for each digest, or one of the two above: of ten million digests each byte counts, and few
+/// registries have more repositories than two bytes tell.
+#[derive(Debug, Clone)]
+enum Known {
+    Narrow(Vec<u16>),
+    Wide(Vec<u32>),
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self::Narrow(Vec::new())
+    }
+}
+
+impl Known {
+    /// Nobody's, all of them.
+    fn of(digests: usize, repositories: usize) -> Self {
+        if repositories < usize::from(u16::MAX - 1) {
+            Self::Narrow(vec![u16::MAX; digests])
+        } else {
+            Self::Wide(vec![NOBODY; digests])
+        }
+    }
+
+    fn get(&self, id: Id) -> Option<u32> {
+        match self {
+            Self::Narrow(all) => all.get(id.index()).map(|holder| match *holder {
+                u16::MAX => NOBODY,
+                holder if holder == u16::MAX - 1 => SEVERAL,
+                number => number.into(),
+            }),
+            Self::Wide(all) => all.get(id.index()).copied(),
+        }
+    }
+
+    fn set(&mut self, id: Id, holder: u32) {
+        match self {
+            Self::Narrow(all) => {
+                all[id.index()] = match holder {
+                    SEVERAL => u16::MAX - 1,
+                    number => u16::try_from(number).unwrap_or(u16::MAX),
+                }
+            }
+            Self::Wide(all) => all[id.index()] = holder,
+        }
+    }
+}
+
 impl Holders {
     /// Reads it off the links.
     #[must_use]
     pub fn of(inventory: &Inventory, graph: &Graph) -> Self {
         let repositories = vec![Part::default(); inventory.repositories.len()];
         let links = Parts { repositories, ..Parts::default() };
-        let mut holders = Self { known: vec![NOBODY; graph.len()], others: HashMap::new(), links };
+        let known = Known::of(graph.len(), inventory.repositories.len());
+        let mut holders = Self { known, others: HashMap::new(), links };
         for (at, (repository, number)) in inventory.repositories.iter().zip(0..SEVERAL).enumerate() {
-            let mut add = |digest: &Digest| holders.add(graph.id(digest), digest, number);
-            repository.revisions.names().for_each(|digest| add(&digest));
-            repository.layers.iter().for_each(|link| names(&link).for_each(&mut add));
-            repository.signatures.iter().for_each(|link| add(&link.signature));
+            for links in [&repository.revisions, &repository.layers] {
+                if let Some(numbers) = links.usual_in(graph.linked()) {
+                    numbers.for_each(|id| holders.add_known(Id::of(id), number));
+                    links.odd().iter().flat_map(names).for_each(|digest| holders.add(graph, digest, number));
+                } else {
+                    links.names().for_each(|digest| holders.add(graph, &digest, number));
+                }
+            }
+            repository.signatures.iter().for_each(|link| holders.add(graph, &link.signature, number));
             holders.links.repositories[at].before = bytes_of_keys(repository);
         }
         holders
     }
 
-    fn add(&mut self, id: Option<Id>, digest: &Digest, number: u32) {
-        let holder = match id.and_then(|id| self.known.get_mut(id.index())) {
-            Some(holder) => holder,
-            None => self.others.entry(digest.clone()).or_insert(NOBODY),
-        };
-        *holder = if *holder == NOBODY || *holder == number { number } else { SEVERAL };
+    fn add(&mut self, graph: &Graph, digest: &Digest, number: u32) {
+        if let Some(id) = graph.id(digest) {
+            self.add_known(id, number);
+        } else {
+            let holder = self.others.entry(digest.clone()).or_insert(NOBODY);
+            *holder = held_by(*holder, number);
+        }
+    }
+
+    fn add_known(&mut self, id: Id, number: u32) {
+        if let Some(holder) = self.known.get(id) {
+            self.known.set(id, held_by(holder, number));
+        }
     }
 
     /// Whose a blob is. `going` is who loses pointers to it by the plan: these may name it without a link of its own.
     #[must_use]
     pub(super) fn whose(&self, id: Option<Id>, digest: &Digest, going: Option<Owner>) -> Option<Owner> {
-        let known = id.and_then(|id| self.known.get(id.index()));
-        let linked = match *known.or_else(|| self.others.get(digest)).unwrap_or(&NOBODY) {
+        let known = id.and_then(|id| self.known.get(id));
+        let linked = match known.or_else(|| self.others.get(digest).copied()).unwrap_or(NOBODY) {
             NOBODY => None,
             SEVERAL => Some(Owner::Shared),
             number => Some(Owner::One(number as usize)),
@@ -115,14 +176,18 @@ impl Holders {
     }
 }
 
+/// Who holds what was held so, and by this repository.
+fn held_by(holder: u32, number: u32) -> u32 {
+    if holder == NOBODY || holder == number { number } else { SEVERAL }
+}
+
 /// Bytes of all keys below a repository that are understood.
 fn bytes_of_keys(repository: &Repository) -> u64 {
     let tags = repository.tags.values().flat_map(|entry| {
         let current = entry.current.map(|current| current.evidence.size);
         current.into_iter().chain(entry.history.into_iter().map(|link| link.size()))
     });
-    let layers = repository.layers.iter().map(|link| link.size());
-    let links = repository.revisions.iter().map(|link| link.size()).chain(layers);
+    let links = [&repository.revisions, &repository.layers].into_iter().map(super::links::Links::bytes);
     let signatures = repository.signatures.iter().map(|link| link.evidence.size);
     let uploads = repository.uploads.values().map(super::inventory::Upload::bytes);
     links.chain(signatures).chain(tags).chain(uploads).fold(0, u64::saturating_add)
@@ -163,6 +228,20 @@ mod tests {
         let (a, b, several) = (Some(Owner::One(0)), Some(Owner::One(1)), Some(Owner::Shared));
         assert_eq!([None, a, b, several].map(|going| whose(&linked, going)), [a, a, several, several]);
         assert_eq!([None, b, several].map(|going| whose(&of("y"), going)), [None, b, several]);
+    }
+
+    #[test]
+    fn holders_are_known_in_two_bytes_as_in_four() {
+        let most = usize::from(u16::MAX) - 2;
+        for repositories in [0, most, most + 1] {
+            let mut known = Known::of(3, repositories);
+            assert_eq!((known.get(Id::of(2)), known.get(Id::of(3))), (Some(NOBODY), None));
+            for holder in [0, 1, u32::try_from(most).unwrap_or_default() - 1, SEVERAL, NOBODY] {
+                known.set(Id::of(1), holder);
+                assert_eq!(known.get(Id::of(1)), Some(holder));
+            }
+            assert_eq!(matches!(known, Known::Narrow(_)), repositories <= most);
+        }
     }
 
     /// A digest by which a link stands for another, and one that a manifest names as well.

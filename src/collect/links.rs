@@ -178,6 +178,11 @@ impl Links {
         }
     }
 
+    /// What follows is of another page of a listing.
+    pub(super) fn end_page(&mut self, digests: &DigestTable) {
+        self.usual.end_page(digests);
+    }
+
     /// Ends the listing: what was numbered is in `digests` from now on; each digest is there once, and in order: of several
     /// links to one, the odd one, then the first counts.
     pub(super) fn settle(&mut self, digests: &Arc<DigestTable>) {
@@ -265,6 +270,18 @@ impl Links {
     /// All that they name, by their keys and by what they say.
     pub fn names(&self) -> impl Iterator<Item = Digest> + '_ {
         self.iter().flat_map(all_names)
+    }
+
+    /// The numbers of the usual ones in `digests`, if that is the table of these links: to tell these, no digest has to be
+    /// got back.
+    pub(super) fn usual_in(&self, digests: &Arc<DigestTable>) -> Option<impl Iterator<Item = u32> + '_> {
+        Arc::ptr_eq(&self.digests, digests).then(|| self.usual.iter().map(Usual::number))
+    }
+
+    /// The bytes of all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        let usual = SHA256_LINK_SIZE.saturating_mul(self.usual.len() as u64);
+        self.odd.iter().map(Link::size).fold(usual, u64::saturating_add)
     }
 
     /// How many there are.

@@ -53,7 +53,7 @@ impl ListedTags {
         self.recent.last_mut().map(|(_, entry)| entry)
     }
 
-    /// Packs what came last: keys of another repository follow.
+    /// Packs what came last: keys of another repository follow, or of another page.
     pub(super) fn pack(&mut self, beside: OnShelf<'_>) {
         let mut tags = std::mem::take(&mut self.recent);
         merge(&mut tags);

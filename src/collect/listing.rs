@@ -63,10 +63,25 @@ impl Builder {
         self
     }
 
-    /// What follows is another page of the listing. Where this is told, links need less sorting: those of a page are in order,
+    /// What follows is another page of the listing. Where this is told, links and tags need less sorting: those of a page are in order,
     /// and pages of ranges that are listed side by side are not.
     pub fn turn_page(&mut self) {
         self.page = self.page.wrapping_add(1);
+        // A block of the end of one page and the beginning of another would overlap all that is between them.
+        if let Some(last) = self.last {
+            self.leave(last);
+        }
+    }
+
+    /// Packs what came last of a repository: what follows is not next to it.
+    fn leave(&mut self, at: usize) {
+        // A directory comes in any order: there it would be packed one by one.
+        if !self.proof.cheap_reads {
+            self.tags[at].pack(self.digests.shelf_in_use());
+            let repository = &mut self.inventory.repositories[at];
+            repository.revisions.end_page(&self.digests);
+            repository.layers.end_page(&self.digests);
+        }
     }
 
     /// Takes one entry in. Tells of which manifest it is a revision link, if it is one.
@@ -186,9 +201,8 @@ impl Builder {
             self.index.insert(name.to_owned(), repositories.len() - 1);
             repositories.len() - 1
         };
-        // A directory comes in any order: there it would be packed one by one.
-        if let Some(before) = self.last.filter(|before| *before != at && !self.proof.cheap_reads) {
-            self.tags[before].pack(self.digests.shelf_in_use());
+        if let Some(before) = self.last.filter(|before| *before != at) {
+            self.leave(before);
         }
         self.last = Some(at);
         self.last
@@ -313,6 +327,37 @@ mod tests {
     /// A link as S3 lists it, with the `ETag` of what it says.
     fn link(key: String, says: &Digest) -> (String, u64, Option<String>) {
         (key, 71, Some(etag(&says.to_string())))
+    }
+
+    /// Of thousands of repositories each would hold a few links in memory until the end.
+    #[test]
+    fn what_is_listed_is_on_the_shelf_when_another_page_or_repository_follows() {
+        use crate::collect::shelf::tests::InMemory;
+        let shelf = Arc::new(InMemory::of(usize::MAX));
+        let mut builder = Builder::new(S3).shelving(Some(Arc::clone(&shelf) as Arc<dyn Shelf>));
+        let see = |builder: &mut Builder, repository: &str, numbers: std::ops::Range<u32>| {
+            let name = RepositoryName::new(repository).unwrap();
+            let mut digests: Vec<Digest> = numbers.map(digest).collect();
+            digests.sort();
+            for digest in digests {
+                let (key, modified) = (layout::layer_link(&name, &digest), Timestamp::from_days(1));
+                let etag = format!("\"{}\"", etag(&digest.to_string()));
+                builder.see(&Entry { key: &key, size: 71, modified, etag: Some(&etag), outside: false });
+            }
+        };
+        see(&mut builder, "a", 0..100);
+        see(&mut builder, "b", 50..52);
+        let grown = |builder: &mut Builder, next: fn(&mut Builder)| {
+            let before = shelf.len();
+            next(builder);
+            shelf.len() - before
+        };
+        assert_eq!(grown(&mut builder, Builder::turn_page), 2 * 12, "links of b");
+        assert_eq!(grown(&mut builder, Builder::turn_page), 0, "nothing came");
+        see(&mut builder, "b", 52..55);
+        let before = shelf.len();
+        see(&mut builder, "c", 0..1);
+        assert_eq!(shelf.len() - before, 3 * 12, "what came of b on another page");
     }
 
     #[test]

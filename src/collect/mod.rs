@@ -11,6 +11,7 @@ pub mod counts;
 pub mod decide;
 mod deletion_order;
 pub mod deletions;
+mod digest_numbers;
 pub mod digest_table;
 pub mod dismissed;
 mod dismissed_parts;

@@ -4,13 +4,17 @@
 /// without being copied.
 pub(super) fn make_room<T>(all: &mut Vec<T>, more: usize) {
     if all.capacity() - all.len() < more {
-        let part = if size_of_val(&all[..]) < LARGE { 4 } else { 16 };
-        all.reserve_exact((all.len() / part).max(more).max(4));
+        let is_large = size_of_val(&all[..]) >= LARGE;
+        let usual = if is_large { (all.len() / 16).max(VAST / size_of::<T>().max(1)) } else { all.len() / 4 };
+        all.reserve_exact(usual.max(more).max(4));
     }
 }
 
-/// In bytes.
+/// In bytes. What is larger is given [more](VAST) than it needs.
 const LARGE: usize = 1 << 20;
+/// In bytes. So much has a place of its own wherever the C library is glibc: it grows there without being copied, leaves
+/// nothing behind that is too small for the next, and takes memory only as it is filled.
+const VAST: usize = 33 << 20;
 
 /// Both halves of a number, the upper one first: as a whole it would take a place of eight bytes at a multiple of eight.
 pub(super) fn halves(number: u64) -> [u32; 2] {
@@ -82,7 +86,11 @@ mod tests {
         let mut large = vec![0_u64; LARGE / 8];
         large.shrink_to_fit();
         make_room(&mut large, 1);
-        assert_eq!(large.capacity(), LARGE / 8 * 17 / 16);
+        assert_eq!(large.capacity(), (LARGE + VAST) / 8, "a place of its own");
+        let mut vast = vec![0_u64; 17 * VAST / 8];
+        vast.shrink_to_fit();
+        make_room(&mut vast, 1);
+        assert_eq!(vast.capacity(), 17 * VAST / 8 * 17 / 16);
         let mut few: Vec<u8> = Vec::new();
         make_room(&mut few, 1);
         assert_eq!(few.capacity(), 4);

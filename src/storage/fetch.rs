@@ -6,7 +6,9 @@ use futures::StreamExt;
 use futures::stream;
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Reads many objects and tells of each as it comes, in any order. Ends at the first error: a read that failed for good
@@ -41,12 +43,18 @@ pub async fn read_all<T: Send>(
 pub struct Fetcher<I, T> {
     storage: Arc<dyn Storage>,
     how: How<I, T>,
-    in_flight: usize,
+    level: Level,
     waiting: VecDeque<I>,
-    under_way: JoinSet<Result<Vec<(I, T)>>>,
+    under_way: JoinSet<Result<Batch<I, T>>>,
     /// How many of them.
     items: usize,
     read: Vec<(I, T)>,
+}
+
+/// What was read in a row.
+struct Batch<I, T> {
+    read: Vec<(I, T)>,
+    took: Duration,
 }
 
 /// What is read of an item, and what is made of it.
@@ -79,8 +87,39 @@ impl<I, T> fmt::Debug for How<I, T> {
     }
 }
 
+/// How many are read side by side.
+///
+/// What this machine has in memory is read as fast as its cores can, and each thread more costs memory of its own. What has
+/// to be waited for, a disk or a server of files, is waited for by many threads at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Level {
+    now: usize,
+    most: usize,
+}
+
+impl Level {
+    fn of(is_local: bool, in_flight: usize) -> Self {
+        if !is_local {
+            return Self { now: in_flight.max(1), most: in_flight.max(1) };
+        }
+        let most = in_flight.clamp(1, LOCAL_THREADS);
+        let cores = std::thread::available_parallelism().map_or(2, NonZero::get);
+        Self { now: cores.min(most), most }
+    }
+
+    /// So many took so long, one after another.
+    fn learn(&mut self, files: usize, took: Duration) {
+        let waited = took.as_nanos() > LOCAL_WAIT.as_nanos() * files as u128;
+        if waited {
+            self.now = (self.now * 2).min(self.most);
+        }
+    }
+}
+
 /// More threads than this do not make a local disk faster.
 const LOCAL_THREADS: usize = 8;
+/// A file that takes longer is not in memory: tens of microseconds are what the machine needs for one that is.
+const LOCAL_WAIT: Duration = Duration::from_micros(250);
 /// So many files are read by one thread in a row: waking it costs as much as reading some.
 const LOCAL_BATCH: usize = 32;
 
@@ -89,16 +128,8 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
     #[must_use]
     pub fn new(storage: &dyn Storage, how: How<I, T>, in_flight: usize) -> Self {
         let storage = storage.shared();
-        let most = if storage.local().is_some() { LOCAL_THREADS } else { usize::MAX };
-        Self {
-            storage,
-            how,
-            in_flight: in_flight.clamp(1, most),
-            waiting: VecDeque::new(),
-            under_way: JoinSet::new(),
-            items: 0,
-            read: Vec::new(),
-        }
+        let level = Level::of(storage.local().is_some(), in_flight);
+        Self { storage, how, level, waiting: VecDeque::new(), under_way: JoinSet::new(), items: 0, read: Vec::new() }
     }
 
     /// Reads this as well, as soon as its turn has come.
@@ -134,7 +165,7 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
 
     fn begin(&mut self) {
         let is_local = self.storage.local().is_some();
-        while self.under_way.len() < self.in_flight && !self.waiting.is_empty() {
+        while self.under_way.len() < self.level.now && !self.waiting.is_empty() {
             let number = if is_local { self.waiting.len().min(LOCAL_BATCH) } else { 1 };
             let batch: Vec<I> = self.waiting.drain(..number).collect();
             self.items += batch.len();
@@ -159,8 +190,9 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
             }
             let ended = self.under_way.join_next().await?;
             match ended.unwrap_or_else(|error| Err(Error::new(ErrorKind::Bug, "read the storage").caused_by(error))) {
-                Ok(read) => {
+                Ok(Batch { read, took }) => {
                     self.items -= read.len();
+                    self.level.learn(read.len(), took);
                     self.read = read;
                     self.begin_what_is_worth_it();
                 }
@@ -170,18 +202,19 @@ impl<I: Send + 'static, T: Send + 'static> Fetcher<I, T> {
     }
 }
 
-async fn read_objects<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Vec<(I, T)>> {
-    let mut all = Vec::with_capacity(batch.len());
+async fn read_objects<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Batch<I, T>> {
+    let (begun, mut all) = (Instant::now(), Vec::with_capacity(batch.len()));
     for item in batch {
         let (content, held) = storage.read_held(&(how.key)(&item), how.limit).await?;
         let read = (how.make)(&item, content);
         drop(held);
         all.push((item, read));
     }
-    Ok(all)
+    Ok(Batch { read: all, took: begun.elapsed() })
 }
 
-fn read_files<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Vec<(I, T)>> {
+fn read_files<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Result<Batch<I, T>> {
+    let begun = Instant::now();
     let broken = || Error::new(ErrorKind::Bug, "read the storage").because("it is not on this machine");
     let local = storage.local().ok_or_else(broken)?;
     let read = batch.into_iter().map(|item| {
@@ -189,5 +222,35 @@ fn read_files<I, T>(storage: &dyn Storage, how: How<I, T>, batch: Vec<I>) -> Res
         let read = (how.make)(&item, content);
         Ok((item, read))
     });
-    read.collect()
+    let read = read.collect::<Result<_>>()?;
+    Ok(Batch { read, took: begun.elapsed() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_threads_read_a_directory_only_where_there_is_something_to_wait_for() {
+        let mut level = Level { now: 2, most: 5 };
+        level.learn(32, LOCAL_WAIT * 32);
+        assert_eq!(level.now, 2, "what is in memory is read by as many threads as there are cores");
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            level.learn(32, LOCAL_WAIT * 33);
+            seen.push(level.now);
+        }
+        assert_eq!(seen, [4, 5, 5]);
+        level.learn(32, Duration::ZERO);
+        assert_eq!(level.now, 5, "once a disk was waited for, the next file may be on it as well");
+    }
+
+    #[test]
+    fn a_store_is_asked_for_as_many_at_once_as_was_said() {
+        assert_eq!(Level::of(false, 128), Level { now: 128, most: 128 });
+        assert_eq!(Level::of(false, 0), Level { now: 1, most: 1 });
+        assert_eq!(Level::of(true, 1), Level { now: 1, most: 1 });
+        let local = Level::of(true, 128);
+        assert!(local.most == LOCAL_THREADS && (1..=LOCAL_THREADS).contains(&local.now), "{local:?}");
+    }
 }

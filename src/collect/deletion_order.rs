@@ -62,7 +62,7 @@ impl Sight<'_> {
 }
 
 /// The order of two repositories' keys: what follows a name in a key decides where it is the beginning of the other.
-fn names_cmp(a: &RepositoryName, b: &RepositoryName) -> Ordering {
+pub(super) fn names_cmp(a: &RepositoryName, b: &RepositoryName) -> Ordering {
     if a == b { Ordering::Equal } else { before(a.as_str(), "/_").cmp(before(b.as_str(), "/_")) }
 }
 

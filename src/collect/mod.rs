@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod cost;
 pub mod counts;
 pub mod decide;
+mod deletion_item;
 mod deletion_order;
 pub mod deletions;
 mod digest_numbers;

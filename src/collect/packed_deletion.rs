@@ -1,7 +1,8 @@
-//! One deletion in twenty-eight bytes, and what many of them share.
+//! What many deletions share, and how one is told from its few bytes.
 
 use super::decide::DeleteReason;
-use super::deletion_order::{Sight, sight_of};
+use super::deletion_item::{Item, NONE, Seen, Shape, beginning_of, seen};
+use super::deletion_order::{Sight, names_cmp, sight_of};
 use super::digest_table::DigestTable;
 use super::entry::{Evidence, md5_of_link};
 use super::packed_evidence as evidence;
@@ -9,57 +10,9 @@ use super::packing::{halves, make_room, whole};
 use super::plan::{Deletion, Stage};
 use crate::layout::SHA256_LINK_SIZE;
 use crate::model::{Digest, RepositoryName, Timestamp};
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// How a deletion is kept: those of the usual shapes have the key that `layout` writes for them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// Whole.
-    Odd,
-    Tag,
-    TagHistory,
-    Revision,
-    LayerLink,
-    Blob,
-}
-
-/// What the listing said of it, beside its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    /// The usual size, and the `ETag` of a link to its digest as S3 writes it.
-    Proven,
-    /// The usual size, and no `ETag`.
-    Plain,
-    /// Among the texts.
-    Told,
-}
-
-/// One deletion; what its numbers mean is known to the store that has made it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Item {
-    /// Of a deletion that is kept whole: where it is.
-    digest: u32,
-    repository: u32,
-    rule: u32,
-    text: u32,
-    /// The upper and the lower half of its time.
-    time: [u32; 2],
-    level: u8,
-    shape: Shape,
-    seen: Seen,
-    reason: DeleteReason,
-}
-
-/// No digest, repository or rule.
-const NONE: u32 = u32::MAX;
-
-#[cfg(test)]
-impl Item {
-    pub(super) fn is_odd(&self) -> bool {
-        self.shape == Shape::Odd
-    }
-}
 
 /// What deletions share: repositories, digests, rules and what else is too long for each of them.
 #[derive(Debug, Clone, Default)]
@@ -73,16 +26,6 @@ pub(super) struct Store {
     rule_of: HashMap<Arc<str>, u32>,
     texts: Vec<u8>,
     odd: Vec<Deletion>,
-}
-
-fn seen(deletion: &Deletion) -> Seen {
-    let Evidence { size, etag, .. } = &deletion.evidence;
-    match (etag, &deletion.digest) {
-        _ if *size != SHA256_LINK_SIZE => Seen::Told,
-        (None, _) => Seen::Plain,
-        (Some(etag), Some(digest)) if etag.usual() == Some(md5_of_link(digest)) => Seen::Proven,
-        (Some(_), _) => Seen::Told,
-    }
 }
 
 /// The number of a place. What has none is found out when it is read back.
@@ -109,8 +52,8 @@ impl Store {
         let digest = number(self.odd.len());
         make_room(&mut self.odd, 1);
         self.odd.push(deletion);
-        let (repository, rule, text, time) = (NONE, NONE, 0, [0; 2]);
-        Item { digest, repository, rule, text, time, level, shape: Shape::Odd, seen: Seen::Told, reason }
+        let (repository, rule, text, beginning, time) = (NONE, NONE, 0, 0, [0; 2]);
+        Item { digest, repository, rule, text, beginning, time, level, shape: Shape::Odd, seen: Seen::Told, reason }
     }
 
     fn pack(&mut self, deletion: &Deletion) -> Option<Item> {
@@ -140,7 +83,8 @@ impl Store {
         let repository = deletion.repository.as_ref().map_or(NONE, |(at, name)| self.repository(*at, name));
         let rule = deletion.rule.as_ref().map_or(NONE, |rule| self.rule(rule));
         let time = halves(deletion.evidence.modified.as_nanos().cast_unsigned());
-        Some(Item { digest, repository, rule, text, time, level, shape, seen, reason: deletion.reason })
+        let beginning = deletion.digest.as_ref().map_or(0, beginning_of);
+        Some(Item { digest, repository, rule, text, beginning, time, level, shape, seen, reason: deletion.reason })
     }
 
     fn digest(&mut self, digest: &Digest) -> Option<u32> {
@@ -223,17 +167,44 @@ impl Store {
         }
     }
 
+    /// The order of what goes: keys, and the parts of one key.
+    pub(super) fn what_cmp(&self, a: &Item, b: &Item) -> Ordering {
+        self.quickly(a, b).then_with(|| self.sight(a).what_cmp(&self.sight(b)))
+    }
+
+    /// The order of keys.
+    pub(super) fn key_cmp(&self, a: &Item, b: &Item) -> Ordering {
+        self.quickly(a, b).then_with(|| self.sight(a).key_cmp(&self.sight(b)))
+    }
+
+    /// The order of keys, as far as it is told by names and by how digests begin: these need not be got back for it.
+    fn quickly(&self, a: &Item, b: &Item) -> Ordering {
+        let name = |item| self.name(item);
+        match (a.shape, b.shape) {
+            (Shape::Blob, Shape::Blob) => a.beginning.cmp(&b.beginning),
+            (Shape::Revision, Shape::Revision) | (Shape::LayerLink, Shape::LayerLink) => match (name(a), name(b)) {
+                (Some(one), Some(other)) => names_cmp(one, other).then(a.beginning.cmp(&b.beginning)),
+                _ => Ordering::Equal,
+            },
+            _ => Ordering::Equal,
+        }
+    }
+
+    fn name(&self, item: &Item) -> Option<&RepositoryName> {
+        self.repositories.get(item.repository as usize).map(|(_, name)| name)
+    }
+
     pub(super) fn sight(&self, item: &Item) -> Sight<'_> {
         let usual = || {
-            let name = || self.repositories.get(item.repository as usize).map(|(_, name)| name);
-            let digest = self.bytes_of(item.digest);
+            let name = || self.name(item);
+            let digest = || self.bytes_of(item.digest);
             Some(match item.shape {
                 Shape::Odd => Sight::Odd(self.odd.get(item.digest as usize)?),
                 Shape::Tag => Sight::Tag(name()?, self.tag(item)),
-                Shape::TagHistory => Sight::TagHistory(name()?, self.tag(item), digest?),
-                Shape::Revision => Sight::Revision(name()?, digest?),
-                Shape::LayerLink => Sight::LayerLink(name()?, digest?),
-                Shape::Blob => Sight::Blob(digest?),
+                Shape::TagHistory => Sight::TagHistory(name()?, self.tag(item), digest()?),
+                Shape::Revision => Sight::Revision(name()?, digest()?),
+                Shape::LayerLink => Sight::LayerLink(name()?, digest()?),
+                Shape::Blob => Sight::Blob(digest()?),
             })
         };
         // What has no name or no digest has no key, and does not come out as it was put in.

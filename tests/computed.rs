@@ -8,13 +8,15 @@ use futures::TryStreamExt as _;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore as _, ObjectStoreExt as _};
+use std::path::Path as Directory;
+use std::process::Command;
 
 use lab::bucket::Bucket;
 use lab::clients::{ACCESS_KEY, REGION, SECRET_KEY, s3_config_at, s3_environment};
 use lab::computed::{BUCKET, Computed, Server, Shape, Truth, stored};
 use lab::random::Prng;
 use lab::registry::{ROOT, blob_key};
-use tool::{Ran, regsweep_with};
+use tool::{Ran, command, finish};
 
 /// 2026-01-01.
 const NOW: i64 = 1_767_225_600;
@@ -44,12 +46,18 @@ fn both(shape: Shape) -> (Server, Bucket) {
 
 fn run(endpoint: &str, bucket: &str, more: &[&str]) -> Ran {
     let home = tempfile::tempdir().unwrap();
-    let config = home.path().join("config.yml");
+    finish(&mut looking(home.path(), endpoint, bucket, more))
+}
+
+/// A run that changes nothing, with what it needs in `home`.
+fn looking(home: &Directory, endpoint: &str, bucket: &str, more: &[&str]) -> Command {
+    let config = home.join("config.yml");
     std::fs::write(&config, s3_config_at(endpoint, bucket, "")).unwrap();
     let config = config.display().to_string();
     let line = ["gc", "--offline", "--dry-run", "--format", "json", "-R", &config];
-    let environment = s3_environment().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    regsweep_with(line.iter().copied().chain(more.iter().copied()), environment)
+    let mut command = command(line.iter().chain(more));
+    command.envs(s3_environment());
+    command
 }
 
 fn counts(ran: &Ran) -> Truth {
@@ -138,4 +146,40 @@ fn a_collection_finds_what_was_counted_in_the_computed_registry_and_in_the_store
         let ran = run(&bucket.endpoint(), bucket.name(), line).expect(0);
         assert_eq!(counts(&ran), truth, "stored, {line:?}");
     }
+}
+
+/// Runs it to its end, and tells whether it had a file open in a directory that no name leads to.
+#[cfg(target_os = "linux")]
+fn with_a_nameless_file(command: &mut Command, directory: &Directory) -> (Ran, bool) {
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let files = format!("/proc/{}/fd", child.id());
+    let reading = std::thread::spawn(move || child.wait_with_output().unwrap());
+    let mut had_one = false;
+    while !reading.is_finished() {
+        let open = std::fs::read_dir(&files).into_iter().flatten().flatten();
+        let mut leads = open.filter_map(|file| std::fs::read_link(file.path()).ok());
+        had_one |= leads.any(|to| to.starts_with(directory) && to.to_string_lossy().ends_with(" (deleted)"));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let output = reading.join().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let ran = Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    (ran, had_one)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_too_much_for_memory_lies_in_a_file_without_a_name_and_nothing_is_decided_otherwise() {
+    let server = Server::start(Computed::new(shape(800, 8).wide(1000)));
+    let truth = Truth { repository_keys: 0, ..Truth::of(server.computed(), true) };
+    assert!(truth.layer_links > 600_000 && truth.dead_blobs > 0, "{truth:?}");
+    let home = tempfile::tempdir().unwrap();
+    let beside = home.path().join("beside");
+    std::fs::create_dir(&beside).unwrap();
+    for (directory, is_there) in [(&beside, true), (&home.path().join("nowhere"), false)] {
+        let mut command = looking(home.path(), &server.endpoint(), BUCKET, &["-m"]);
+        let (ran, had_a_file) = with_a_nameless_file(command.env("TMPDIR", directory), directory);
+        assert_eq!((counts(&ran.expect(0)), had_a_file), (truth, is_there), "{directory:?}");
+    }
+    assert_eq!(std::fs::read_dir(&beside).unwrap().count(), 0, "nothing is left");
 }

@@ -397,6 +397,10 @@ mod tests {
             let going: Vec<Link> = expected.values().filter(goes).cloned().collect();
             prop_assert_eq!(links.unless(&own, stays).collect::<Vec<_>>(), going);
             prop_assert_eq!(links.unless(&other, stays).count(), expected.len(), "numbers of another table");
+            let usual = expected.values().filter(|link| !is_odd(link));
+            let numbers: Option<Vec<u32>> = usual.map(|link| own.find(&link.digest)).collect();
+            prop_assert_eq!(links.usual_in(&own).map(Iterator::collect::<Vec<u32>>), numbers);
+            prop_assert!(links.usual_in(&other).is_none());
             prop_assert_eq!((links.len(), links.is_empty()), (expected.len(), expected.is_empty()));
             for (digest, link) in &expected {
                 prop_assert_eq!(links.find(digest), Some(link.clone()));

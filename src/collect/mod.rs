@@ -73,3 +73,5 @@ mod why;
 
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod scene_listed;

@@ -317,6 +317,36 @@ mod tests {
         }
     }
 
+    /// What is told of pages of such digests, each of one byte after others that are the same: the byte, and when it came.
+    fn told(pages: &[&[u8]]) -> Vec<(u8, i64)> {
+        let (mut digests, mut packed, mut time) = (DigestTable::default(), PackedLinks::default(), 0);
+        for (at, page) in (0..).zip(pages) {
+            for last in *page {
+                let mut digest = [7; 32];
+                digest[31] = *last;
+                time += 1;
+                let link = Usual::new(digests.insert(&Digest::Sha256(digest)), Timestamp::from_nanos(time), true);
+                if let Some(link) = link {
+                    packed.push(link, at, &digests);
+                }
+            }
+        }
+        packed.settle(&digests, &HashSet::new());
+        packed.iter().map(|link| (digests.beginning(link.number())[31], link.modified().as_nanos())).collect()
+    }
+
+    #[test]
+    fn link_that_ends_one_page_and_begins_the_next_is_one() {
+        assert_eq!(told(&[&[1, 2], &[2, 3]]), [(1, 1), (2, 2), (3, 4)]);
+        assert_eq!(told(&[&[3, 4], &[1, 2, 3]]), [(1, 3), (2, 4), (3, 1), (4, 2)]);
+    }
+
+    #[test]
+    fn digests_that_begin_alike_are_told_apart_and_put_in_order() {
+        assert_eq!(told(&[&[3, 1, 2, 1, 3]]), [(1, 2), (2, 3), (3, 1)]);
+        assert_eq!(told(&[&[9, 8, 9], &[5, 9, 8, 5]]), [(5, 4), (8, 2), (9, 1)]);
+    }
+
     /// Pages of ranges that were listed side by side are put where they are once, and not sorted anew.
     #[test]
     fn pages_of_one_repository_stay_where_they_were_put() {

@@ -3,12 +3,9 @@
 
 use super::applied::{Limit, Limited, left, limit_pointers};
 use super::blobs::{BlobJudge, Owners};
-use super::entry::{Entry, Evidence};
-use super::etag::Etag;
+use super::entry::Evidence;
 use super::graph::{Fetched, Graph, manifests_to_read};
 use super::holders::Holders;
-use super::inventory::Inventory;
-use super::listing::{Builder, Proof};
 use super::mark::mark_without;
 use super::named::named;
 use super::options::{Aside, Mode, Options};
@@ -17,13 +14,12 @@ use super::pointers::plan_pointers;
 use super::refusal::marked_manifests;
 use super::report::Scan;
 use super::roots::roots;
+use super::scene_listed::Told;
 use super::sealed::Line;
-use super::shelf::tests::InMemory;
 use super::state::pending::Pending;
-use crate::layout::{self, StorageKey};
+use crate::layout;
 use crate::model::{Digest, RepositoryName, Tag, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// *Now*; everything was written long before, where nothing else is said.
@@ -177,43 +173,27 @@ impl Storage {
         }
     }
 
-    pub(super) fn each_listed(&self, mut see: impl FnMut(&Entry<'_>)) {
-        for (key, seen) in &self.objects {
-            let Evidence { size, modified, ref etag, outside } = *seen;
-            let etag = etag.as_ref().map(Etag::text);
-            see(&Entry { key, size, modified, etag: etag.as_deref(), outside });
-        }
-    }
-
-    /// What is listed and what its links say.
-    pub(super) fn inventory(&self, options: &Options) -> Inventory {
-        // What is small is put beside memory all the same: what is decided must not depend on that.
-        let beside = Arc::new(InMemory::of(usize::MAX));
-        let mut builder = Builder::new(Proof { etags: true, cheap_reads: true }).shelving(Some(beside));
-        self.each_listed(|entry| {
-            if !entry.key.starts_with(layout::BLOBS) {
-                builder.see(entry);
-            }
-        });
-        let mut inventory = builder.finish();
-        for read in inventory.to_read(NOW, options.uploads_older_than) {
-            let own = match StorageKey::parse(&read.key) {
-                StorageKey::LayerLink { digest, .. } | StorageKey::RevisionLink { digest, .. } => digest.to_string(),
-                _ => String::new(),
-            };
-            inventory.learn(&read, Some(self.says.get(&read.key).unwrap_or(&own).as_bytes()));
-        }
-        inventory
-    }
-
     /// All that is known, and what goes.
     pub(super) fn scan(&self, options: &Options) -> (Scan, Plan) {
         self.scan_with(options, None, &Pending::default())
     }
 
     /// The same under a saved plan, with a record of what waits.
+    ///
+    /// Links are read, and once more told by their `ETag`s, as S3 has them: what is decided must not depend on that. A saved
+    /// plan knows them as they are read.
     pub(super) fn scan_with(&self, options: &Options, limit: Option<&Limit>, record: &Pending) -> (Scan, Plan) {
-        let mut inventory = self.inventory(options);
+        let (scan, plan) = self.scan_by(Told::ByReading, options, limit, record);
+        if limit.is_none() {
+            let (same, same_plan) = self.scan_by(Told::ByEtag, options, None, record);
+            assert_eq!(keys(&plan), keys(&same_plan), "what goes, where `ETag`s tell what links say");
+            assert_eq!(scan.blobs.parts, same.blobs.parts, "whose it is, where `ETag`s tell what links say");
+        }
+        (scan, plan)
+    }
+
+    fn scan_by(&self, told: Told, options: &Options, limit: Option<&Limit>, record: &Pending) -> (Scan, Plan) {
+        let mut inventory = self.inventory_by(told, options);
         let mut graph = Graph::new(&inventory);
         for (digest, expectation) in manifests_to_read(&inventory, &options.keep_from) {
             let is_there = self.objects.contains_key(&layout::blob_data(&digest));
